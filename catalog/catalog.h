@@ -439,6 +439,7 @@ struct catalog_batch {
     uint64_t ticket; /* rises by one with each batch */
     struct catalog_entry **entries;
     size_t entry_count;
+    bool members_cleared; /* forget all member rows first (this node leaves an empty cluster for another) */
     const struct catalog_member_row *members;
     size_t member_count;
     struct catalog_node_state state;
