@@ -47,7 +47,8 @@
     X(GOSSIP_EADDRESS, -84, "address", "malformed address")                                         \
     X(GOSSIP_ELISTEN, -85, "listen", "cannot listen on the address")                                \
     X(GOSSIP_ESTARTED, -86, "started", "the service runs already")                                  \
-    X(GOSSIP_EDIRECTORY, -87, "data_dir", "cannot use the data directory")
+    X(GOSSIP_EDIRECTORY, -87, "data_dir", "cannot use the data directory")                         \
+    X(GOSSIP_ESTALE, -88, "stale", "this node has been cut off for longer than allowed")
 
 enum gossip_error {
 #define X(code, number, name, message) code = (number),
