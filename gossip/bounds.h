@@ -1,0 +1,65 @@
+/* bounds.h - every limit of the engine and its driver, and what happens at it (G8).
+ *
+ * A queue, batch, fan-out or loop that has no limit here is a defect.
+ */
+#ifndef GOSSIP_BOUNDS_H
+#define GOSSIP_BOUNDS_H
+
+#include "catalog/catalog.h"
+
+#include <assert.h>
+
+enum {
+    /* --- frames */
+    GOSSIP__FRAME_SIZE_MAX = 4 * 1024 * 1024, /* a longer one closes the connection */
+    GOSSIP__ENTRIES_SIZE_SOFT = 256 * 1024,   /* a message with entries ends after the entry that reaches this */
+    GOSSIP__WALK_ANSWER_SIZE_MAX = 1024 * 1024, /* the answer stops there; the rest is asked again */
+
+    /* --- members */
+    GOSSIP__MEMBERS_MAX = 4096,        /* further ids are not taken (counted as limit) */
+    GOSSIP__UPDATES_PER_MESSAGE = 8,   /* member updates that ride on a message */
+    GOSSIP__PROBE_HELPERS = 3,         /* k of SWIM */
+
+    /* --- sessions */
+    GOSSIP__SESSIONS_ESTABLISHED_MAX = 128, /* the idlest above it is closed */
+    GOSSIP__SESSIONS_MAX = 512,             /* with those that have not said hello; further ones are closed */
+
+    /* --- exchanges */
+    GOSSIP__EXCHANGES_MAX = 8,           /* under way at once, one a member; further ones wait for the next interval */
+    GOSSIP__REQUESTS_IN_FLIGHT = 16,     /* of one exchange */
+    GOSSIP__REQUEST_TRIES = 4,           /* the first and three repeats, then the exchange times out */
+    GOSSIP__WALK_NODES_PER_REQUEST = 1024,
+    GOSSIP__PULL_WANTS_PER_REQUEST = 512,
+    GOSSIP__WANTS_MAX = 65536,           /* found and not yet asked for: the walk waits above it */
+    GOSSIP__WALKS_PER_EXCHANGE = 4,      /* walked again with another salt at once; then at the next interval */
+    GOSSIP__UNSTORED_SIZE_MAX = 16 * 1024 * 1024, /* pulled and not yet on disk: no further pull above it */
+    GOSSIP__DIFFERENCES_MAX = 10000,     /* of a diff; `differences_cut` above */
+
+    /* --- pushes */
+    GOSSIP__PUSH_ALL_MEMBERS_MAX = 32,   /* above: ceil(log2 n) + 2 random ones, which pass on what was new */
+    GOSSIP__PUSH_QUEUE_MAX = 4096,       /* keys waiting for one member; a further one is left to the timer exchange */
+    GOSSIP__PUSHES_IN_FLIGHT = 4,        /* messages to one member that are not acknowledged */
+    GOSSIP__PUSH_TRIES = 6,              /* of one message, with doubling waits */
+    GOSSIP__PUSH_ENTRIES_MAX = 512,      /* of one message */
+
+    /* --- store and operations */
+    GOSSIP__BATCHES_IN_FLIGHT = 1024,    /* above: writes get 503 busy, received entries are left for later */
+    GOSSIP__OPERATIONS_MAX = 4096,       /* waiting at once; further ones get 503 busy */
+};
+
+/* Times in milliseconds. */
+enum {
+    GOSSIP__HELLO_TIMEOUT_MS = 5000,
+    GOSSIP__REQUEST_TIMEOUT_MS_MIN = 50, /* repeated after 4 RTT, at least this */
+    GOSSIP__REQUEST_TIMEOUT_MS_MAX = 5000,
+    GOSSIP__EXCHANGE_SILENCE_MS_MAX = 30000, /* no progress in this time ends an exchange */
+    GOSSIP__CONNECT_TIMEOUT_MS = 2000,
+    GOSSIP__JOIN_INTERVALS = 10, /* newcomers that reach only each other */
+    GOSSIP__SKEW_ALARM_MS = 60000,
+};
+
+/* A message with entries never passes the frame limit: it ends after the entry that reaches the soft size. */
+static_assert((int)GOSSIP__ENTRIES_SIZE_SOFT < (int)GOSSIP__FRAME_SIZE_MAX, "soft size within a frame");
+static_assert((int)CATALOG_ENTRY_SIZE_MAX < (int)GOSSIP__FRAME_SIZE_MAX, "an entry fits a frame");
+
+#endif
