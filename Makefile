@@ -1,0 +1,231 @@
+# attune: everything is built, checked and installed from here; `make help` lists what there is.
+#
+#   make MODE=asan unit T=tree       one configuration, one suite of unit tests
+#   make BUILD=/tmp/b CC=clang all   another place, another compiler
+#
+# Sources are found by wildcard, so a new file needs no edit here. Each configuration (compiler and mode) has a folder of
+# its own below $(BUILD), and can be built at the same time as another; gcc with MODE=release is $(BUILD) itself. No
+# make calls another, but for scripts/check.sh and its like, which build one configuration after the other.
+
+VERSION := 0.1.0
+BUILD ?= build
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+DESTDIR ?=
+
+# --- configuration ----------------------------------------------------------------------------------------------------
+
+# Goals that need a build of their own choose it; all others take MODE.
+MODE_OF_GOAL := $(filter fuzz coverage,$(MAKECMDGOALS))
+MODE := $(firstword $(MODE_OF_GOAL) $(MODE) release)
+
+CC_OF_MODE_asan := clang
+CC_OF_MODE_fuzz := clang
+ifeq ($(origin CC),default)
+CC := $(or $(CC_OF_MODE_$(MODE)),gcc)
+endif
+
+# release   what is shipped: optimised and hardened; assertions stay on in every mode
+# debug     for gdb
+# asan      AddressSanitizer and UndefinedBehaviorSanitizer; FORTIFY would blind them
+# fuzz      the same with libFuzzer's instrumentation
+# coverage  counts lines and branches for gcovr
+# plain     optimised and nothing else: valgrind, perf
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS_release := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+CFLAGS_debug := -Og
+CFLAGS_asan := -O1 $(SANITIZERS)
+CFLAGS_fuzz := -O1 $(SANITIZERS) -fsanitize=fuzzer-no-link
+CFLAGS_coverage := -O0 --coverage
+CFLAGS_plain := -O2
+LDFLAGS_release := -Wl,-z,relro,-z,now
+LDFLAGS_asan := $(SANITIZERS)
+LDFLAGS_fuzz := $(SANITIZERS)
+LDFLAGS_coverage := --coverage
+ifeq ($(CFLAGS_$(MODE)),)
+$(error MODE=$(MODE) is none of release, debug, asan, fuzz, coverage, plain)
+endif
+
+CONFIGURATION := $(notdir $(CC))-$(MODE)
+OUT := $(if $(filter gcc-release,$(CONFIGURATION)),$(BUILD),$(BUILD)/$(CONFIGURATION))
+
+# The library's own needs, and what each program adds. libev has no pkg-config file.
+PACKAGES_LIBRARY := libxxhash msgpack sqlite3 jansson
+PACKAGES_attuned := libmicrohttpd jansson libcyaml
+PACKAGES_attunectl := libcurl jansson
+PACKAGES_attune-bench :=
+PACKAGES_TEST := check
+packages = $(if $(strip $(1)),$(shell pkg-config $(2) $(1) 2>/dev/null || \
+                                      for p in $(1); do pkg-config $(2) $$p 2>/dev/null; done))
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
+CPPFLAGS += -I. -D_GNU_SOURCE -DATTUNE_VERSION='"$(VERSION)"'
+ALL_CFLAGS := -std=gnu17 -g $(WARNINGS) $(CFLAGS_$(MODE)) -fPIC -pthread $(CFLAGS)
+ALL_LDFLAGS := -pthread -Wl,--as-needed $(LDFLAGS_$(MODE)) $(LDFLAGS)
+PACKAGE_CFLAGS := $(call packages,$(PACKAGES_LIBRARY) $(PACKAGES_attuned) $(PACKAGES_attunectl) $(PACKAGES_TEST),--cflags)
+LIBRARY_LIBS := -lev $(call packages,$(PACKAGES_LIBRARY),--libs)
+TEST_LIBS := $(call packages,$(PACKAGES_TEST),--libs)
+
+# --- sources ----------------------------------------------------------------------------------------------------------
+
+# While files are being written, a part can be built alone:
+#   make unit LIBRARY_FOLDERS=merkle UNIT_TESTS=test/unit/test_tree.c
+LIBRARY_FOLDERS ?= merkle catalog gossip
+UNIT_TESTS ?= $(sort $(wildcard test/unit/test_*.c))
+
+objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
+in_folder = $(sort $(wildcard $(addsuffix /*.c,$(1))))
+
+LIBRARY_SOURCES := $(call in_folder,$(LIBRARY_FOLDERS))
+PROGRAMS := attuned attunectl attune-bench
+SOURCES_attuned := $(call in_folder,bin/attuned)
+SOURCES_attunectl := $(call in_folder,bin/attunectl)
+SOURCES_attune-bench := $(call in_folder,bin/bench)
+SIMULATION_SOURCES := $(filter-out test/sim/main.c,$(call in_folder,test/sim))
+SUPPORT_SOURCES := $(call in_folder,test/unit/support)
+FUZZ_TARGETS := $(patsubst test/fuzz/fuzz_%.c,%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
+PUBLIC_HEADERS := merkle/merkle.h catalog/catalog.h gossip/gossip.h gossip/service.h
+
+# Programs whose folder is still empty are not built.
+BUILT_PROGRAMS := $(foreach program,$(PROGRAMS),$(if $(SOURCES_$(program)),$(OUT)/$(program)))
+SIMULATOR := $(if $(wildcard test/sim/main.c),$(OUT)/attune-sim)
+REPLAYS := $(FUZZ_TARGETS:%=$(OUT)/fuzz/%-replay)
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all demo check unit bench sim fuzz install uninstall deps coverage format format-check tidy layering clean help \
+        test-programs compile-commands FORCE
+
+all: $(OUT)/libattune.a $(OUT)/libattune.so $(BUILT_PROGRAMS) ## builds the library and the programs (default)
+
+# --- compiling and linking --------------------------------------------------------------------------------------------
+
+$(OUT)/obj/%.o: %.c $(OUT)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(PACKAGE_CFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+# Lists that are rebuilt only when their content changes: the flags, and what each archive holds.
+if_changed = mkdir -p $(@D) && printf '%s\n' $(1) >$@.new && { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
+$(OUT)/flags: FORCE
+	@$(call if_changed,'$(subst ','\'',$(CC) $(CPPFLAGS) $(PACKAGE_CFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS))')
+
+# $(1): archive, $(2): sources
+define archive_rule
+$(OUT)/$(1).list: FORCE
+	@$$(call if_changed,$(sort $(2)) end)
+$(OUT)/$(1): $(OUT)/$(1).list $(call objects,$(2))
+	@rm -f $$@
+	ar rcs $$@ $(call objects,$(2))
+endef
+$(eval $(call archive_rule,libattune.a,$(LIBRARY_SOURCES)))
+$(eval $(call archive_rule,libsimulation.a,$(SIMULATION_SOURCES)))
+$(eval $(call archive_rule,libsupport.a,$(SUPPORT_SOURCES)))
+
+$(OUT)/libattune.so.0: $(OUT)/libattune.a scripts/libattune.map
+	$(CC) -shared -Wl,-soname,libattune.so.0 -Wl,--version-script=scripts/libattune.map $(ALL_LDFLAGS) \
+	    -Wl,--whole-archive $< -Wl,--no-whole-archive $(LIBRARY_LIBS) -o $@
+$(OUT)/libattune.so: $(OUT)/libattune.so.0
+	ln -sf libattune.so.0 $@
+
+link = $(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(1) $(LIBRARY_LIBS) -o $@
+
+define program_rule
+$(OUT)/$(1): $(call objects,$(SOURCES_$(1))) $(OUT)/libattune.a
+	$$(call link,$(call packages,$(PACKAGES_$(1)),--libs))
+endef
+$(foreach program,$(PROGRAMS),$(eval $(call program_rule,$(program))))
+
+$(OUT)/attune-sim: $(call objects,test/sim/main.c) $(OUT)/libsimulation.a $(OUT)/libattune.a
+	$(call link,)
+
+# --- tests ------------------------------------------------------------------------------------------------------------
+
+# The runner's list of suites: test/unit/test_tree.c defines `Suite *tree_suite(void)`.
+$(OUT)/generated/suites.h: FORCE
+	@$(call if_changed,$(patsubst test/unit/test_%.c,'SUITE(%)',$(UNIT_TESTS)))
+$(OUT)/obj/test/unit/main.o: $(OUT)/generated/suites.h
+$(OUT)/obj/test/unit/main.o: CPPFLAGS += -I$(OUT)/generated
+
+$(OUT)/unit: $(call objects,test/unit/main.c $(UNIT_TESTS)) $(OUT)/libsupport.a $(OUT)/libsimulation.a $(OUT)/libattune.a
+	$(call link,$(TEST_LIBS))
+
+$(OUT)/fuzz/%-replay: $(OUT)/obj/test/fuzz/fuzz_%.o $(OUT)/obj/test/fuzz/replay_main.o $(OUT)/libsupport.a \
+                      $(OUT)/libsimulation.a $(OUT)/libattune.a
+	@mkdir -p $(@D)
+	$(call link,)
+
+$(OUT)/fuzz/%: $(OUT)/obj/test/fuzz/fuzz_%.o $(OUT)/libsupport.a $(OUT)/libsimulation.a $(OUT)/libattune.a
+	@mkdir -p $(@D)
+	$(call link,-fsanitize=fuzzer)
+
+test-programs: all $(OUT)/unit $(SIMULATOR) $(REPLAYS) ## builds what the checks run, and runs nothing
+
+T ?=
+unit: $(OUT)/unit ## runs the unit tests; T=NAME only one suite (T=tree) or test case (T=merkle_insert)
+	@$(OUT)/unit $(T)
+
+check: $(if $(T),unit) ## runs every check (or T=NAME: only that unit test); what CI runs
+	$(if $(T),,@BUILD=$(BUILD) scripts/check.sh)
+
+demo: ## three nodes agree, one misses a change and heals, one joins late
+	@scripts/deps.sh build
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) all
+	@test -x scripts/demo.sh || { echo 'make demo: scripts/demo.sh is missing' >&2; exit 1; }
+	@BUILD=$(BUILD) scripts/demo.sh
+
+bench: $(OUT)/attune-bench ## measures against the figures of comparable systems
+	$(OUT)/attune-bench
+
+SEED ?=
+SEEDS ?= 1-100
+sim: $(OUT)/attune-sim ## runs the simulator: SEED=N one seed with its trace, SEEDS=A-B a range
+	$(OUT)/attune-sim $(if $(SEED),--seed $(SEED) --trace,--seeds $(SEEDS))
+
+TIME ?= 60
+fuzz: $(FUZZ_TARGETS:%=$(OUT)/fuzz/%) ## fuzzes each decoder for TIME=60 seconds, from the corpora in test/fuzz/corpus
+	@OUT=$(OUT) TIME=$(TIME) scripts/fuzz.sh $(FUZZ_TARGETS)
+
+coverage: $(OUT)/unit $(SIMULATOR) ## prints line and branch coverage of merkle/, catalog/ and the engine
+	@OUT=$(OUT) scripts/coverage.sh
+
+# --- style ------------------------------------------------------------------------------------------------------------
+
+C_FILES = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
+
+format: ## rewrites all C files in the project's format
+	clang-format -i $(C_FILES)
+
+format-check: ## names the C files that `make format` would change
+	@clang-format --dry-run --Werror $(C_FILES)
+
+layering: ## checks that includes point one way, and who may include and call what
+	@scripts/layering.py
+
+tidy: ## checks lengths of files and functions, and the comments that must be there
+	@scripts/tidy.py
+
+# --- installing -------------------------------------------------------------------------------------------------------
+
+INSTALLED_HEADERS := $(PUBLIC_HEADERS:%=$(DESTDIR)$(PREFIX)/include/attune/%)
+
+install: all ## installs programs, libraries, headers, attune.pc; DESTDIR= PREFIX= say where
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' VERSION='$(VERSION)' OUT='$(OUT)' \
+	    scripts/install.sh install $(PUBLIC_HEADERS)
+
+uninstall: ## removes what install put there
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' VERSION='$(VERSION)' OUT='$(OUT)' \
+	    scripts/install.sh uninstall $(PUBLIC_HEADERS)
+
+# --- the rest ---------------------------------------------------------------------------------------------------------
+
+deps: ## installs the Debian packages that are missing, and says which
+	@scripts/deps.sh
+
+clean: ## removes what was built
+	rm -rf $(BUILD)
+
+help: ## lists the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
+
+-include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
