@@ -146,20 +146,21 @@ enum gossip__exchange_purpose {
     GOSSIP__PURPOSE_JOIN = 4,
 };
 
+struct gossip__range {
+    uint64_t slot_first, slot_last, skip;
+    unsigned round;
+};
+
 struct gossip__request {
     uint64_t sequence; /* 0: free */
     enum gossip__message_type type; /* WALK, PULL, PULL_RANGE */
     struct merkle_buffer frame;     /* as sent, for the repeat */
     struct merkle_buffer walk;      /* WALK: the request's bytes */
+    struct merkle_buffer wants;     /* PULL: struct merkle_walk_want, what was asked for */
     gossip_time_ms sent_ms, due_ms;
     unsigned tries;
     unsigned round;                 /* how many round trips led here, this one included */
-    uint64_t slot_last;             /* PULL_RANGE */
-};
-
-struct gossip__range {
-    uint64_t slot_first, slot_last, skip;
-    unsigned round;
+    struct gossip__range range;     /* PULL_RANGE */
 };
 
 /* What a finished diff is made of. */
@@ -181,8 +182,11 @@ struct gossip__exchange {
     catalog_clock answer_clock, answer_seen;
     uint64_t answer_changes;
     uint64_t own_changes;
-    bool tables_equal;
+    bool tables_equal, answer_healing;
     gossip_time_ms counted_ms;   /* when the digest of this walk was sent */
+    bool finished_once;          /* a walk of this exchange has finished: the next that does counts for the first */
+    catalog_clock first_clock, first_seen; /* of the answer that began it */
+    gossip_time_ms first_ms;
 
     struct merkle_walk *walk;
     struct gossip__request requests[GOSSIP__REQUESTS_IN_FLIGHT];
@@ -192,9 +196,11 @@ struct gossip__exchange {
     size_t unstored_bytes;        /* pulled, handed to the store, not on disk */
     size_t unstored_batches;
     bool incomplete;              /* an entry was missing, refused, or not stored: the walk is not finished */
-    bool moved;                   /* entries were pulled or pushed in this exchange */
+    struct merkle_buffer settled; /* slots (uint64_t) of pulled entries that superseded ours: no push is needed */
     size_t pushes_waiting;        /* messages of haves that are queued or not acknowledged */
-    struct merkle_walk_have have_path; /* a whole path that is being pushed */
+    struct merkle_buffer have_batch; /* handles (uint32_t) of the next message */
+    size_t have_batch_size_bytes;    /* of their entries */
+    struct merkle_path have_path;    /* a whole path that is being pushed */
     bool have_path_active;
     uint64_t have_slot;
     size_t have_skip;
@@ -231,13 +237,19 @@ struct gossip__waiter {
     size_t size_bytes;
 };
 
-/* One batch in flight: what becomes true when it is stored. */
+/* Where an entry of a batch comes from. */
+struct gossip__arrival {
+    bool local;             /* written here */
+    struct catalog_id from; /* else: the member that sent it */
+};
+
+/* One batch in flight: what becomes true when it is stored. The batch that is handed to the store points into it. */
 struct gossip__flight {
     uint64_t ticket;
     struct catalog_node_state state;
     struct catalog_entry **entries; /* held */
-    size_t entry_count;
-    bool *local;                    /* for each entry: written here (else it came from a peer) */
+    struct gossip__arrival *arrivals;
+    size_t entry_count, entry_capacity;
 };
 
 /* --- the engine -------------------------------------------------------------------------------------------------- */
@@ -280,12 +292,11 @@ struct gossip {
     /* batch of this step (flight.c) */
     uint64_t ticket_last;
     bool batch_open;
-    struct merkle_buffer batch_entries; /* struct catalog_entry * */
-    struct merkle_buffer batch_local;   /* bool */
-    struct gossip__flight *flights;     /* ring, in order of tickets */
+    bool batch_members_cleared;
+    struct gossip__flight *flights;     /* ring, in order of tickets; the last is the open one, if batch_open */
     size_t flight_first, flight_count, flight_capacity;
-    struct gossip__waiter *waiters;     /* in order of tickets */
-    size_t waiter_count, waiter_capacity;
+    struct gossip__waiter *waiters;     /* ring, in order of tickets */
+    size_t waiter_first, waiter_count, waiter_capacity;
 
     /* sessions */
     struct gossip__session *sessions;
@@ -322,9 +333,12 @@ struct gossip {
 
     /* operations: those that wait for an exchange stand in it; those that wait for the disk in a waiter */
     size_t operation_count;
-    struct gossip__sync *syncs;   /* operation.c */
+    struct gossip__caller *callers;  /* SYNC and DIFF (caller.c) */
+    struct gossip__caller *answered; /* replied in this step: their memory is the reply's until the next */
+    struct merkle_buffer plans_answered; /* struct catalog_plan *: the same of a WRITE */
 
     /* agreement (seen.c) */
+    bool agreement_dirty; /* something that it depends on changed in this step */
     uint64_t agreed_since_wall_ms, agreed_last_wall_ms;
 
     struct gossip_counters counters;
@@ -363,7 +377,9 @@ uint64_t gossip__random_below(struct gossip *engine, uint64_t bound);
 /* --- flight.c ---------------------------------------------------------------------------------------------------- */
 
 /* Takes an entry to the pending layer and the batch of this step. 0, GOSSIP_ENOMEM, GOSSIP_EBUSY, or store_error. */
-int gossip__flight_put(struct gossip *engine, struct catalog_entry *entry, bool local);
+int gossip__flight_put(struct gossip *engine, struct catalog_entry *entry, const struct gossip__arrival *arrival);
+/* Takes back the whole batch of this step (an operation that could not be put as a whole). */
+void gossip__flight_take_back(struct gossip *engine);
 /* The ticket of this step's batch; opens one. A batch leaves at the end of the step. 0 if there can be none now. */
 uint64_t gossip__flight_ticket(struct gossip *engine);
 /* Adds a member row to this step's batch; returns its ticket, 0 if there can be none now. */
@@ -372,10 +388,15 @@ uint64_t gossip__flight_member(struct gossip *engine, const struct catalog_membe
 void gossip__flight_state_dirty(struct gossip *engine);
 /* Leaves a waiter; takes its plan. False (nothing taken) if memory is short. */
 bool gossip__flight_wait(struct gossip *engine, const struct gossip__waiter *waiter);
-/* The newest ticket that bears a pending version of this key; 0 if all of it is stored. */
+/* The newest ticket there is: what is pending is on disk once it is stored. 0 if nothing is in flight. */
+uint64_t gossip__flight_newest(const struct gossip *engine);
+/* All member rows on disk are forgotten with this step's batch, also those that were added to it before. */
+void gossip__flight_members_cleared(struct gossip *engine);
+void gossip__flight_free_all(struct gossip *engine);
 void gossip__flight_close_batch(struct gossip *engine); /* at the end of a step */
 void gossip__flight_stored(struct gossip *engine, uint64_t ticket, int result);
-void gossip__flight_reopened(struct gossip *engine, const struct catalog_load *load);
+/* reopen.c: the store works again and holds this. */
+void gossip__reopened(struct gossip *engine, const struct catalog_load *load);
 
 /* --- entry_in.c: entries from peers -------------------------------------------------------------------------------- */
 
@@ -386,10 +407,14 @@ struct gossip__intake {
     size_t size_bytes; /* of those */
 };
 /* Decodes, merges on the pending layer and stores entries of one message. `cause` counts repairs; GOSSIP_CAUSE_COUNT:
- * a push of a fresh write (nothing is repaired). */
+ * a push of a fresh write (nothing is repaired). `settled` (may be NULL) gets the slots (uint64_t) of
+ * entries whose version of the sender is what stands here afterwards. */
 struct gossip__intake gossip__entries_take(struct gossip *engine, struct gossip__member *member,
                                            const struct gossip__span *entries, size_t entry_count,
-                                           catalog_clock horizon, enum gossip_cause cause);
+                                           catalog_clock horizon, enum gossip_cause cause,
+                                           struct merkle_buffer *settled);
+/* Why entries are pulled at present. */
+enum gossip_cause gossip__entries_cause(const struct gossip *engine);
 
 /* --- session.c (membership side) ------------------------------------------------------------------------------------ */
 
@@ -492,7 +517,27 @@ struct gossip__request *gossip__exchange_request_find(struct gossip__exchange *e
                                                       enum gossip__message_type type);
 void gossip__exchange_request_done(struct gossip *engine, struct gossip__exchange *exchange,
                                    struct gossip__request *request);
+/* A free place for a request, or NULL; it is either sent or dropped. Sent: false if memory or the session is missing. */
+struct gossip__request *gossip__exchange_request_new(struct gossip *engine, struct gossip__exchange *exchange,
+                                                     enum gossip__message_type type);
+bool gossip__exchange_request_send(struct gossip *engine, struct gossip__exchange *exchange,
+                                   struct gossip__request *request, const struct gossip__message *message);
+void gossip__exchange_request_drop(struct gossip__request *request);
+/* How long to wait for the answer of the tries-th sending (from 1): 4 RTT, doubled with each. */
+gossip_duration_ms gossip__exchange_timeout(const struct gossip__member *member, unsigned tries);
+/* Equal roots, or a walk that counts (recv_digest_answer.c). */
+void gossip__exchange_conclude(struct gossip *engine, struct gossip__exchange *exchange, catalog_clock clock,
+                               catalog_clock seen, gossip_time_ms sent_ms);
+/* Asks for items, and for the rest of a range (exchange_walk.c). False if no place is free. */
+bool gossip__exchange_pull(struct gossip *engine, struct gossip__exchange *exchange,
+                           const struct merkle_walk_want *wants, size_t count, unsigned round);
+void gossip__exchange_range_resume(struct gossip__exchange *exchange, const struct gossip__range *range);
+/* The state PUSH (exchange_push.c). */
+void gossip__exchange_push(struct gossip *engine, struct gossip__exchange *exchange);
+
+/* digest.c */
 void gossip__exchange_send_digest(struct gossip *engine, struct gossip__exchange *exchange);
+void gossip__exchange_digest_tick(struct gossip *engine, struct gossip__exchange *exchange);
 /* Fills what both digest messages say of this node. */
 void gossip__digest_fill(struct gossip *engine, uint32_t exchange, struct gossip__digest *digest,
                          struct merkle_buffer *rows);
@@ -517,7 +562,11 @@ void gossip__push_tick(struct gossip *engine);
 gossip_time_ms gossip__push_deadline(const struct gossip *engine);
 void gossip__push_close(struct gossip *engine, struct gossip__member *member); /* frees its memory */
 
-/* --- operation.c, diff.c ----------------------------------------------------------------------------------------------- */
+/* Sends the PUSH_ACK of a push that is on disk. */
+void gossip__push_acknowledge(struct gossip *engine, struct gossip__session *session, uint64_t sequence,
+                              uint64_t refused);
+
+/* --- operation.c, caller.c, diff.c ----------------------------------------------------------------------------------------------- */
 
 void gossip__operation(struct gossip *engine, const struct gossip_operation *operation);
 void gossip__operation_exchange_ended(struct gossip *engine, struct gossip__exchange *exchange,

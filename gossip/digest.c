@@ -1,0 +1,134 @@
+/* digest.c - what two nodes tell each other of their catalogs, and what follows from the answer.
+ *
+ *   initiator                                   answering side
+ *     DIGEST {root, count, clock, seen...}  -->
+ *                                           <-- DIGEST_ANSWER {the same of itself, and if roots differ the first walk answer}
+ *
+ * Roots travel whole; the number of the exchange salts everything that travels truncated.
+ */
+#include "gossip/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { WALL_TOLD_EVERY_MS = 60000 };
+
+void gossip__digest_fill(struct gossip *engine, uint32_t exchange, struct gossip__digest *digest,
+                         struct merkle_buffer *rows)
+{
+    struct merkle_tree *tree = catalog_tree(engine->catalog);
+    *digest = (struct gossip__digest){
+        .exchange = exchange,
+        .root = merkle_tree_root(tree),
+        .count = merkle_tree_count(tree),
+        .clock = engine->stored.high_water,
+        .seen = engine->stored.seen,
+        .horizon = engine->stored.horizon,
+        .changes = catalog_count(engine->catalog).changes,
+        .table = gossip__member_table_fingerprint(engine, exchange),
+        .ready = engine->state.ready,
+        .healing = engine->state.healing,
+        .updates = gossip__member_riders(engine, rows),
+    };
+}
+
+static void skew_note(struct gossip *engine, struct gossip__member *member, uint64_t wall_s)
+{
+    int64_t skew_ms = (int64_t)(wall_s * 1000) - (int64_t)engine->wall_ms;
+    bool was_off = member->skew_known && llabs(member->skew_ms) > GOSSIP__SKEW_ALARM_MS;
+    member->skew_known = true;
+    member->skew_ms = skew_ms;
+    if (llabs(skew_ms) > GOSSIP__SKEW_ALARM_MS && !was_off) {
+        engine->counters.skew_alarms++;
+        gossip__notice(engine, GOSSIP_NOTICE_CLOCK, GOSSIP_WARNING, member->row.name,
+                       "its wall clock is %lld s off ours", (long long)(skew_ms / 1000));
+    }
+    size_t peers = 0;
+    size_t behind = 0;
+    uint64_t largest_ms = 0;
+    for (size_t i = 0; i < engine->member_count; i++) {
+        const struct gossip__member *other = engine->members[i];
+        if (other->state == GOSSIP_MEMBER_REMOVED) {
+            continue;
+        }
+        peers++;
+        if (other->skew_known) {
+            uint64_t absolute_ms = (uint64_t)llabs(other->skew_ms);
+            largest_ms = absolute_ms > largest_ms ? absolute_ms : largest_ms;
+            behind += other->skew_ms < -GOSSIP__SKEW_ALARM_MS;
+        }
+    }
+    engine->counters.clock_skew_ms_max = largest_ms;
+    engine->clock_ahead = behind * 2 > peers;
+}
+
+bool gossip__digest_note(struct gossip *engine, struct gossip__member *member, const struct gossip__digest *digest,
+                         bool *tables_equal)
+{
+    struct merkle_digest own = merkle_tree_root(catalog_tree(engine->catalog));
+    gossip__member_updates(engine, &digest->updates, member);
+    struct merkle_fingerprint table = gossip__member_table_fingerprint(engine, digest->exchange);
+    *tables_equal = memcmp(&table, &digest->table, sizeof table) == 0;
+    member->root_known = true;
+    member->root = digest->root;
+    member->root_ms = engine->now_ms;
+    member->changes = digest->changes;
+    member->clock = digest->clock;
+    member->seen = digest->seen;
+    member->horizon = digest->horizon;
+    member->peer_healing = digest->healing;
+    engine->agreement_dirty = true;
+    if (digest->wall_s != 0 && digest->wall_s < CATALOG_CLOCK_MS_MAX / 1000) {
+        skew_note(engine, member, digest->wall_s);
+    }
+    /* DESIGN 4.7: every clock that a newcomer hears raises its own, stored before it is ready. */
+    if (!engine->state.ready && digest->clock > engine->state.high_water && digest->clock <= CATALOG_CLOCK_MAX) {
+        engine->state.high_water = digest->clock;
+        gossip__flight_state_dirty(engine);
+    }
+    return merkle_digest_equal(&own, &digest->root);
+}
+
+static void digest_transmit(struct gossip *engine, struct gossip__exchange *exchange)
+{
+    struct gossip__member *member = exchange->member;
+    struct merkle_buffer rows;
+    merkle_buffer_init(&rows, engine->allocator);
+    struct gossip__message message = {.type = GOSSIP__DIGEST};
+    gossip__digest_fill(engine, exchange->number, &message.digest, &rows);
+    if (member->wall_told_ms == 0 || engine->now_ms - member->wall_told_ms >= WALL_TOLD_EVERY_MS) {
+        message.digest.wall_s = engine->wall_ms / 1000;
+        member->wall_told_ms = engine->now_ms == 0 ? 1 : engine->now_ms;
+    }
+    (void)gossip__send_member(engine, member, &message);
+    merkle_buffer_close(&rows);
+    exchange->digest_due_ms = engine->now_ms + gossip__exchange_timeout(member, exchange->digest_tries);
+}
+
+void gossip__exchange_send_digest(struct gossip *engine, struct gossip__exchange *exchange)
+{
+    merkle_walk_free(exchange->walk);
+    exchange->walk = NULL;
+    merkle_buffer_clear(&exchange->settled);
+    exchange->state = GOSSIP__EXCHANGE_DIGEST;
+    exchange->number = (uint32_t)gossip__random_below(engine, UINT32_MAX) + 1;
+    exchange->digest_tries = 1;
+    exchange->digest_sent_ms = engine->now_ms;
+    exchange->progress_ms = engine->now_ms;
+    exchange->rounds++;
+    digest_transmit(engine, exchange);
+}
+
+void gossip__exchange_digest_tick(struct gossip *engine, struct gossip__exchange *exchange)
+{
+    assert(exchange->state == GOSSIP__EXCHANGE_DIGEST);
+    if (exchange->digest_due_ms > engine->now_ms) {
+        return;
+    }
+    if (exchange->digest_tries >= GOSSIP__REQUEST_TRIES) {
+        gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_TIMEOUT);
+        return;
+    }
+    exchange->digest_tries++;
+    digest_transmit(engine, exchange);
+}

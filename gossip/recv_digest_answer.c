@@ -1,0 +1,119 @@
+/* recv_digest_answer.c - the other side's digest: equal roots end the exchange, others begin a walk.
+ *
+ * What may be concluded, and when (DESIGN 4.7, 7.2):
+ *   equal roots                         counts at once, with the clock of this answer
+ *   a walk finished, then equal roots   the same
+ *   a walk finished, roots unequal      nothing yet: a truncated digest may have hidden a difference
+ *   a second walk finished              counts, with the clock of the answer that began the first (exchange_push.c)
+ */
+#include "gossip/engine.h"
+
+void gossip__exchange_conclude(struct gossip *engine, struct gossip__exchange *exchange, catalog_clock clock,
+                               catalog_clock seen, gossip_time_ms sent_ms)
+{
+    struct gossip__member *member = exchange->member;
+    if (exchange->answer_healing) {
+        return; /* it confirms nothing until it has healed */
+    }
+    if (engine->state.healing) {
+        engine->state.healing = false;
+        gossip__flight_state_dirty(engine);
+        gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_WARNING, member->row.name,
+                       "all entries that were lost have been fetched again");
+    }
+    engine->walked_since_start = true;
+    gossip__seen_agreed(engine, member, sent_ms);
+    if (exchange->tables_equal) {
+        gossip__seen_count(engine, member, clock, seen);
+        gossip__join_counted(engine, member, sent_ms);
+    }
+}
+
+static void rtt_note(struct gossip *engine, struct gossip__exchange *exchange)
+{
+    struct gossip__member *member = exchange->member;
+    if (exchange->digest_tries > 1) {
+        return; /* Karn: of a repeated request nobody knows which one was answered */
+    }
+    gossip_duration_ms sample_ms = engine->now_ms - exchange->digest_sent_ms;
+    sample_ms = sample_ms == 0 ? 1 : sample_ms;
+    member->rtt_ms = member->rtt_ms == 0 ? sample_ms : (7 * member->rtt_ms + sample_ms + 4) / 8;
+}
+
+/* A walk before this one has finished, nothing has changed on either side since, and yet the roots differ. */
+static bool is_futile(const struct gossip__exchange *exchange, uint64_t own_changes, uint64_t answer_changes)
+{
+    return exchange->finished_once && !exchange->incomplete && own_changes == exchange->own_changes &&
+           answer_changes == exchange->answer_changes;
+}
+
+static void walk_begin(struct gossip *engine, struct gossip__exchange *exchange, const struct gossip__digest *digest)
+{
+    int result = merkle_walk_new(engine->allocator, catalog_tree(engine->catalog), exchange->number, &exchange->walk);
+    if (result == 0) {
+        result = merkle_walk_start(exchange->walk, digest->walk.data, digest->walk.size_bytes);
+    }
+    if (result == MERKLE_EMALFORMED) {
+        engine->counters.rejected[GOSSIP_REJECT_WALK]++;
+        gossip__session_close(engine, exchange->member->session, GOSSIP_CLOSE_MALFORMED, true);
+        return; /* which has ended the exchange */
+    }
+    if (result != 0) {
+        gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_UNFINISHED);
+        return;
+    }
+    if (exchange->walks == 0) {
+        exchange->first_clock = digest->clock;
+        exchange->first_seen = digest->seen;
+        exchange->first_ms = exchange->digest_sent_ms;
+    }
+    exchange->walks++;
+    exchange->incomplete = false;
+    exchange->state = GOSSIP__EXCHANGE_WALK;
+    gossip__exchange_advance(engine, exchange);
+}
+
+static void roots_differ(struct gossip *engine, struct gossip__exchange *exchange, const struct gossip__digest *digest,
+                         uint64_t own_changes)
+{
+    bool futile = is_futile(exchange, own_changes, digest->changes);
+    exchange->own_changes = own_changes;
+    exchange->answer_changes = digest->changes;
+    /* A newcomer fetches for itself; what it lacks is not pushed to it twice. */
+    bool newcomer = !digest->ready && engine->state.ready && exchange->purpose != GOSSIP__PURPOSE_DIFF;
+    bool store_down = engine->store_error != 0 && exchange->purpose != GOSSIP__PURPOSE_DIFF;
+    if (futile) {
+        gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_FUTILE);
+    } else if (newcomer || store_down || exchange->walks >= GOSSIP__WALKS_PER_EXCHANGE || digest->walk.size_bytes == 0) {
+        gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_UNFINISHED);
+    } else {
+        walk_begin(engine, exchange, digest);
+    }
+}
+
+void gossip__recv_digest_answer(struct gossip *engine, struct gossip__session *session,
+                                const struct gossip__message *message)
+{
+    const struct gossip__digest *digest = &message->digest;
+    struct gossip__exchange *exchange = gossip__exchange_find(session->member, digest->exchange);
+    if (exchange == NULL || exchange->state != GOSSIP__EXCHANGE_DIGEST) {
+        return; /* an answer to a question that is over */
+    }
+    rtt_note(engine, exchange);
+    exchange->progress_ms = engine->now_ms;
+    bool equal = gossip__digest_note(engine, session->member, digest, &exchange->tables_equal);
+    exchange->answer_healing = digest->healing;
+    if (!exchange->tables_equal) {
+        gossip__member_send_table(engine, session->member, true);
+    }
+    if (session->closing || session->member->exchange != exchange) {
+        return; /* what it told of members ended the session */
+    }
+    if (!equal) {
+        roots_differ(engine, exchange, digest, catalog_count(engine->catalog).changes);
+        return;
+    }
+    gossip__exchange_conclude(engine, exchange, digest->clock, digest->seen, exchange->digest_sent_ms);
+    gossip__exchange_end(engine, exchange,
+                         exchange->pulled + exchange->pushed > 0 ? GOSSIP_EXCHANGE_REPAIRED : GOSSIP_EXCHANGE_EQUAL);
+}

@@ -1,0 +1,97 @@
+/* reopen.c - the store works again after a failure: memory and disk become one again.
+ *
+ * A failed commit may or may not be on disk, rows may have been set aside, and a file that could not be used is a new,
+ * empty one. Memory still has everything that was ever acknowledged, so nothing needs the network:
+ *   1. what the disk has is merged into what memory has;
+ *   2. whatever the disk then lacks, or has older, is written to it again, members and state with it;
+ *   3. the node keeps its id and its promises: nothing was taken back.
+ */
+#include "gossip/engine.h"
+
+#include <stdlib.h>
+
+static int by_key(const void *a, const void *b)
+{
+    struct catalog_key left = catalog_entry_key(*(struct catalog_entry *const *)a);
+    struct catalog_key right = catalog_entry_key(*(struct catalog_entry *const *)b);
+    return catalog_key_compare(&left, &right);
+}
+
+/* What the disk has of a key: the load's entries stand in order of keys here. */
+static struct catalog_entry *on_disk(const struct catalog_load *load, struct catalog_entry *entry)
+{
+    if (load->entry_count == 0) {
+        return NULL;
+    }
+    struct catalog_entry **found = bsearch(&entry, load->entries, load->entry_count, sizeof entry, by_key);
+    return found == NULL ? NULL : *found;
+}
+
+static const struct gossip__arrival from_disk = {.local = true};
+
+/* Step 1 for one entry of the disk. */
+static int merge_from_disk(struct gossip *engine, struct catalog_entry *entry)
+{
+    struct catalog_key key = catalog_entry_key(entry);
+    struct catalog_entry *own = catalog_pending_find(engine->catalog, &key);
+    struct catalog_entry *merged;
+    int result = catalog_merge(engine->allocator, own, entry, engine->state.horizon, &merged, NULL);
+    if (result != 0) {
+        return result;
+    }
+    if (merged != own) {
+        result = gossip__flight_put(engine, merged, &from_disk);
+    }
+    catalog_entry_release(merged);
+    return result;
+}
+
+/* Step 2: every stored entry that the disk does not have as it is. */
+static int write_again(struct gossip *engine, const struct catalog_load *load)
+{
+    const struct catalog_text all = {.data = "", .size_bytes = 0};
+    struct catalog_entry *entry = catalog_next(engine->catalog, 0, all, NULL);
+    while (entry != NULL) {
+        struct catalog_key key = catalog_entry_key(entry);
+        struct catalog_entry *disk = on_disk(load, entry);
+        bool same = disk != NULL && merkle_digest_equal(&disk->digest, &entry->digest);
+        /* What step 1 merged is on its way already. */
+        if (!same && catalog_pending_find(engine->catalog, &key) == entry) {
+            int result = gossip__flight_put(engine, entry, &from_disk);
+            if (result != 0) {
+                return result;
+            }
+        }
+        entry = catalog_next(engine->catalog, 0, all, &key);
+    }
+    return 0;
+}
+
+void gossip__reopened(struct gossip *engine, const struct catalog_load *load)
+{
+    engine->store_error = 0;
+    engine->quarantined_count = load->quarantined_count;
+    if (load->state.high_water > engine->state.high_water) {
+        engine->state.high_water = load->state.high_water;
+    }
+    if (load->entry_count > 0) {
+        qsort(load->entries, load->entry_count, sizeof *load->entries, by_key);
+    }
+    int result = 0;
+    for (size_t i = 0; i < load->entry_count && result == 0; i++) {
+        result = merge_from_disk(engine, load->entries[i]);
+    }
+    if (result == 0) {
+        result = write_again(engine, load);
+    }
+    for (size_t i = 0; i < engine->member_count; i++) {
+        (void)gossip__member_store(engine, engine->members[i]);
+    }
+    gossip__flight_state_dirty(engine);
+    if (result != 0) {
+        engine->fatal = true; /* memory is short while disk and memory differ: start again from the disk */
+        return;
+    }
+    gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_WARNING, NULL, "the store works again, with %zu entries",
+                   load->entry_count);
+}

@@ -1,0 +1,135 @@
+/* seen.c - what may be concluded from an exchange: `seen` (DESIGN 4.7), freshness (7.7), agreement.
+ *
+ * Three different things, which are easily taken for one another:
+ *   counted, seen   up to which clock this node has on disk all that any member has made; stored, never falls
+ *   agreed_ms       when this node last knew to have all that one member had; how fresh this copy is
+ *   agrees          whether a member has the root that we have now; what the operator is shown
+ */
+#include "gossip/engine.h"
+
+#include <stdlib.h>
+
+static bool required(const struct gossip__member *member)
+{
+    return member->state != GOSSIP_MEMBER_REMOVED;
+}
+
+void gossip__seen_count(struct gossip *engine, struct gossip__member *member, catalog_clock clock, catalog_clock seen)
+{
+    if (clock > member->counted) {
+        member->counted = clock;
+    }
+    catalog_clock smallest = engine->stored.high_water;
+    for (size_t i = 0; i < engine->member_count; i++) {
+        const struct gossip__member *other = engine->members[i];
+        if (required(other) && other->counted < smallest) {
+            smallest = other->counted;
+        }
+    }
+    if (seen > smallest) {
+        smallest = seen;
+    }
+    if (smallest > engine->state.seen) {
+        engine->state.seen = smallest;
+        gossip__flight_state_dirty(engine);
+    }
+}
+
+void gossip__seen_reset(struct gossip *engine)
+{
+    for (size_t i = 0; i < engine->member_count; i++) {
+        engine->members[i]->counted = engine->stored.seen;
+    }
+}
+
+void gossip__seen_agreed(struct gossip *engine, struct gossip__member *member, gossip_time_ms sent_ms)
+{
+    if (!member->agreed_known || sent_ms > member->agreed_ms) {
+        member->agreed_known = true;
+        member->agreed_ms = sent_ms;
+    }
+    engine->agreement_dirty = true;
+}
+
+/* The moment since which at least `needed` other members had what we have is the needed-th latest of their moments. It
+ * is found by counting, so that nothing is allocated: n is small, and this is not on a hot path. */
+static bool nth_latest(const struct gossip *engine, size_t needed, gossip_time_ms *moment_ms)
+{
+    bool found = false;
+    for (size_t i = 0; i < engine->member_count; i++) {
+        const struct gossip__member *candidate = engine->members[i];
+        if (!required(candidate) || !candidate->agreed_known || (found && candidate->agreed_ms <= *moment_ms)) {
+            continue;
+        }
+        size_t as_late = 0;
+        for (size_t j = 0; j < engine->member_count; j++) {
+            const struct gossip__member *other = engine->members[j];
+            as_late += required(other) && other->agreed_known && other->agreed_ms >= candidate->agreed_ms;
+        }
+        if (as_late >= needed) {
+            found = true;
+            *moment_ms = candidate->agreed_ms;
+        }
+    }
+    return found;
+}
+
+int64_t gossip__agreement_age(const struct gossip *engine, gossip_time_ms now_ms)
+{
+    size_t needed = gossip__member_required_count(engine) / 2; /* with this node a majority */
+    gossip_time_ms moment_ms = now_ms;
+    if (!engine->state.ready || engine->state.healing || engine->removed) {
+        return -1;
+    }
+    if (needed > 0 && !nth_latest(engine, needed, &moment_ms)) {
+        return -1;
+    }
+    return (int64_t)(now_ms - moment_ms);
+}
+
+enum gossip_truth gossip__member_agrees(struct gossip *engine, const struct gossip__member *member)
+{
+    if (!member->root_known) {
+        return GOSSIP_UNKNOWN;
+    }
+    struct merkle_digest own = merkle_tree_root(catalog_tree(engine->catalog));
+    bool equal = merkle_digest_equal(&own, &member->root);
+    if (!equal) {
+        /* What it said before we changed says nothing about now. */
+        return member->root_ms < engine->root_changed_ms ? GOSSIP_UNKNOWN : GOSSIP_NO;
+    }
+    bool reachable = member->state == GOSSIP_MEMBER_ALIVE || member->state == GOSSIP_MEMBER_JOINING;
+    return reachable ? GOSSIP_YES : GOSSIP_UNKNOWN;
+}
+
+static enum gossip_truth all_agree(struct gossip *engine)
+{
+    enum gossip_truth result = GOSSIP_YES;
+    for (size_t i = 0; i < engine->member_count; i++) {
+        struct gossip__member *member = engine->members[i];
+        enum gossip_truth agrees = required(member) ? gossip__member_agrees(engine, member) : GOSSIP_YES;
+        if (agrees == GOSSIP_NO) {
+            return GOSSIP_NO;
+        }
+        if (agrees == GOSSIP_UNKNOWN) {
+            result = GOSSIP_UNKNOWN;
+        }
+    }
+    return engine->state.healing ? GOSSIP_UNKNOWN : result;
+}
+
+void gossip__agreement_follow(struct gossip *engine)
+{
+    if (!engine->agreement_dirty) {
+        return;
+    }
+    engine->agreement_dirty = false;
+    if (all_agree(engine) != GOSSIP_YES) {
+        engine->agreed_since_wall_ms = 0;
+        return;
+    }
+    if (engine->agreed_since_wall_ms == 0) {
+        engine->agreed_since_wall_ms = engine->wall_ms;
+    }
+    engine->agreed_last_wall_ms = engine->wall_ms;
+}
