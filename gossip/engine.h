@@ -531,7 +531,8 @@ void gossip__exchange_conclude(struct gossip *engine, struct gossip__exchange *e
 /* Asks for items, and for the rest of a range (exchange_walk.c). False if no place is free. */
 bool gossip__exchange_pull(struct gossip *engine, struct gossip__exchange *exchange,
                            const struct merkle_walk_want *wants, size_t count, unsigned round);
-void gossip__exchange_range_resume(struct gossip__exchange *exchange, const struct gossip__range *range);
+void gossip__exchange_range_resume(struct gossip *engine, struct gossip__exchange *exchange,
+                                   const struct gossip__range *range);
 /* The state PUSH (exchange_push.c). */
 void gossip__exchange_push(struct gossip *engine, struct gossip__exchange *exchange);
 

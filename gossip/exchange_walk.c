@@ -9,34 +9,39 @@
  */
 #include "gossip/engine.h"
 
-static bool ranges_take(struct gossip *engine, struct gossip__exchange *exchange)
+static bool range_append(struct gossip *engine, struct gossip__exchange *exchange, const struct gossip__range *range)
+{
+    if (exchange->range_count == exchange->range_capacity) {
+        size_t capacity = exchange->range_capacity == 0 ? 16 : exchange->range_capacity * 2;
+        void *ranges = merkle_reallocate(engine->allocator, exchange->ranges, capacity, sizeof *exchange->ranges);
+        if (ranges == NULL) {
+            exchange->incomplete = true;
+            return false;
+        }
+        exchange->ranges = ranges;
+        exchange->range_capacity = capacity;
+    }
+    exchange->ranges[exchange->range_count++] = *range;
+    return true;
+}
+
+void gossip__exchange_range_resume(struct gossip *engine, struct gossip__exchange *exchange,
+                                   const struct gossip__range *range)
+{
+    (void)range_append(engine, exchange, range);
+}
+
+static void ranges_take(struct gossip *engine, struct gossip__exchange *exchange)
 {
     struct merkle_path path;
-    while (merkle_walk_ranges_count(exchange->walk) > 0) {
-        if (exchange->range_count == exchange->range_capacity) {
-            size_t capacity = exchange->range_capacity == 0 ? 16 : exchange->range_capacity * 2;
-            void *ranges = merkle_reallocate(engine->allocator, exchange->ranges, capacity, sizeof *exchange->ranges);
-            if (ranges == NULL) {
-                return false;
-            }
-            exchange->ranges = ranges;
-            exchange->range_capacity = capacity;
-        }
-        (void)merkle_walk_take_ranges(exchange->walk, &path, 1);
-        exchange->ranges[exchange->range_count++] = (struct gossip__range){
+    while (merkle_walk_take_ranges(exchange->walk, &path, 1) > 0) {
+        struct gossip__range range = {
             .slot_first = merkle_path_slot_first(path),
             .slot_last = merkle_path_slot_last(path),
             .round = exchange->rounds,
         };
+        (void)range_append(engine, exchange, &range);
     }
-    return true;
-}
-
-/* A range goes back to the end of the list: the next request resumes it. There is room, it was on it before. */
-void gossip__exchange_range_resume(struct gossip__exchange *exchange, const struct gossip__range *range)
-{
-    assert(exchange->range_count < exchange->range_capacity);
-    exchange->ranges[exchange->range_count++] = *range;
 }
 
 static bool range_request(struct gossip *engine, struct gossip__exchange *exchange)
@@ -196,9 +201,7 @@ void gossip__exchange_advance(struct gossip *engine, struct gossip__exchange *ex
         gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_LOST);
         return;
     }
-    if (!ranges_take(engine, exchange)) {
-        exchange->incomplete = true;
-    }
+    ranges_take(engine, exchange);
     while (request_next(engine, exchange)) {
     }
     if (!walk_done(exchange)) {

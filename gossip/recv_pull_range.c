@@ -1,0 +1,79 @@
+/* recv_pull_range.c - a member asks for all entries of a run of slots, from where its last answer ended.
+ *
+ * Entries go in slot order, which is the order in which the other side's store loads them fastest. The answer says where
+ * to resume: a slot, and how many of its items were sent.
+ */
+#include "gossip/engine.h"
+
+enum { ITEMS_AT_ONCE = 64 };
+
+struct answering {
+    struct gossip *engine;
+    struct merkle_buffer spans; /* struct gossip__span */
+    uint64_t slot, skip;        /* where the next item is read */
+    size_t size_bytes, size_max;
+    bool more;
+};
+
+/* Takes one item into the answer; false if the answer is full or memory is short, and the item stays for the next. */
+static bool answer_item(struct answering *answering, const struct merkle_item *item)
+{
+    struct catalog_entry *entry = catalog_entry_of_handle(answering->engine->catalog, item->handle);
+    assert(entry != NULL);
+    struct gossip__span span = {.data = entry->bytes, .size_bytes = entry->size_bytes};
+    if (answering->size_bytes >= answering->size_max ||
+        merkle_buffer_append(&answering->spans, &span, sizeof span) != 0) {
+        return false;
+    }
+    answering->size_bytes += entry->size_bytes;
+    answering->skip = item->slot == answering->slot ? answering->skip + 1 : 1;
+    answering->slot = item->slot;
+    return true;
+}
+
+static void answer_range(struct answering *answering, uint64_t slot_last)
+{
+    struct merkle_item items[ITEMS_AT_ONCE];
+    for (;;) {
+        size_t count = merkle_tree_range(catalog_tree(answering->engine->catalog), answering->slot, slot_last,
+                                         (size_t)answering->skip, items, ITEMS_AT_ONCE);
+        for (size_t i = 0; i < count; i++) {
+            if (!answer_item(answering, &items[i])) {
+                answering->more = true;
+                return;
+            }
+        }
+        if (count < ITEMS_AT_ONCE) {
+            return;
+        }
+    }
+}
+
+void gossip__recv_pull_range(struct gossip *engine, struct gossip__session *session,
+                             const struct gossip__message *message)
+{
+    const struct gossip__pull_range *pull = &message->pull_range;
+    struct answering answering = {
+        .engine = engine,
+        .slot = pull->slot_first,
+        .skip = pull->skip,
+        .size_max = pull->size_max < GOSSIP__ENTRIES_SIZE_SOFT ? (size_t)pull->size_max : GOSSIP__ENTRIES_SIZE_SOFT,
+    };
+    answering.size_max = answering.size_max == 0 ? 1 : answering.size_max; /* one entry at least */
+    merkle_buffer_init(&answering.spans, engine->allocator);
+    answer_range(&answering, pull->slot_last);
+    struct gossip__message answer = {
+        .type = GOSSIP__ENTRIES,
+        .entries = {.exchange = pull->exchange,
+                    .sequence = pull->sequence,
+                    .horizon = engine->stored.horizon,
+                    .more = answering.more,
+                    .next_slot = answering.more ? answering.slot : 0,
+                    .next_skip = answering.more ? answering.skip : 0,
+                    .entries = (const struct gossip__span *)(const void *)answering.spans.data,
+                    .entry_count = answering.spans.size_bytes / sizeof(struct gossip__span)},
+    };
+    engine->counters.entries_sent += answer.entries.entry_count;
+    gossip__send(engine, session, &answer);
+    merkle_buffer_close(&answering.spans);
+}

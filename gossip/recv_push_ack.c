@@ -1,0 +1,14 @@
+/* recv_push_ack.c - a push of ours is on the other side's disk. Its root says whether it agrees now. */
+#include "gossip/engine.h"
+
+void gossip__recv_push_ack(struct gossip *engine, struct gossip__session *session, const struct gossip__message *message)
+{
+    const struct gossip__push_ack *ack = &message->push_ack;
+    struct gossip__member *member = session->member;
+    member->root_known = true;
+    member->root = ack->root;
+    member->root_ms = engine->now_ms;
+    member->horizon = ack->horizon;
+    engine->agreement_dirty = true;
+    gossip__push_acknowledged(engine, member, ack->sequence, ack->refused);
+}
