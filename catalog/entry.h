@@ -35,11 +35,27 @@ struct catalog__pair {
 /* The key's encoding; returns its size. */
 size_t catalog__key_encode(const struct catalog_key *key, uint8_t bytes[CATALOG__KEY_SIZE_MAX]);
 
+/* Each reads one part and steps behind it; false if the bytes have another shape. The meaning is not checked. */
+bool catalog__key_read(struct catalog__span *span, struct catalog_key *key);
+bool catalog__version_read(struct catalog__span *span, struct catalog_version *version);
+bool catalog__pair_read(struct catalog__span *span, struct catalog__pair *pair);
+
+/* Within the bytes of an entry whose shape is right: what begins with its first version, with its first pair. */
+struct catalog__span catalog__versions_span(struct catalog__span entry, size_t *count);
+struct catalog__span catalog__context_span(struct catalog__span entry, size_t *count);
+/* Reads all pairs, with the versions attached. False if a version is not at its origin's pair. */
+bool catalog__pairs_read(struct catalog__span entry, struct catalog__pair *pairs);
+/* Fills in what `bytes` of a new entry say. */
+void catalog__entry_describe(struct catalog_entry *entry);
+/* Whether both hold the same versions, whatever their contexts. */
+bool catalog__entry_same_versions(const struct catalog_entry *a, const struct catalog_entry *b);
+
 /* Number of pairs in an entry's context, and the pairs with the versions attached (`pairs` has room for all). */
 size_t catalog__entry_pair_count(const struct catalog_entry *entry);
 void catalog__entry_pairs(const struct catalog_entry *entry, struct catalog__pair *pairs);
 
 /* Order of versions: (clock, origin). */
+int catalog__version_compare(const struct catalog_version *a, const struct catalog_version *b);
 int catalog__pair_compare(const struct catalog__pair *a, const struct catalog__pair *b);
 
 /* An entry of a key, of pairs in order of origin, and of those among them whose versions survive, in order of versions.

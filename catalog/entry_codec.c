@@ -1,7 +1,6 @@
-/* entry_codec.c - entries as bytes: the check of what comes from a peer or a disk, the reading of versions, the writing.
+/* entry_codec.c - entries as bytes: the check of what comes from a peer or a disk, and the writing.
  *
- * What is read has passed catalog_msgpack_check first. The parts are then found with the span reader, because a merge
- * copies versions byte for byte, with whatever a newer format appended to them; what is written is packed by msgpack-c.
+ * What is read has passed catalog_msgpack_check first and is then read by entry.c; what is written is packed by msgpack-c.
  *
  * One rule is not in the shape but in the meaning: the largest (clock, origin) of the context is that of a version. Each
  * write takes a clock above all that it has seen, and a merge keeps it so; it makes the merge closed (no two entries can
@@ -14,76 +13,6 @@
 #include <string.h>
 
 static_assert(sizeof(catalog_clock) == sizeof(uint64_t), "clocks are packed as 64 bits");
-
-/* --- reading ----------------------------------------------------------------------------------------------------- */
-
-static struct catalog__span span_of(const struct catalog_entry *entry) {
-    return (struct catalog__span){entry->bytes, entry->bytes + entry->size_bytes};
-}
-
-static bool read_key(struct catalog__span *span, struct catalog_key *key) {
-    size_t count;
-    uint64_t kind;
-    if (!catalog__span_array(span, &count) || count != 3 || !catalog__span_unsigned(span, &kind) ||
-        kind > UINT16_MAX) {
-        return false;
-    }
-    key->kind = (uint16_t)kind;
-    return catalog__span_text(span, &key->entity) && catalog__span_text(span, &key->name);
-}
-
-/* Elements after the body: none, or `previous` and then what newer formats append; a nil stands for no `previous` only
- * where something follows, so that its absence, too, has one encoding. */
-static bool read_tail(struct catalog__span *span, size_t count, struct catalog_version *version) {
-    if (count == 0) {
-        return true;
-    }
-    const uint8_t *previous;
-    size_t previous_size_bytes;
-    if (!catalog__span_value(span, &previous, &previous_size_bytes)) {
-        return false;
-    }
-    if (previous[0] != 0xc0) {
-        version->previous = previous;
-        version->previous_size_bytes = previous_size_bytes;
-    } else if (count == 1) {
-        return false;
-    }
-    for (size_t i = 1; i < count; i++) {
-        if (catalog__span_skip(span) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Reads the shape alone; check_version has the meaning. */
-static bool read_version(struct catalog__span *span, struct catalog_version *version) {
-    *version = (struct catalog_version){.bytes = span->next};
-    size_t count;
-    uint64_t state;
-    if (!catalog__span_array(span, &count) || count < 6 ||
-        !catalog__span_unsigned(span, &version->clock) ||
-        !catalog__span_id(span, &version->origin) || !catalog__span_text(span, &version->node) ||
-        !catalog__span_unsigned(span, &version->number) || !catalog__span_unsigned(span, &state) ||
-        state == 0 || state >= CATALOG_STATE_COUNT) {
-        return false;
-    }
-    version->state = (enum catalog_state)state;
-    if (!catalog__span_value(span, &version->body, &version->body_size_bytes) ||
-        !read_tail(span, count - 6, version)) {
-        return false;
-    }
-    version->size_bytes = (size_t)(span->next - version->bytes);
-    return true;
-}
-
-static bool read_pair(struct catalog__span *span, struct catalog__pair *pair) {
-    *pair = (struct catalog__pair){0};
-    size_t count;
-    return catalog__span_array(span, &count) && count == 2 &&
-           catalog__span_id(span, &pair->origin) && catalog__span_unsigned(span, &pair->clock);
-}
 
 /* --- checking ---------------------------------------------------------------------------------------------------- */
 
@@ -124,13 +53,6 @@ static int check_version(uint16_t kind, const struct catalog_version *version) {
     return check_bodies(kind, version);
 }
 
-static int version_compare(const struct catalog_version *a, const struct catalog_version *b) {
-    if (a->clock != b->clock) {
-        return a->clock < b->clock ? -1 : 1;
-    }
-    return catalog_id_compare(&a->origin, &b->origin);
-}
-
 static int check_versions(struct catalog__span *span, uint16_t kind, struct catalog_version *last) {
     size_t count;
     if (!catalog__span_array(span, &count) || count == 0) {
@@ -138,14 +60,14 @@ static int check_versions(struct catalog__span *span, uint16_t kind, struct cata
     }
     for (size_t i = 0; i < count; i++) {
         struct catalog_version version;
-        if (!read_version(span, &version)) {
+        if (!catalog__version_read(span, &version)) {
             return CATALOG_EMALFORMED;
         }
         int result = check_version(kind, &version);
         if (result != 0) {
             return result;
         }
-        if (i > 0 && version_compare(last, &version) >= 0) {
+        if (i > 0 && catalog__version_compare(last, &version) >= 0) {
             return CATALOG_ENOTCANONICAL;
         }
         *last = version;
@@ -162,7 +84,7 @@ static int check_context(struct catalog__span *span, const struct catalog_versio
     struct catalog_id before = {{0}};
     for (size_t i = 0; i < count; i++) {
         struct catalog__pair pair;
-        if (!read_pair(span, &pair)) {
+        if (!catalog__pair_read(span, &pair)) {
             return CATALOG_EMALFORMED;
         }
         int result = check_clock(pair.clock);
@@ -176,7 +98,7 @@ static int check_context(struct catalog__span *span, const struct catalog_versio
             return CATALOG_ENOTCANONICAL;
         }
         struct catalog_version top = {.clock = pair.clock, .origin = pair.origin};
-        if (version_compare(&top, last) > 0) {
+        if (catalog__version_compare(&top, last) > 0) {
             return CATALOG_EMALFORMED;
         }
         before = pair.origin;
@@ -184,92 +106,11 @@ static int check_context(struct catalog__span *span, const struct catalog_versio
     return 0;
 }
 
-/* --- the pairs of an entry --------------------------------------------------------------------------------------- */
-
-int catalog__pair_compare(const struct catalog__pair *a, const struct catalog__pair *b) {
-    if (a->clock != b->clock) {
-        return a->clock < b->clock ? -1 : 1;
-    }
-    return catalog_id_compare(&a->origin, &b->origin);
-}
-
-static struct catalog__pair *find_pair(struct catalog__pair *pairs, size_t count,
-                                       const struct catalog_id *origin) {
-    size_t low = 0;
-    size_t high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = catalog_id_compare(&pairs[middle].origin, origin);
-        if (order == 0) {
-            return &pairs[middle];
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return NULL;
-}
-
-/* Positions of the two lists in bytes whose shape is known to be right. */
-static struct catalog__span versions_of(struct catalog__span span, size_t *count) {
-    size_t parts;
-    bool found = catalog__span_array(&span, &parts) && catalog__span_skip(&span) == 0 &&
-                 catalog__span_array(&span, count);
-    assert(found);
-    return span;
-}
-
-static struct catalog__span context_of(struct catalog__span span, size_t *count) {
-    size_t parts;
-    bool found = catalog__span_array(&span, &parts) && catalog__span_skip(&span) == 0 &&
-                 catalog__span_skip(&span) == 0 && catalog__span_array(&span, count);
-    assert(found);
-    return span;
-}
-
-/* False if a version is not at its origin's pair. */
-static bool fill_pairs(struct catalog__span bytes, struct catalog__pair *pairs) {
-    size_t pair_count;
-    struct catalog__span span = context_of(bytes, &pair_count);
-    for (size_t i = 0; i < pair_count; i++) {
-        bool read = read_pair(&span, &pairs[i]);
-        assert(read);
-    }
-    size_t version_count;
-    span = versions_of(bytes, &version_count);
-    for (size_t i = 0; i < version_count; i++) {
-        struct catalog_version version;
-        bool read = read_version(&span, &version);
-        assert(read);
-        struct catalog__pair *pair = find_pair(pairs, pair_count, &version.origin);
-        if (pair == NULL || pair->clock != version.clock) {
-            return false;
-        }
-        pair->version = version.bytes;
-        pair->version_size_bytes = version.size_bytes;
-        pair->state = version.state;
-    }
-    return true;
-}
-
-size_t catalog__entry_pair_count(const struct catalog_entry *entry) {
-    size_t count;
-    context_of(span_of(entry), &count);
-    return count;
-}
-
-void catalog__entry_pairs(const struct catalog_entry *entry, struct catalog__pair *pairs) {
-    bool filled = fill_pairs(span_of(entry), pairs);
-    assert(filled);
-}
-
 /* One version an origin, and it at context[origin]: needs the context in memory, else a hostile entry of many versions
  * and many pairs would cost their product. The block is bounded by the bytes, which hold 19 or more for each pair. */
 static int check_pairs(const struct merkle_allocator *allocator, struct catalog__span bytes) {
     size_t count;
-    context_of(bytes, &count);
+    catalog__context_span(bytes, &count);
     if (count == 0) {
         return CATALOG_EMALFORMED;
     }
@@ -277,51 +118,12 @@ static int check_pairs(const struct merkle_allocator *allocator, struct catalog_
     if (pairs == NULL) {
         return CATALOG_ENOMEM;
     }
-    bool filled = fill_pairs(bytes, pairs);
+    bool filled = catalog__pairs_read(bytes, pairs);
     merkle_release(allocator, pairs);
     return filled ? 0 : CATALOG_EMALFORMED;
 }
 
 /* --- entries ----------------------------------------------------------------------------------------------------- */
-
-/* Reads into the fields what is looked at often. The bytes are well formed. */
-static void describe(struct catalog_entry *entry) {
-    struct catalog__span span = span_of(entry);
-    size_t count;
-    struct catalog_key key;
-    bool read = catalog__span_array(&span, &count) && read_key(&span, &key) &&
-                catalog__span_array(&span, &count);
-    assert(read);
-    assert(count > 0);
-    const uint8_t *base = entry->bytes;
-    entry->kind = key.kind;
-    entry->entity_offset = (uint32_t)((const uint8_t *)key.entity.data - base);
-    entry->entity_size_bytes = (uint32_t)key.entity.size_bytes;
-    entry->name_offset = (uint32_t)((const uint8_t *)key.name.data - base);
-    entry->name_size_bytes = (uint32_t)key.name.size_bytes;
-    entry->version_count = (uint32_t)count;
-    entry->slot = catalog_key_slot(&key);
-    entry->digest = merkle_digest_of(entry->bytes, entry->size_bytes, MERKLE_SEED_ENTRY);
-    entry->tombstone = true;
-    struct catalog_version first = {0};
-    struct catalog_version version = {0};
-    for (size_t i = 0; i < count; i++) {
-        read = read_version(&span, &version);
-        assert(read);
-        if (i == 0) {
-            first = version;
-        }
-        bool same = version.state == first.state &&
-                    version.body_size_bytes == first.body_size_bytes &&
-                    memcmp(version.body, first.body, first.body_size_bytes) == 0;
-        entry->conflict = entry->conflict || !same;
-        entry->tombstone = entry->tombstone && version.state == CATALOG_DROPPED;
-    }
-    entry->clock = version.clock;
-    entry->clock_highest = version.clock; /* nothing in the context is above the version in force */
-    entry->number = version.number;
-    entry->state = (uint8_t)version.state;
-}
 
 static struct catalog_entry *entry_allocate(const struct merkle_allocator *allocator,
                                             size_t size_bytes) {
@@ -348,7 +150,7 @@ int catalog_entry_decode(const struct merkle_allocator *allocator, const uint8_t
     struct catalog__span span = {bytes, bytes + size_bytes};
     size_t count;
     struct catalog_key key;
-    if (!catalog__span_array(&span, &count) || count != 3 || !read_key(&span, &key)) {
+    if (!catalog__span_array(&span, &count) || count != 3 || !catalog__key_read(&span, &key)) {
         return CATALOG_EMALFORMED;
     }
     result = catalog_key_check(&key);
@@ -373,59 +175,9 @@ int catalog_entry_decode(const struct merkle_allocator *allocator, const uint8_t
         return CATALOG_ENOMEM;
     }
     memcpy(made->bytes, bytes, size_bytes);
-    describe(made);
+    catalog__entry_describe(made);
     *entry = made;
     return 0;
-}
-
-struct catalog_entry *catalog_entry_hold(struct catalog_entry *entry) {
-    unsigned before = atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
-    assert(before > 0);
-    return entry;
-}
-
-void catalog_entry_release(struct catalog_entry *entry) {
-    if (entry == NULL) {
-        return;
-    }
-    unsigned before = atomic_fetch_sub_explicit(&entry->references, 1, memory_order_acq_rel);
-    assert(before > 0);
-    if (before == 1) {
-        merkle_release(entry->allocator, entry);
-    }
-}
-
-struct catalog_key catalog_entry_key(const struct catalog_entry *entry) {
-    const char *bytes = (const char *)entry->bytes;
-    return (struct catalog_key){
-        .kind = entry->kind,
-        .entity = {bytes + entry->entity_offset, entry->entity_size_bytes},
-        .name = {bytes + entry->name_offset, entry->name_size_bytes},
-    };
-}
-
-size_t catalog_entry_versions(const struct catalog_entry *entry, struct catalog_version *versions,
-                              size_t max) {
-    size_t count;
-    struct catalog__span span = versions_of(span_of(entry), &count);
-    for (size_t i = 0; i < count && i < max; i++) {
-        bool read = read_version(&span, &versions[i]);
-        assert(read);
-    }
-    return count;
-}
-
-struct catalog_version catalog_entry_in_force(const struct catalog_entry *entry) {
-    size_t count;
-    struct catalog__span span = versions_of(span_of(entry), &count);
-    for (size_t i = 1; i < count; i++) {
-        int result = catalog__span_skip(&span);
-        assert(result == 0);
-    }
-    struct catalog_version version;
-    bool read = read_version(&span, &version);
-    assert(read);
-    return version;
 }
 
 /* --- writing ----------------------------------------------------------------------------------------------------- */
@@ -497,7 +249,7 @@ int catalog__entry_build(const struct merkle_allocator *allocator, const struct 
         msgpack_pack_uint64(&packer, pairs[i].clock);
     }
     assert(cursor.next == cursor.end);
-    describe(made);
+    catalog__entry_describe(made);
     *entry = made;
     return 0;
 }
@@ -540,7 +292,8 @@ static int pack_version(uint16_t kind, const struct catalog__stamp *stamp,
     }
     struct catalog__span span = {buffer->data, buffer->data + buffer->size_bytes};
     struct catalog_version version;
-    return read_version(&span, &version) ? check_version(kind, &version) : CATALOG_EMALFORMED;
+    return catalog__version_read(&span, &version) ? check_version(kind, &version)
+                                                  : CATALOG_EMALFORMED;
 }
 
 /* Sets origin -> clock in the pairs of what was there before, all of whose versions the new one supersedes. Returns the
