@@ -578,6 +578,16 @@ gossip_time_ms gossip__operation_deadline(const struct gossip *engine);
 void gossip__operation_free_all(struct gossip *engine);
 /* 0, or why a write is refused now. */
 int gossip__write_refusal(const struct gossip *engine);
+/* One reply for each operation that was taken. */
+void gossip__operation_reply(struct gossip *engine, const struct gossip_reply *reply);
+/* What the replies of the last step pointed to is freed. */
+void gossip__operation_step_begin(struct gossip *engine);
+/* SYNC and DIFF (caller.c). */
+void gossip__caller_add(struct gossip *engine, const struct gossip_operation *operation);
+void gossip__caller_step_begin(struct gossip *engine);
+void gossip__caller_free_all(struct gossip *engine);
+void gossip__diff_reply(const struct gossip__diff *diff, struct gossip_reply *reply);
+void gossip__diff_release(struct gossip *engine, struct gossip__diff *diff);
 /* A diff keeps pulled entries instead of storing them. */
 void gossip__diff_take(struct gossip *engine, struct gossip__exchange *exchange, const struct gossip__span *entries,
                        size_t entry_count);

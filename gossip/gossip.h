@@ -48,7 +48,8 @@
     X(GOSSIP_ELISTEN, -85, "listen", "cannot listen on the address")                                \
     X(GOSSIP_ESTARTED, -86, "started", "the service runs already")                                  \
     X(GOSSIP_EDIRECTORY, -87, "data_dir", "cannot use the data directory")                         \
-    X(GOSSIP_ESTALE, -88, "stale", "this node has been cut off for longer than allowed")
+    X(GOSSIP_ESTALE, -88, "stale", "this node has been cut off for longer than allowed")   \
+    X(GOSSIP_EDUPLICATE, -89, "duplicate_id", "another live process has this node's id")
 
 enum gossip_error {
 #define X(code, number, name, message) code = (number),

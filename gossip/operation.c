@@ -1,0 +1,238 @@
+/* operation.c - what local callers ask for: writes and removals (SYNC and DIFF are in caller.c).
+ *
+ * A write is planned on top of what is in flight, put as a whole or not at all, and answered when it is on disk. A caller
+ * gets exactly one reply; the room for it is made when the operation is taken.
+ */
+#include "gossip/engine.h"
+
+#include <string.h>
+
+int gossip__write_refusal(const struct gossip *engine)
+{
+    if (engine->stopping) {
+        return GOSSIP_ESTOPPING;
+    }
+    if (engine->removed) {
+        return GOSSIP_EREMOVED;
+    }
+    if (engine->store_error != 0) {
+        return engine->store_error;
+    }
+    if (!engine->state.ready) {
+        return GOSSIP_EJOINING;
+    }
+    if (engine->duplicate_id) {
+        return GOSSIP_EDUPLICATE;
+    }
+    if (engine->state.healing && gossip__member_required_count(engine) > 1) {
+        return GOSSIP_EHEALING;
+    }
+    return engine->clock_ahead ? GOSSIP_ECLOCKAHEAD : 0;
+}
+
+void gossip__operation_reply(struct gossip *engine, const struct gossip_reply *reply)
+{
+    assert(engine->operation_count > 0);
+    engine->operation_count--;
+    gossip__reply(engine, reply);
+}
+
+static void reply_code(struct gossip *engine, uint64_t token, int code)
+{
+    gossip__operation_reply(engine, &(struct gossip_reply){.token = token, .code = code});
+}
+
+/* The plan is the reply's until the next step. */
+static void reply_plan(struct gossip *engine, uint64_t token, int code, struct catalog_plan *plan)
+{
+    gossip__operation_reply(engine, &(struct gossip_reply){.token = token, .code = code, .plan = plan});
+    if (merkle_buffer_append(&engine->plans_answered, &plan, sizeof plan) != 0) {
+        engine->fatal = true; /* it could be neither freed now nor found later */
+    }
+}
+
+/* --- writes --------------------------------------------------------------------------------------------------------- */
+
+/* What was asked for is in force; but is all of it on disk, or does a part still fly? */
+static bool all_stored(struct gossip *engine, const struct catalog_plan *plan)
+{
+    for (size_t i = 0; i < plan->outcome_count; i++) {
+        struct catalog_key key = catalog_entry_key(plan->outcomes[i].entry);
+        if (catalog_find(engine->catalog, &key) != plan->outcomes[i].entry) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int plan_put(struct gossip *engine, const struct catalog_plan *plan)
+{
+    const struct gossip__arrival local = {.local = true};
+    for (size_t i = 0; i < plan->entry_count; i++) {
+        int result = gossip__flight_put(engine, plan->entries[i], &local);
+        if (result != 0) {
+            return result;
+        }
+    }
+    if (plan->high_water > engine->state.high_water) {
+        engine->state.high_water = plan->high_water;
+    }
+    return 0;
+}
+
+/* Puts the plan into this step's batch, whole or not at all, and leaves the caller waiting for it. */
+static int plan_store(struct gossip *engine, uint64_t token, struct catalog_plan *plan)
+{
+    struct gossip__waiter waiter = {.type = GOSSIP__WAIT_WRITE, .token = token, .plan = plan};
+    if (plan->entry_count == 0) {
+        waiter.ticket = gossip__flight_newest(engine);
+        return gossip__flight_wait(engine, &waiter) ? 0 : GOSSIP_ENOMEM;
+    }
+    assert(!engine->batch_open);
+    waiter.ticket = gossip__flight_ticket(engine);
+    if (waiter.ticket == 0) {
+        return GOSSIP_EBUSY;
+    }
+    int result = gossip__flight_wait(engine, &waiter) ? plan_put(engine, plan) : GOSSIP_ENOMEM;
+    if (result != 0) {
+        gossip__flight_take_back(engine);
+    }
+    return result;
+}
+
+static void write_operation(struct gossip *engine, const struct gossip_operation *operation)
+{
+    struct catalog_plan *plan;
+    const struct catalog_writer writer = {
+        .origin = engine->config.origin,
+        .node = {.data = engine->node_name, .size_bytes = strlen(engine->node_name)},
+        .high_water = engine->state.high_water,
+        .wall_ms = engine->wall_ms,
+    };
+    int code = gossip__write_refusal(engine);
+    if (code == 0) {
+        code = catalog_plan_new(engine->catalog, operation->writes, operation->write_count, &writer, &plan);
+    }
+    if (code != 0) {
+        engine->counters.writes_refused++;
+        reply_code(engine, operation->token, code);
+        return;
+    }
+    if (plan->problem_count > 0) {
+        engine->counters.writes_refused++;
+        reply_plan(engine, operation->token, plan->problems[0].code, plan);
+        return;
+    }
+    if (operation->dry_run || (plan->entry_count == 0 && all_stored(engine, plan))) {
+        reply_plan(engine, operation->token, 0, plan);
+        return;
+    }
+    code = plan_store(engine, operation->token, plan);
+    if (code != 0) {
+        engine->counters.writes_refused++;
+        catalog_plan_free(plan);
+        reply_code(engine, operation->token, code);
+    }
+}
+
+/* --- removal -------------------------------------------------------------------------------------------------------- */
+
+static bool is_own_name(const struct gossip *engine, struct catalog_text name)
+{
+    return name.size_bytes == strlen(engine->node_name) &&
+           memcmp(name.data, engine->node_name, name.size_bytes) == 0;
+}
+
+static void remove_operation(struct gossip *engine, const struct gossip_operation *operation)
+{
+    struct gossip__member *member = gossip__member_by_name(engine, operation->member);
+    int code = 0;
+    if (engine->store_error != 0) {
+        code = engine->store_error;
+    } else if (is_own_name(engine, operation->member)) {
+        code = GOSSIP_ESELF;
+    } else if (member == NULL || member->state == GOSSIP_MEMBER_REMOVED) {
+        code = GOSSIP_ENOMEMBER;
+    }
+    if (code != 0) {
+        reply_code(engine, operation->token, code);
+        return;
+    }
+    gossip__member_set_state(engine, member, GOSSIP_MEMBER_REMOVED);
+    struct gossip__waiter waiter = {
+        .ticket = gossip__member_store(engine, member),
+        .type = GOSSIP__WAIT_REMOVE,
+        .token = operation->token,
+    };
+    if (waiter.ticket == 0 || !gossip__flight_wait(engine, &waiter)) {
+        reply_code(engine, operation->token, GOSSIP_EBUSY); /* removed here, and stored as soon as there is room */
+    }
+}
+
+/* --- taking and answering ------------------------------------------------------------------------------------------- */
+
+void gossip__operation_stored(struct gossip *engine, struct gossip__waiter *waiter, int result)
+{
+    if (waiter->type == GOSSIP__WAIT_REMOVE) {
+        reply_code(engine, waiter->token, result);
+        return;
+    }
+    if (result == 0) {
+        engine->counters.writes++;
+        reply_plan(engine, waiter->token, 0, waiter->plan);
+    } else {
+        engine->counters.writes_refused++;
+        catalog_plan_free(waiter->plan);
+        reply_code(engine, waiter->token, result);
+    }
+}
+
+/* Room for the replies of all that wait, in one step, so that no reply is ever lost for want of memory. */
+static bool replies_reserve(struct gossip *engine)
+{
+    size_t most = engine->operation_count + 1;
+    bool room = merkle_buffer_reserve(&engine->out.replies, most * sizeof(struct gossip_reply)) != NULL &&
+                merkle_buffer_reserve(&engine->plans_answered, most * sizeof(struct catalog_plan *)) != NULL;
+    engine->out.replies.failed = false;
+    engine->plans_answered.failed = false;
+    return room;
+}
+
+void gossip__operation(struct gossip *engine, const struct gossip_operation *operation)
+{
+    bool room = replies_reserve(engine);
+    engine->operation_count++;
+    if (!room || engine->operation_count > GOSSIP__OPERATIONS_MAX) {
+        reply_code(engine, operation->token, GOSSIP_EBUSY);
+        return;
+    }
+    switch (operation->type) {
+    case GOSSIP_WRITE:
+        write_operation(engine, operation);
+        break;
+    case GOSSIP_MEMBER_REMOVE:
+        remove_operation(engine, operation);
+        break;
+    case GOSSIP_SYNC:
+    case GOSSIP_DIFF:
+        gossip__caller_add(engine, operation);
+        break;
+    }
+}
+
+void gossip__operation_step_begin(struct gossip *engine)
+{
+    struct catalog_plan **plans = (struct catalog_plan **)(void *)engine->plans_answered.data;
+    for (size_t i = 0; i < engine->plans_answered.size_bytes / sizeof(struct catalog_plan *); i++) {
+        catalog_plan_free(plans[i]);
+    }
+    merkle_buffer_clear(&engine->plans_answered);
+    gossip__caller_step_begin(engine);
+}
+
+void gossip__operation_free_all(struct gossip *engine)
+{
+    gossip__operation_step_begin(engine);
+    merkle_buffer_close(&engine->plans_answered);
+    gossip__caller_free_all(engine);
+}
