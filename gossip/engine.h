@@ -433,6 +433,7 @@ void gossip__session_tick(struct gossip *engine);      /* deadlines, the idlest 
 void gossip__session_sweep(struct gossip *engine);     /* end of step: frees what was closed */
 gossip_time_ms gossip__session_deadline(const struct gossip *engine);
 void gossip__session_send_hello(struct gossip *engine, struct gossip__session *session);
+void gossip__session_free_all(struct gossip *engine);
 
 /* --- member.c -------------------------------------------------------------------------------------------------------- */
 
@@ -464,6 +465,8 @@ struct gossip__member_updates gossip__member_riders(struct gossip *engine, struc
 void gossip__member_send_table(struct gossip *engine, struct gossip__member *member, bool answer_wanted);
 /* Any message came from it: it is alive. */
 void gossip__member_heard(struct gossip *engine, struct gossip__member *member);
+/* Tells all sessions that this node leaves on purpose. */
+void gossip__member_goodbye(struct gossip *engine);
 /* Forgets all members (this node joins another cluster). */
 void gossip__member_clear(struct gossip *engine);
 int gossip__member_load(struct gossip *engine, const struct catalog_load *load);
