@@ -19,6 +19,9 @@ enum {
     GOSSIP__MEMBERS_MAX = 4096,        /* further ids are not taken (counted as limit) */
     GOSSIP__UPDATES_PER_MESSAGE = 8,   /* member updates that ride on a message */
     GOSSIP__PROBE_HELPERS = 3,         /* k of SWIM */
+    GOSSIP__PROBE_RELAYS_MAX = 64,     /* probes for others under way; a further one is not done */
+    GOSSIP__REFUSALS_MAX = 64,         /* remembered, so that none is noticed twice a minute; the oldest is forgotten */
+    GOSSIP__SEEDS_PER_INTERVAL = 3,    /* dialled while there is nobody else, round robin */
 
     /* --- sessions */
     GOSSIP__SESSIONS_ESTABLISHED_MAX = 128, /* the idlest above it is closed */
@@ -56,6 +59,9 @@ enum {
     GOSSIP__CONNECT_TIMEOUT_MS = 2000,
     GOSSIP__JOIN_INTERVALS = 10, /* newcomers that reach only each other */
     GOSSIP__SKEW_ALARM_MS = 60000,
+    GOSSIP__DIAL_BACKOFF_MS_MAX = 60000, /* doubling from one interval; a dead member has its turn all the same */
+    GOSSIP__REFUSAL_NOTICE_MS = 60000,
+    GOSSIP__DUPLICATE_ALARM_INTERVALS = 10, /* the alarm of a doubled id ends when nobody has said it for so long */
 };
 
 /* A message with entries never passes the frame limit: it ends after the entry that reaches the soft size. */

@@ -41,7 +41,10 @@ enum gossip__session_state {
 struct gossip__session {
     uint32_t connection;
     enum gossip__session_state state;
-    gossip_time_ms deadline_ms;    /* of DIALING and HELLO */
+    gossip_time_ms deadline_ms;    /* of DIALING and HELLO; ESTABLISHED: of the answer to a doubt, 0 if there is none */
+    gossip_time_ms established_ms;
+    bool doubted;                  /* another process said hello under its id: a PING asks whether this one lives */
+    gossip_time_ms proved_ms;      /* when it last answered such a doubt; 0: never */
     gossip_time_ms used_ms;        /* last message in or out: the idlest is closed first */
     struct gossip__member *member; /* ESTABLISHED: whose; DIALING: whom we mean to reach, NULL for a seed */
     struct catalog_id peer_id;     /* ESTABLISHED */
@@ -116,6 +119,21 @@ struct gossip__member {
     unsigned futile_count;
 
     struct gossip__push_queue push;
+};
+
+/* A PROBE that this node was asked for: whatever the target says before `until_ms` is passed on as PROBE_ANSWER. */
+struct gossip__relay {
+    gossip_time_ms until_ms; /* 0: free */
+    uint64_t sequence;       /* the asker's */
+    uint32_t connection;     /* the asker's */
+    struct catalog_id target;
+};
+
+/* A refusal that was noticed, so that the same is not said again within GOSSIP__REFUSAL_NOTICE_MS. */
+struct gossip__refusal {
+    uint64_t peer; /* hash of its id, or of its address */
+    enum gossip_close_reason reason;
+    gossip_time_ms until_ms; /* 0: free */
 };
 
 /* --- exchanges that this node initiates -------------------------------------------------------------------------- */
@@ -310,6 +328,13 @@ struct gossip {
     uint64_t incarnation_started; /* state.incarnation = started + refutations */
     bool removed;                 /* this node was removed */
     bool duplicate_id;            /* another live process has this id */
+    gossip_time_ms duplicate_id_until_ms; /* the alarm ends if nobody says it again until then */
+    unsigned own_updates_left;    /* how often this node's own row still rides on messages */
+    struct merkle_digest table_digest; /* of the table at table_digest_changes */
+    uint64_t table_digest_changes;
+    bool table_digest_known;
+    struct gossip__refusal refusals[GOSSIP__REFUSALS_MAX];
+    size_t refusal_next;
     bool clock_ahead;
 
     /* probing and the timer (swim.c) */
@@ -320,12 +345,23 @@ struct gossip {
     gossip_duration_ms table_sent_ms;
     struct gossip__member *probe_target; /* of this interval; NULL */
     bool probe_indirect;          /* helpers were asked */
+    gossip_time_ms probe_half_ms; /* when helpers are asked */
+    bool probe_answered;          /* by way of a helper */
     uint64_t probe_sequence;
+    struct gossip__relay relays[GOSSIP__PROBE_RELAYS_MAX];
+    size_t permutation_capacity;
 
     /* joining (join.c) */
     gossip_time_ms join_started_ms;
     gossip_time_ms join_next_ms;  /* next attempt to reach seeds and members */
     size_t seed_next;
+    bool ready_announced;
+    char join_address[CATALOG_NAME_SIZE_MAX + 1]; /* of the cluster to which ours gave way; dialled like a seed */
+    bool cluster_met;             /* a hello named a cluster, */
+    gossip_time_ms cluster_met_ms; /* last then */
+    bool newcomer_met;            /* a hello came from a node that is in no cluster either; */
+    struct catalog_id newcomer_smallest; /* the smallest id of those, */
+    gossip_time_ms newcomer_met_ms; /* and when it was last met */
 
     /* exchanges */
     struct gossip__exchange *exchanges[GOSSIP__EXCHANGES_MAX];
@@ -433,6 +469,19 @@ void gossip__session_tick(struct gossip *engine);      /* deadlines, the idlest 
 void gossip__session_sweep(struct gossip *engine);     /* end of step: frees what was closed */
 gossip_time_ms gossip__session_deadline(const struct gossip *engine);
 void gossip__session_send_hello(struct gossip *engine, struct gossip__session *session);
+/* Refuses a peer: tells it, closes, notices it (not the same of the same peer within a minute). */
+void gossip__session_refuse(struct gossip *engine, struct gossip__session *session, enum gossip_close_reason reason,
+                            const struct catalog_id *peer_id, const char *peer_name);
+/* Says that a peer was refused, or refused us, unless the same was said within the last minute. */
+void gossip__session_notice_refusal(struct gossip *engine, enum gossip_close_reason reason, uint64_t peer,
+                                    const char *peer_name, const char *text);
+/* The dial of this member did not lead to it: back off. */
+void gossip__session_dial_failed(struct gossip *engine, struct gossip__member *member);
+/* GOSSIP_STOP: tells every peer that this node has left on purpose. */
+void gossip__session_good_bye(struct gossip *engine);
+/* Any ESTABLISHED session. */
+bool gossip__session_any(const struct gossip *engine);
+void gossip__session_free_all(struct gossip *engine);
 void gossip__session_free_all(struct gossip *engine);
 
 /* --- member.c -------------------------------------------------------------------------------------------------------- */
@@ -445,7 +494,7 @@ struct gossip__member *gossip__member_add(struct gossip *engine, const struct ca
 /* Puts the member's row into this step's batch; returns the ticket or 0. */
 uint64_t gossip__member_store(struct gossip *engine, struct gossip__member *member);
 /* Applies what a peer says of a member (itself included); starts refutation when it is about us. Deterministic merge:
- * higher incarnation wins; at equal ones removed > left > dead > suspect > alive > joining. */
+ * removed is for ever, ready too; else the higher incarnation wins; at equal ones left > dead > suspect > alive. */
 void gossip__member_update(struct gossip *engine, const struct gossip__member_update *update,
                            struct gossip__member *from);
 void gossip__member_updates(struct gossip *engine, const struct gossip__member_updates *updates,
@@ -454,8 +503,8 @@ void gossip__member_updates(struct gossip *engine, const struct gossip__member_u
 void gossip__member_set_state(struct gossip *engine, struct gossip__member *member, enum gossip_member_state state);
 /* Members that are required: not removed (this node included in the count). */
 size_t gossip__member_required_count(const struct gossip *engine);
-/* The digest of the table (ids, names, addresses, incarnations, joining/member/left/removed; this node included; not
- * suspect and dead, which each node judges for itself), salted. Two tables are equal if their fingerprints are. */
+/* The digest of the table (ids; of those not removed names, addresses, joining/member/left; this node included; not
+ * suspect and dead, which each node judges for itself, nor incarnations, which only order what is said), salted. */
 struct merkle_fingerprint gossip__member_table_fingerprint(struct gossip *engine, uint64_t salt);
 /* All rows, this node's first, for MEMBERS and ADMIT; in a buffer of struct gossip__member_update. */
 struct gossip__member_updates gossip__member_table(struct gossip *engine, struct merkle_buffer *rows);
@@ -467,6 +516,19 @@ void gossip__member_send_table(struct gossip *engine, struct gossip__member *mem
 void gossip__member_heard(struct gossip *engine, struct gossip__member *member);
 /* Tells all sessions that this node leaves on purpose. */
 void gossip__member_goodbye(struct gossip *engine);
+/* What is told of a member, and of this node; texts are borrowed from its row. */
+struct gossip__member_update gossip__member_row_update(const struct gossip__member *member);
+struct gossip__member_update gossip__member_own_update(const struct gossip *engine);
+/* Sends it what is said of it, so that it refutes. */
+void gossip__member_tell_accused(struct gossip *engine, struct gossip__member *member);
+/* The table changed in what its digest covers. */
+void gossip__member_table_changed(struct gossip *engine);
+/* How often an update rides on messages: 3 * ceil(log2(n + 1)). */
+unsigned gossip__member_rides(const struct gossip *engine);
+/* State of a member that is reached: JOINING or ALIVE. */
+enum gossip_member_state gossip__member_reached_state(const struct gossip__member *member);
+/* Forgets one member: its session, exchange and queue too. Its row on disk stays. */
+void gossip__member_forget(struct gossip *engine, struct gossip__member *member);
 /* Forgets all members (this node joins another cluster). */
 void gossip__member_clear(struct gossip *engine);
 int gossip__member_load(struct gossip *engine, const struct catalog_load *load);
@@ -482,22 +544,36 @@ void gossip__swim_no_answer(struct gossip *engine, struct gossip__member *member
 /* The interval at present: config, slower above 128 members. */
 gossip_duration_ms gossip__swim_interval(const struct gossip *engine);
 void gossip__swim_refute(struct gossip *engine, uint64_t incarnation_heard);
+/* It was heard: those who asked for a probe of it are told. */
+void gossip__swim_heard(struct gossip *engine, const struct gossip__member *member);
+/* The permutation follows the table: a member was added at this index; any was forgotten. */
+void gossip__swim_member_added(struct gossip *engine, size_t index);
+void gossip__swim_members_forgotten(struct gossip *engine);
+/* How long a member is suspect before it is dead: 4 * ceil(log2(n + 1)) intervals. */
+gossip_duration_ms gossip__swim_suspicion(const struct gossip *engine);
+void gossip__swim_free(struct gossip *engine);
 
 /* --- join.c ------------------------------------------------------------------------------------------------------------ */
 
 void gossip__join_start(struct gossip *engine);
 void gossip__join_tick(struct gossip *engine);
 gossip_time_ms gossip__join_deadline(const struct gossip *engine);
+/* The peer of an established session is admitted as soon as its row is on disk. */
+void gossip__join_admit_begin(struct gossip *engine, struct gossip__session *session);
+/* A hello came from a node that is in no cluster (cluster_id none), or in one. */
+void gossip__join_met(struct gossip *engine, const struct catalog_id *node_id, const struct catalog_id *cluster_id);
+/* A seed led back to this node: it is none. */
+void gossip__join_seed_is_self(struct gossip *engine, const char *address);
 /* A newcomer's row is stored here: answer its requests from here on; ADMIT. */
 void gossip__join_admit(struct gossip *engine, uint32_t connection);
-/* What an ADMIT brought is stored: begin the walk. */
+/* What an ADMIT brought, or that this node is ready, is stored: begin the walk, or tell the others. */
 void gossip__join_admitted(struct gossip *engine, uint32_t connection);
 /* An exchange with this member ended in a way that counted: perhaps this node is ready now. */
 void gossip__join_counted(struct gossip *engine, struct gossip__member *member, gossip_time_ms begun_ms);
 /* This node founds a cluster. */
 void gossip__join_found(struct gossip *engine);
-/* This node's (empty) cluster gives way to another: becomes a newcomer. */
-void gossip__join_give_way(struct gossip *engine);
+/* This node's (empty) cluster gives way to that of the node at this address: becomes a newcomer. */
+void gossip__join_give_way(struct gossip *engine, const char *address);
 
 /* --- exchange.c -------------------------------------------------------------------------------------------------------- */
 
