@@ -15,9 +15,8 @@ build_packages=(
 )
 check_packages=(
     clang clang-format clang-tidy libclang-rt-14-dev # second compiler, sanitizers, libFuzzer, style
-    check gcovr universal-ctags                      # unit tests, coverage, lengths of functions
+    check gcovr                                      # unit tests, coverage
     python3 curl sqlite3 strace iproute2 procps      # process tests
-    prometheus                                       # promtool, and a server that scrapes three nodes
 )
 lock_wait_seconds=300
 
@@ -42,14 +41,15 @@ as_root() {
     fi
 }
 
-# Debian starts the services of a package at once. The checks run a Prometheus of their own and never want the system's,
-# so installation happens under a policy that starts nothing. A policy that the machine has already stands.
-forbid_services() {
-    local policy=/usr/sbin/policy-rc.d
-    [ -e "$policy" ] && return 0
-    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
-    as_root chmod 755 "$policy"
-    trap "as_root rm -f $policy" EXIT
+# The lock of the package lists is not covered by apt's own option to wait, and mirrors have bad moments.
+update_lists() {
+    local attempt
+    for attempt in 1 2 3 4 5; do
+        as_root "${apt[@]}" update && return 0
+        echo "deps: apt-get update failed (attempt $attempt of 5)" >&2
+        sleep $((attempt * 3))
+    done
+    return 1
 }
 
 case "$#:${1:-}" in
@@ -73,9 +73,8 @@ if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
 fi
 
 echo "deps: installing ${missing[*]}"
-apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o "DPkg::Lock::Timeout=$lock_wait_seconds")
-as_root "${apt[@]}" update
-forbid_services
+apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o "DPkg::Lock::Timeout=$lock_wait_seconds" -o Acquire::Retries=3)
+update_lists
 as_root "${apt[@]}" install -y --no-install-recommends "${missing[@]}"
 mapfile -t missing < <(missing_of "${wanted[@]}")
 if [ "${#missing[@]}" -ne 0 ]; then
