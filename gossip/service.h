@@ -48,7 +48,8 @@ int gossip_service_start(const struct gossip_service_options *options, struct ev
                          struct gossip_service **service, struct catalog_problem *problem);
 /* Tells the peers, finishes what is in flight, then calls `on_stopped` from the loop (at once with `now`). */
 void gossip_service_stop(struct gossip_service *service, bool now, void (*on_stopped)(void *context), void *context);
-/* Frees all; after on_stopped, or at any time (then peers are not told). */
+/* Frees all; after on_stopped (also from it), or at any time (then peers are not told), but not from on_notice or on_reply.
+ * Operations without a reply get none. No other thread may be in a call. NULL is allowed. */
 void gossip_service_free(struct gossip_service *service);
 
 /* HOST:PORT on which it listens. Valid until freed. */
@@ -59,6 +60,9 @@ struct gossip *gossip_service_engine(struct gossip_service *service);
 gossip_time_ms gossip_service_now(const struct gossip_service *service);
 uint64_t gossip_service_wall(const struct gossip_service *service);
 struct catalog_store_times gossip_service_store_times(struct gossip_service *service);
+/* Connections that the service itself closed (deadlines, sizes, caps), by reason: GOSSIP_CLOSE_REASON_COUNT numbers, to be
+ * added to those that the engine counts as closed. Valid until freed. */
+const uint64_t *gossip_service_closed(const struct gossip_service *service);
 
 /* Starts an operation; `on_reply` is called once, later, from the loop (reply memory is valid during the call). The
  * returned token can be cancelled: then on_reply is not called any more; a write that is under way stands.
