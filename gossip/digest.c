@@ -14,8 +14,7 @@
 enum { WALL_TOLD_EVERY_MS = 60000 };
 
 void gossip__digest_fill(struct gossip *engine, uint32_t exchange, struct gossip__digest *digest,
-                         struct merkle_buffer *rows)
-{
+                         struct merkle_buffer *rows) {
     struct merkle_tree *tree = catalog_tree(engine->catalog);
     *digest = (struct gossip__digest){
         .exchange = exchange,
@@ -32,8 +31,7 @@ void gossip__digest_fill(struct gossip *engine, uint32_t exchange, struct gossip
     };
 }
 
-static void skew_note(struct gossip *engine, struct gossip__member *member, uint64_t wall_s)
-{
+static void skew_note(struct gossip *engine, struct gossip__member *member, uint64_t wall_s) {
     int64_t skew_ms = (int64_t)(wall_s * 1000) - (int64_t)engine->wall_ms;
     bool was_off = member->skew_known && llabs(member->skew_ms) > GOSSIP__SKEW_ALARM_MS;
     member->skew_known = true;
@@ -62,9 +60,8 @@ static void skew_note(struct gossip *engine, struct gossip__member *member, uint
     engine->clock_ahead = behind * 2 > peers;
 }
 
-bool gossip__digest_note(struct gossip *engine, struct gossip__member *member, const struct gossip__digest *digest,
-                         bool *tables_equal)
-{
+bool gossip__digest_note(struct gossip *engine, struct gossip__member *member,
+                         const struct gossip__digest *digest, bool *tables_equal) {
     struct merkle_digest own = merkle_tree_root(catalog_tree(engine->catalog));
     gossip__member_updates(engine, &digest->updates, member);
     struct merkle_fingerprint table = gossip__member_table_fingerprint(engine, digest->exchange);
@@ -82,15 +79,15 @@ bool gossip__digest_note(struct gossip *engine, struct gossip__member *member, c
         skew_note(engine, member, digest->wall_s);
     }
     /* DESIGN 4.7: every clock that a newcomer hears raises its own, stored before it is ready. */
-    if (!engine->state.ready && digest->clock > engine->state.high_water && digest->clock <= CATALOG_CLOCK_MAX) {
+    if (!engine->state.ready && digest->clock > engine->state.high_water &&
+        digest->clock <= CATALOG_CLOCK_MAX) {
         engine->state.high_water = digest->clock;
         gossip__flight_state_dirty(engine);
     }
     return merkle_digest_equal(&own, &digest->root);
 }
 
-static void digest_transmit(struct gossip *engine, struct gossip__exchange *exchange)
-{
+static void digest_transmit(struct gossip *engine, struct gossip__exchange *exchange) {
     struct gossip__member *member = exchange->member;
     struct merkle_buffer rows;
     merkle_buffer_init(&rows, engine->allocator);
@@ -102,11 +99,11 @@ static void digest_transmit(struct gossip *engine, struct gossip__exchange *exch
     }
     (void)gossip__send_member(engine, member, &message);
     merkle_buffer_close(&rows);
-    exchange->digest_due_ms = engine->now_ms + gossip__exchange_timeout(member, exchange->digest_tries);
+    exchange->digest_due_ms =
+        engine->now_ms + gossip__exchange_timeout(member, exchange->digest_tries);
 }
 
-void gossip__exchange_send_digest(struct gossip *engine, struct gossip__exchange *exchange)
-{
+void gossip__exchange_send_digest(struct gossip *engine, struct gossip__exchange *exchange) {
     merkle_walk_free(exchange->walk);
     exchange->walk = NULL;
     merkle_buffer_clear(&exchange->settled);
@@ -119,8 +116,7 @@ void gossip__exchange_send_digest(struct gossip *engine, struct gossip__exchange
     digest_transmit(engine, exchange);
 }
 
-void gossip__exchange_digest_tick(struct gossip *engine, struct gossip__exchange *exchange)
-{
+void gossip__exchange_digest_tick(struct gossip *engine, struct gossip__exchange *exchange) {
     assert(exchange->state == GOSSIP__EXCHANGE_DIGEST);
     if (exchange->digest_due_ms > engine->now_ms) {
         return;

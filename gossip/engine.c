@@ -9,8 +9,7 @@
 
 /* --- making and freeing ---------------------------------------------------------------------------------------------- */
 
-static bool text_copy(char *to, const char *from)
-{
+static bool text_copy(char *to, const char *from) {
     size_t size_bytes = strlen(from);
     if (size_bytes == 0 || size_bytes > CATALOG_NAME_SIZE_MAX) {
         return false;
@@ -19,13 +18,14 @@ static bool text_copy(char *to, const char *from)
     return true;
 }
 
-static int config_copy(struct gossip *engine, const struct gossip_config *config)
-{
-    if (!text_copy(engine->cluster_name, config->cluster_name) || !text_copy(engine->node_name, config->node_name) ||
+static int config_copy(struct gossip *engine, const struct gossip_config *config) {
+    if (!text_copy(engine->cluster_name, config->cluster_name) ||
+        !text_copy(engine->node_name, config->node_name) ||
         !text_copy(engine->address, config->address) || config->seed_count > GOSSIP_SEEDS_MAX) {
         return GOSSIP_EADDRESS;
     }
-    engine->seeds = merkle_allocate_zeroed(engine->allocator, config->seed_count + 1, sizeof *engine->seeds);
+    engine->seeds =
+        merkle_allocate_zeroed(engine->allocator, config->seed_count + 1, sizeof *engine->seeds);
     if (engine->seeds == NULL) {
         return GOSSIP_ENOMEM;
     }
@@ -39,8 +39,7 @@ static int config_copy(struct gossip *engine, const struct gossip_config *config
 }
 
 /* What is on disk, or a new identity for a fresh one. Every start is a new incarnation. */
-static void state_load(struct gossip *engine, const struct catalog_load *load)
-{
+static void state_load(struct gossip *engine, const struct catalog_load *load) {
     struct catalog_node_state *state = &engine->state;
     *state = load->state;
     if (load->fresh) {
@@ -57,8 +56,7 @@ static void state_load(struct gossip *engine, const struct catalog_load *load)
     engine->quarantined_count = load->quarantined_count;
 }
 
-static int entries_load(struct gossip *engine, const struct catalog_load *load)
-{
+static int entries_load(struct gossip *engine, const struct catalog_load *load) {
     for (size_t i = 0; i < load->entry_count; i++) {
         if (catalog_load(engine->catalog, load->entries[i]) != 0) {
             return GOSSIP_ENOMEM;
@@ -67,18 +65,18 @@ static int entries_load(struct gossip *engine, const struct catalog_load *load)
     return 0;
 }
 
-static void buffers_init(struct gossip *engine)
-{
+static void buffers_init(struct gossip *engine) {
     struct gossip__update_arrays *out = &engine->out;
-    struct merkle_buffer *buffers[] = {&out->frames,  &out->sends, &out->connections, &out->replies,
-                                       &out->notices, &out->texts, &out->member_rows, &engine->plans_answered};
+    struct merkle_buffer *buffers[] = {
+        &out->frames,  &out->sends, &out->connections, &out->replies,
+        &out->notices, &out->texts, &out->member_rows, &engine->plans_answered};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
         merkle_buffer_init(buffers[i], engine->allocator);
     }
 }
 
-int gossip_new(const struct gossip_config *config, const struct catalog_load *load, struct gossip **engine)
-{
+int gossip_new(const struct gossip_config *config, const struct catalog_load *load,
+               struct gossip **engine) {
     struct gossip *made = merkle_allocate_zeroed(config->allocator, 1, sizeof *made);
     if (made == NULL) {
         return GOSSIP_ENOMEM;
@@ -94,7 +92,8 @@ int gossip_new(const struct gossip_config *config, const struct catalog_load *lo
         made->config.node_name = made->node_name;
         made->config.address = made->address;
         state_load(made, load);
-        result = catalog_new(config->allocator, &made->catalog) != 0 ? GOSSIP_ENOMEM : entries_load(made, load);
+        result = catalog_new(config->allocator, &made->catalog) != 0 ? GOSSIP_ENOMEM
+                                                                     : entries_load(made, load);
     }
     if (result == 0) {
         result = gossip__member_load(made, load);
@@ -107,8 +106,7 @@ int gossip_new(const struct gossip_config *config, const struct catalog_load *lo
     return 0;
 }
 
-void gossip_free(struct gossip *engine)
-{
+void gossip_free(struct gossip *engine) {
     if (engine == NULL) {
         return;
     }
@@ -129,8 +127,7 @@ void gossip_free(struct gossip *engine)
     merkle_release(engine->allocator, engine);
 }
 
-struct catalog *gossip_catalog(struct gossip *engine)
-{
+struct catalog *gossip_catalog(struct gossip *engine) {
     return engine->catalog;
 }
 
@@ -141,7 +138,8 @@ struct catalog *gossip_catalog(struct gossip *engine)
 enum allowed { BEFORE_HELLO = 1, AFTER_HELLO = 2, NEEDS_ADMITTED = 4 };
 
 static const struct {
-    void (*receive)(struct gossip *engine, struct gossip__session *session, const struct gossip__message *message);
+    void (*receive)(struct gossip *engine, struct gossip__session *session,
+                    const struct gossip__message *message);
     unsigned allowed;
 } table[GOSSIP__MESSAGE_TYPE_COUNT] = {
     [GOSSIP__HELLO] = {gossip__recv_hello, BEFORE_HELLO},
@@ -163,8 +161,8 @@ static const struct {
     [GOSSIP__ADMIT] = {gossip__recv_admit, AFTER_HELLO},
 };
 
-static void dispatch(struct gossip *engine, struct gossip__session *session, const struct gossip__message *message)
-{
+static void dispatch(struct gossip *engine, struct gossip__session *session,
+                     const struct gossip__message *message) {
     bool established = session->state == GOSSIP__SESSION_ESTABLISHED;
     unsigned allowed = table[message->type].allowed;
     if ((allowed & (established ? AFTER_HELLO : BEFORE_HELLO)) == 0) {
@@ -183,8 +181,8 @@ static void dispatch(struct gossip *engine, struct gossip__session *session, con
     table[message->type].receive(engine, session, message);
 }
 
-static void message_received(struct gossip *engine, uint32_t connection, const uint8_t *bytes, size_t size_bytes)
-{
+static void message_received(struct gossip *engine, uint32_t connection, const uint8_t *bytes,
+                             size_t size_bytes) {
     struct gossip__session *session = gossip__session_find(engine, connection);
     if (session == NULL || session->closing || session->state == GOSSIP__SESSION_DIALING) {
         return; /* it came after we had said CLOSE */
@@ -211,8 +209,7 @@ static void message_received(struct gossip *engine, uint32_t connection, const u
 
 /* --- time ------------------------------------------------------------------------------------------------------------- */
 
-static void tick(struct gossip *engine)
-{
+static void tick(struct gossip *engine) {
     gossip__session_tick(engine);
     gossip__exchange_tick(engine);
     gossip__push_tick(engine);
@@ -221,14 +218,14 @@ static void tick(struct gossip *engine)
     gossip__swim_tick(engine);
 }
 
-gossip_time_ms gossip_deadline(const struct gossip *engine)
-{
+gossip_time_ms gossip_deadline(const struct gossip *engine) {
     if (!engine->started || engine->fatal) {
         return GOSSIP_NEVER;
     }
     const gossip_time_ms deadlines[] = {
-        gossip__session_deadline(engine), gossip__exchange_deadline(engine), gossip__push_deadline(engine),
-        gossip__operation_deadline(engine), gossip__join_deadline(engine), gossip__swim_deadline(engine),
+        gossip__session_deadline(engine), gossip__exchange_deadline(engine),
+        gossip__push_deadline(engine),    gossip__operation_deadline(engine),
+        gossip__join_deadline(engine),    gossip__swim_deadline(engine),
     };
     gossip_time_ms soonest_ms = GOSSIP_NEVER;
     for (size_t i = 0; i < sizeof deadlines / sizeof *deadlines; i++) {
@@ -239,17 +236,16 @@ gossip_time_ms gossip_deadline(const struct gossip *engine)
 
 /* --- the step --------------------------------------------------------------------------------------------------------- */
 
-static void start(struct gossip *engine)
-{
+static void start(struct gossip *engine) {
     assert(!engine->started);
     engine->started = true;
-    gossip__flight_state_dirty(engine); /* the new incarnation is stored before a write can bear its origin */
+    gossip__flight_state_dirty(
+        engine); /* the new incarnation is stored before a write can bear its origin */
     gossip__swim_start(engine);
     gossip__join_start(engine);
 }
 
-static void event_handle(struct gossip *engine, const struct gossip_event *event)
-{
+static void event_handle(struct gossip *engine, const struct gossip_event *event) {
     switch (event->type) {
     case GOSSIP_START:
         start(engine);
@@ -264,7 +260,8 @@ static void event_handle(struct gossip *engine, const struct gossip_event *event
         gossip__session_disconnected(engine, event->connection);
         break;
     case GOSSIP_MESSAGE:
-        message_received(engine, event->message.connection, event->message.bytes, event->message.size_bytes);
+        message_received(engine, event->message.connection, event->message.bytes,
+                         event->message.size_bytes);
         break;
     case GOSSIP_STORED:
         gossip__flight_stored(engine, event->stored.ticket, event->stored.result);
@@ -284,8 +281,8 @@ static void event_handle(struct gossip *engine, const struct gossip_event *event
     }
 }
 
-int gossip_step(struct gossip *engine, const struct gossip_event *event, const struct gossip_update **update)
-{
+int gossip_step(struct gossip *engine, const struct gossip_event *event,
+                const struct gossip_update **update) {
     assert(engine->started || event->type == GOSSIP_START);
     assert(event->now_ms >= engine->now_ms);
     if (engine->fatal) {

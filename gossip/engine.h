@@ -24,6 +24,9 @@
 struct gossip__member;
 struct gossip__exchange;
 
+/* Incarnations are stored as signed 64-bit numbers, and one above must be left to refute with. */
+#define GOSSIP__INCARNATION_MAX ((UINT64_C(1) << 62) - 1)
+
 /* --- sessions ---------------------------------------------------------------------------------------------------- */
 
 /*            dial                connected               hello in
@@ -330,6 +333,7 @@ struct gossip {
     bool duplicate_id;            /* another live process has this id */
     gossip_time_ms duplicate_id_until_ms; /* the alarm ends if nobody says it again until then */
     unsigned own_updates_left;    /* how often this node's own row still rides on messages */
+    bool told_ready;              /* others know this node as ready (its disk may be older than that) */
     struct merkle_digest table_digest; /* of the table at table_digest_changes */
     uint64_t table_digest_changes;
     bool table_digest_known;
@@ -477,8 +481,6 @@ void gossip__session_notice_refusal(struct gossip *engine, enum gossip_close_rea
                                     const char *peer_name, const char *text);
 /* The dial of this member did not lead to it: back off. */
 void gossip__session_dial_failed(struct gossip *engine, struct gossip__member *member);
-/* GOSSIP_STOP: tells every peer that this node has left on purpose. */
-void gossip__session_good_bye(struct gossip *engine);
 /* Any ESTABLISHED session. */
 bool gossip__session_any(const struct gossip *engine);
 void gossip__session_free_all(struct gossip *engine);
@@ -551,7 +553,6 @@ void gossip__swim_member_added(struct gossip *engine, size_t index);
 void gossip__swim_members_forgotten(struct gossip *engine);
 /* How long a member is suspect before it is dead: 4 * ceil(log2(n + 1)) intervals. */
 gossip_duration_ms gossip__swim_suspicion(const struct gossip *engine);
-void gossip__swim_free(struct gossip *engine);
 
 /* --- join.c ------------------------------------------------------------------------------------------------------------ */
 

@@ -5,8 +5,7 @@
  */
 #include "gossip/engine.h"
 
-enum gossip_cause gossip__entries_cause(const struct gossip *engine)
-{
+enum gossip_cause gossip__entries_cause(const struct gossip *engine) {
     if (!engine->state.ready) {
         return GOSSIP_CAUSE_LATE_JOIN;
     }
@@ -16,8 +15,7 @@ enum gossip_cause gossip__entries_cause(const struct gossip *engine)
     return engine->walked_since_start ? GOSSIP_CAUSE_MISSED_PUSH : GOSSIP_CAUSE_RESTART;
 }
 
-static void reject(struct gossip *engine, int code)
-{
+static void reject(struct gossip *engine, int code) {
     if (code == CATALOG_ECLOCKRANGE) {
         engine->counters.rejected[GOSSIP_REJECT_CLOCK]++;
     } else if (code == CATALOG_ETOOBIG) {
@@ -38,16 +36,15 @@ struct taking {
 };
 
 /* The entry is as new as ours or older: it adds nothing, but what we have may still be on its way to the disk. */
-static void nothing_new(struct taking *taking, struct catalog_entry *own, const struct catalog_key *key)
-{
+static void nothing_new(struct taking *taking, struct catalog_entry *own,
+                        const struct catalog_key *key) {
     struct gossip *engine = taking->engine;
     if (catalog_find(engine->catalog, key) != own) {
         taking->intake.ticket = gossip__flight_newest(engine);
     }
 }
 
-static int take_merged(struct taking *taking, struct catalog_entry *merged)
-{
+static int take_merged(struct taking *taking, struct catalog_entry *merged) {
     struct gossip *engine = taking->engine;
     int result = gossip__flight_put(engine, merged, &taking->arrival);
     if (result != 0) {
@@ -57,13 +54,13 @@ static int take_merged(struct taking *taking, struct catalog_entry *merged)
     taking->intake.changed++;
     taking->intake.size_bytes += merged->size_bytes;
     if (taking->cause != GOSSIP_CAUSE_COUNT) {
-        engine->counters.entries_repaired[merged->conflict ? GOSSIP_CAUSE_CONFLICT : taking->cause]++;
+        engine->counters
+            .entries_repaired[merged->conflict ? GOSSIP_CAUSE_CONFLICT : taking->cause]++;
     }
     return 0;
 }
 
-static int take_entry(struct taking *taking, struct catalog_entry *entry)
-{
+static int take_entry(struct taking *taking, struct catalog_entry *entry) {
     struct gossip *engine = taking->engine;
     struct catalog_key key = catalog_entry_key(entry);
     struct catalog_entry *own = catalog_pending_find(engine->catalog, &key);
@@ -73,7 +70,8 @@ static int take_entry(struct taking *taking, struct catalog_entry *entry)
     }
     struct catalog_entry *merged;
     bool forked = false;
-    int result = catalog_merge(engine->allocator, own, entry, engine->state.horizon, &merged, &forked);
+    int result =
+        catalog_merge(engine->allocator, own, entry, engine->state.horizon, &merged, &forked);
     if (result != 0) {
         reject(engine, result);
         return result;
@@ -86,7 +84,8 @@ static int take_entry(struct taking *taking, struct catalog_entry *entry)
     } else {
         result = take_merged(taking, merged);
     }
-    if (result == 0 && taking->settled != NULL && merkle_digest_equal(&merged->digest, &entry->digest) &&
+    if (result == 0 && taking->settled != NULL &&
+        merkle_digest_equal(&merged->digest, &entry->digest) &&
         merkle_buffer_append(taking->settled, &entry->slot, sizeof entry->slot) != 0) {
         taking->settled->failed = false; /* it will be pushed without need */
     }
@@ -97,8 +96,7 @@ static int take_entry(struct taking *taking, struct catalog_entry *entry)
 struct gossip__intake gossip__entries_take(struct gossip *engine, struct gossip__member *member,
                                            const struct gossip__span *entries, size_t entry_count,
                                            catalog_clock horizon, enum gossip_cause cause,
-                                           struct merkle_buffer *settled)
-{
+                                           struct merkle_buffer *settled) {
     struct taking taking = {
         .engine = engine,
         .arrival = {.local = false, .from = member->row.id},
@@ -109,7 +107,8 @@ struct gossip__intake gossip__entries_take(struct gossip *engine, struct gossip_
     engine->counters.entries_received += entry_count;
     for (size_t i = 0; i < entry_count; i++) {
         struct catalog_entry *entry;
-        int result = catalog_entry_decode(engine->allocator, entries[i].data, entries[i].size_bytes, &entry);
+        int result =
+            catalog_entry_decode(engine->allocator, entries[i].data, entries[i].size_bytes, &entry);
         if (result != 0) {
             reject(engine, result);
             taking.intake.refused++;

@@ -6,16 +6,14 @@
  */
 #include "gossip/engine.h"
 
-static void request_close(struct gossip__request *request)
-{
+static void request_close(struct gossip__request *request) {
     merkle_buffer_close(&request->frame);
     merkle_buffer_close(&request->walk);
     merkle_buffer_close(&request->wants);
     *request = (struct gossip__request){0};
 }
 
-static void exchange_free(struct gossip *engine, struct gossip__exchange *exchange)
-{
+static void exchange_free(struct gossip *engine, struct gossip__exchange *exchange) {
     for (size_t i = 0; i < GOSSIP__REQUESTS_IN_FLIGHT; i++) {
         if (exchange->requests[i].sequence != 0) {
             request_close(&exchange->requests[i]);
@@ -29,8 +27,7 @@ static void exchange_free(struct gossip *engine, struct gossip__exchange *exchan
     merkle_release(engine->allocator, exchange);
 }
 
-static size_t free_place(const struct gossip *engine)
-{
+static size_t free_place(const struct gossip *engine) {
     size_t place = 0;
     while (place < GOSSIP__EXCHANGES_MAX && engine->exchanges[place] != NULL) {
         place++;
@@ -38,13 +35,14 @@ static size_t free_place(const struct gossip *engine)
     return place;
 }
 
-struct gossip__exchange *gossip__exchange_start(struct gossip *engine, struct gossip__member *member,
-                                                enum gossip__exchange_purpose purpose)
-{
+struct gossip__exchange *gossip__exchange_start(struct gossip *engine,
+                                                struct gossip__member *member,
+                                                enum gossip__exchange_purpose purpose) {
     size_t place = free_place(engine);
-    bool backing_off = purpose == GOSSIP__PURPOSE_TIMER && engine->now_ms < member->exchange_after_ms;
-    if (member->exchange != NULL || place == GOSSIP__EXCHANGES_MAX || backing_off || engine->removed ||
-        engine->stopping || member->state == GOSSIP_MEMBER_REMOVED) {
+    bool backing_off =
+        purpose == GOSSIP__PURPOSE_TIMER && engine->now_ms < member->exchange_after_ms;
+    if (member->exchange != NULL || place == GOSSIP__EXCHANGES_MAX || backing_off ||
+        engine->removed || engine->stopping || member->state == GOSSIP_MEMBER_REMOVED) {
         return NULL;
     }
     struct gossip__exchange *exchange = merkle_allocate(engine->allocator, 1, sizeof *exchange);
@@ -71,14 +69,12 @@ struct gossip__exchange *gossip__exchange_start(struct gossip *engine, struct go
     return exchange;
 }
 
-struct gossip__exchange *gossip__exchange_find(struct gossip__member *member, uint32_t number)
-{
+struct gossip__exchange *gossip__exchange_find(struct gossip__member *member, uint32_t number) {
     struct gossip__exchange *exchange = member->exchange;
     return exchange != NULL && exchange->number == number ? exchange : NULL;
 }
 
-static void round_trips_count(struct gossip *engine, const struct gossip__exchange *exchange)
-{
+static void round_trips_count(struct gossip *engine, const struct gossip__exchange *exchange) {
     struct gossip_counters *counters = &engine->counters;
     counters->round_trips_count++;
     counters->round_trips_sum += exchange->rounds;
@@ -91,18 +87,18 @@ static void round_trips_count(struct gossip *engine, const struct gossip__exchan
 }
 
 /* Walks that find nothing to move although the roots differ must never happen; if they do, they must not burn the link. */
-static void futile(struct gossip *engine, struct gossip__member *member)
-{
+static void futile(struct gossip *engine, struct gossip__member *member) {
     if (member->futile_count < 6) {
         member->futile_count++;
     }
-    member->exchange_after_ms = engine->now_ms + (gossip__swim_interval(engine) << member->futile_count);
+    member->exchange_after_ms =
+        engine->now_ms + (gossip__swim_interval(engine) << member->futile_count);
     gossip__notice(engine, GOSSIP_NOTICE_FUTILE, GOSSIP_ERROR, member->row.name,
                    "a finished walk left the roots unequal although neither side changed");
 }
 
-void gossip__exchange_end(struct gossip *engine, struct gossip__exchange *exchange, enum gossip_exchange_result result)
-{
+void gossip__exchange_end(struct gossip *engine, struct gossip__exchange *exchange,
+                          enum gossip_exchange_result result) {
     struct gossip__member *member = exchange->member;
     assert(member->exchange == exchange);
     member->exchange = NULL;
@@ -116,7 +112,8 @@ void gossip__exchange_end(struct gossip *engine, struct gossip__exchange *exchan
     if (exchange->pulled + exchange->pushed > 0) {
         gossip__notice(engine, GOSSIP_NOTICE_REPAIRED, GOSSIP_INFO, member->row.name,
                        "pulled %llu and pushed %llu entries in %u round trips",
-                       (unsigned long long)exchange->pulled, (unsigned long long)exchange->pushed, exchange->rounds);
+                       (unsigned long long)exchange->pulled, (unsigned long long)exchange->pushed,
+                       exchange->rounds);
     }
     if (result == GOSSIP_EXCHANGE_FUTILE) {
         futile(engine, member);
@@ -131,16 +128,14 @@ void gossip__exchange_end(struct gossip *engine, struct gossip__exchange *exchan
     exchange_free(engine, exchange);
 }
 
-void gossip__exchange_session_up(struct gossip *engine, struct gossip__member *member)
-{
+void gossip__exchange_session_up(struct gossip *engine, struct gossip__member *member) {
     struct gossip__exchange *exchange = member->exchange;
     if (exchange != NULL && exchange->state == GOSSIP__EXCHANGE_CONNECT) {
         gossip__exchange_send_digest(engine, exchange);
     }
 }
 
-void gossip__exchange_session_down(struct gossip *engine, struct gossip__member *member)
-{
+void gossip__exchange_session_down(struct gossip *engine, struct gossip__member *member) {
     if (member->exchange != NULL) {
         gossip__exchange_end(engine, member->exchange, GOSSIP_EXCHANGE_LOST);
     }
@@ -148,19 +143,19 @@ void gossip__exchange_session_down(struct gossip *engine, struct gossip__member 
 
 /* --- requests ------------------------------------------------------------------------------------------------------- */
 
-gossip_duration_ms gossip__exchange_timeout(const struct gossip__member *member, unsigned tries)
-{
+gossip_duration_ms gossip__exchange_timeout(const struct gossip__member *member, unsigned tries) {
     gossip_duration_ms timeout_ms = member->rtt_ms == 0 ? 500 : 4 * member->rtt_ms;
     if (timeout_ms < GOSSIP__REQUEST_TIMEOUT_MS_MIN) {
         timeout_ms = GOSSIP__REQUEST_TIMEOUT_MS_MIN;
     }
     timeout_ms <<= tries - 1;
-    return timeout_ms < GOSSIP__REQUEST_TIMEOUT_MS_MAX ? timeout_ms : GOSSIP__REQUEST_TIMEOUT_MS_MAX;
+    return timeout_ms < GOSSIP__REQUEST_TIMEOUT_MS_MAX ? timeout_ms
+                                                       : GOSSIP__REQUEST_TIMEOUT_MS_MAX;
 }
 
-struct gossip__request *gossip__exchange_request_find(struct gossip__exchange *exchange, uint64_t sequence,
-                                                      enum gossip__message_type type)
-{
+struct gossip__request *gossip__exchange_request_find(struct gossip__exchange *exchange,
+                                                      uint64_t sequence,
+                                                      enum gossip__message_type type) {
     for (size_t i = 0; i < GOSSIP__REQUESTS_IN_FLIGHT && sequence != 0; i++) {
         if (exchange->requests[i].sequence == sequence && exchange->requests[i].type == type) {
             return &exchange->requests[i];
@@ -169,13 +164,14 @@ struct gossip__request *gossip__exchange_request_find(struct gossip__exchange *e
     return NULL;
 }
 
-struct gossip__request *gossip__exchange_request_new(struct gossip *engine, struct gossip__exchange *exchange,
-                                                     enum gossip__message_type type)
-{
+struct gossip__request *gossip__exchange_request_new(struct gossip *engine,
+                                                     struct gossip__exchange *exchange,
+                                                     enum gossip__message_type type) {
     for (size_t i = 0; i < GOSSIP__REQUESTS_IN_FLIGHT; i++) {
         struct gossip__request *request = &exchange->requests[i];
         if (request->sequence == 0) {
-            *request = (struct gossip__request){.sequence = ++exchange->sequence_last, .type = type};
+            *request =
+                (struct gossip__request){.sequence = ++exchange->sequence_last, .type = type};
             merkle_buffer_init(&request->frame, engine->allocator);
             merkle_buffer_init(&request->walk, engine->allocator);
             merkle_buffer_init(&request->wants, engine->allocator);
@@ -185,14 +181,13 @@ struct gossip__request *gossip__exchange_request_new(struct gossip *engine, stru
     return NULL;
 }
 
-void gossip__exchange_request_drop(struct gossip__request *request)
-{
+void gossip__exchange_request_drop(struct gossip__request *request) {
     request_close(request);
 }
 
 bool gossip__exchange_request_send(struct gossip *engine, struct gossip__exchange *exchange,
-                                   struct gossip__request *request, const struct gossip__message *message)
-{
+                                   struct gossip__request *request,
+                                   const struct gossip__message *message) {
     struct gossip__member *member = exchange->member;
     if (member->session == NULL || gossip__message_encode(message, &request->frame) != 0) {
         return false;
@@ -203,20 +198,20 @@ bool gossip__exchange_request_send(struct gossip *engine, struct gossip__exchang
     if (request->round > exchange->rounds) {
         exchange->rounds = request->round;
     }
-    gossip__send_frame(engine, member->session, request->frame.data, request->frame.size_bytes, request->type);
+    gossip__send_frame(engine, member->session, request->frame.data, request->frame.size_bytes,
+                       request->type);
     return true;
 }
 
 void gossip__exchange_request_done(struct gossip *engine, struct gossip__exchange *exchange,
-                                   struct gossip__request *request)
-{
+                                   struct gossip__request *request) {
     exchange->progress_ms = engine->now_ms;
     request_close(request);
 }
 
 /* False if the exchange has ended. */
-static bool request_tick(struct gossip *engine, struct gossip__exchange *exchange, struct gossip__request *request)
-{
+static bool request_tick(struct gossip *engine, struct gossip__exchange *exchange,
+                         struct gossip__request *request) {
     if (request->sequence == 0 || request->due_ms > engine->now_ms) {
         return true;
     }
@@ -226,24 +221,23 @@ static bool request_tick(struct gossip *engine, struct gossip__exchange *exchang
     }
     request->tries++;
     request->due_ms = engine->now_ms + gossip__exchange_timeout(exchange->member, request->tries);
-    gossip__send_frame(engine, exchange->member->session, request->frame.data, request->frame.size_bytes,
-                       request->type);
+    gossip__send_frame(engine, exchange->member->session, request->frame.data,
+                       request->frame.size_bytes, request->type);
     return true;
 }
 
 /* --- time ----------------------------------------------------------------------------------------------------------- */
 
 /* When the exchange is given up for want of progress, whatever its state. */
-static gossip_time_ms silence_deadline(const struct gossip__exchange *exchange)
-{
-    gossip_duration_ms silence_ms = exchange->state == GOSSIP__EXCHANGE_CONNECT
-                                        ? (gossip_duration_ms)GOSSIP__CONNECT_TIMEOUT_MS + GOSSIP__HELLO_TIMEOUT_MS
-                                        : (gossip_duration_ms)GOSSIP__EXCHANGE_SILENCE_MS_MAX;
+static gossip_time_ms silence_deadline(const struct gossip__exchange *exchange) {
+    gossip_duration_ms silence_ms =
+        exchange->state == GOSSIP__EXCHANGE_CONNECT
+            ? (gossip_duration_ms)GOSSIP__CONNECT_TIMEOUT_MS + GOSSIP__HELLO_TIMEOUT_MS
+            : (gossip_duration_ms)GOSSIP__EXCHANGE_SILENCE_MS_MAX;
     return exchange->progress_ms + silence_ms;
 }
 
-static void exchange_tick(struct gossip *engine, struct gossip__exchange *exchange)
-{
+static void exchange_tick(struct gossip *engine, struct gossip__exchange *exchange) {
     if (silence_deadline(exchange) <= engine->now_ms) {
         gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_TIMEOUT);
         return;
@@ -258,12 +252,12 @@ static void exchange_tick(struct gossip *engine, struct gossip__exchange *exchan
         }
     }
     if (exchange->state == GOSSIP__EXCHANGE_WALK || exchange->state == GOSSIP__EXCHANGE_PUSH) {
-        gossip__exchange_advance(engine, exchange); /* what memory or a full queue held up goes on */
+        gossip__exchange_advance(engine,
+                                 exchange); /* what memory or a full queue held up goes on */
     }
 }
 
-void gossip__exchange_tick(struct gossip *engine)
-{
+void gossip__exchange_tick(struct gossip *engine) {
     for (size_t i = 0; i < GOSSIP__EXCHANGES_MAX; i++) {
         if (engine->exchanges[i] != NULL) {
             exchange_tick(engine, engine->exchanges[i]);
@@ -271,13 +265,11 @@ void gossip__exchange_tick(struct gossip *engine)
     }
 }
 
-static gossip_time_ms sooner(gossip_time_ms a, gossip_time_ms b)
-{
+static gossip_time_ms sooner(gossip_time_ms a, gossip_time_ms b) {
     return a < b ? a : b;
 }
 
-gossip_time_ms gossip__exchange_deadline(const struct gossip *engine)
-{
+gossip_time_ms gossip__exchange_deadline(const struct gossip *engine) {
     gossip_time_ms deadline_ms = GOSSIP_NEVER;
     for (size_t i = 0; i < GOSSIP__EXCHANGES_MAX; i++) {
         const struct gossip__exchange *exchange = engine->exchanges[i];
@@ -297,8 +289,7 @@ gossip_time_ms gossip__exchange_deadline(const struct gossip *engine)
     return deadline_ms;
 }
 
-void gossip__exchange_free_all(struct gossip *engine)
-{
+void gossip__exchange_free_all(struct gossip *engine) {
     for (size_t i = 0; i < GOSSIP__EXCHANGES_MAX; i++) {
         if (engine->exchanges[i] != NULL) {
             engine->exchanges[i]->member->exchange = NULL;

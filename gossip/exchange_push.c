@@ -8,25 +8,23 @@
 
 #include <stdlib.h>
 
-static int by_slot(const void *a, const void *b)
-{
+static int by_slot(const void *a, const void *b) {
     uint64_t left = *(const uint64_t *)a;
     uint64_t right = *(const uint64_t *)b;
     return (left > right) - (left < right);
 }
 
-static bool is_settled(const struct gossip__exchange *exchange, uint64_t slot)
-{
+static bool is_settled(const struct gossip__exchange *exchange, uint64_t slot) {
     size_t count = exchange->settled.size_bytes / sizeof slot;
     return count > 0 && bsearch(&slot, exchange->settled.data, count, sizeof slot, by_slot) != NULL;
 }
 
 /* The next item of the whole path that is being pushed. */
-static bool path_next(struct gossip *engine, struct gossip__exchange *exchange, struct merkle_item *item)
-{
+static bool path_next(struct gossip *engine, struct gossip__exchange *exchange,
+                      struct merkle_item *item) {
     uint64_t slot_last = merkle_path_slot_last(exchange->have_path);
-    if (merkle_tree_range(catalog_tree(engine->catalog), exchange->have_slot, slot_last, exchange->have_skip, item,
-                          1) == 0) {
+    if (merkle_tree_range(catalog_tree(engine->catalog), exchange->have_slot, slot_last,
+                          exchange->have_skip, item, 1) == 0) {
         exchange->have_path_active = false;
         return false;
     }
@@ -36,8 +34,8 @@ static bool path_next(struct gossip *engine, struct gossip__exchange *exchange, 
 }
 
 /* The next item that the other side lacks. */
-static bool have_next(struct gossip *engine, struct gossip__exchange *exchange, struct merkle_item *item)
-{
+static bool have_next(struct gossip *engine, struct gossip__exchange *exchange,
+                      struct merkle_item *item) {
     struct merkle_walk_have have;
     while (!exchange->have_path_active || !path_next(engine, exchange, item)) {
         if (merkle_walk_take_haves(exchange->walk, &have, 1) == 0) {
@@ -55,15 +53,13 @@ static bool have_next(struct gossip *engine, struct gossip__exchange *exchange, 
     return true;
 }
 
-static bool batch_full(const struct gossip__exchange *exchange)
-{
+static bool batch_full(const struct gossip__exchange *exchange) {
     return exchange->have_batch.size_bytes >= GOSSIP__PUSH_ENTRIES_MAX * sizeof(uint32_t) ||
            exchange->have_batch_size_bytes >= GOSSIP__ENTRIES_SIZE_SOFT;
 }
 
 /* Fills the next message. */
-static void batch_fill(struct gossip *engine, struct gossip__exchange *exchange)
-{
+static void batch_fill(struct gossip *engine, struct gossip__exchange *exchange) {
     struct merkle_item item;
     while (!batch_full(exchange) && have_next(engine, exchange, &item)) {
         struct catalog_entry *entry = catalog_entry_of_handle(engine->catalog, item.handle);
@@ -79,8 +75,7 @@ static void batch_fill(struct gossip *engine, struct gossip__exchange *exchange)
     }
 }
 
-static void walk_finished(struct gossip *engine, struct gossip__exchange *exchange)
-{
+static void walk_finished(struct gossip *engine, struct gossip__exchange *exchange) {
     if (!exchange->incomplete) {
         if (exchange->finished_once) {
             gossip__exchange_conclude(engine, exchange, exchange->first_clock, exchange->first_seen,
@@ -91,15 +86,15 @@ static void walk_finished(struct gossip *engine, struct gossip__exchange *exchan
     gossip__exchange_send_digest(engine, exchange);
 }
 
-void gossip__exchange_push(struct gossip *engine, struct gossip__exchange *exchange)
-{
+void gossip__exchange_push(struct gossip *engine, struct gossip__exchange *exchange) {
     assert(exchange->state == GOSSIP__EXCHANGE_PUSH);
     if (exchange->member->session == NULL || exchange->member->session->closing) {
         gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_LOST);
         return;
     }
     if (exchange->pushes_waiting == 0 && exchange->settled.size_bytes > 0) {
-        qsort(exchange->settled.data, exchange->settled.size_bytes / sizeof(uint64_t), sizeof(uint64_t), by_slot);
+        qsort(exchange->settled.data, exchange->settled.size_bytes / sizeof(uint64_t),
+              sizeof(uint64_t), by_slot);
     }
     for (;;) {
         batch_fill(engine, exchange);
@@ -127,9 +122,8 @@ void gossip__exchange_push(struct gossip *engine, struct gossip__exchange *excha
     }
 }
 
-void gossip__exchange_pushed(struct gossip *engine, struct gossip__member *member, uint32_t number, bool acknowledged,
-                             uint64_t refused)
-{
+void gossip__exchange_pushed(struct gossip *engine, struct gossip__member *member, uint32_t number,
+                             bool acknowledged, uint64_t refused) {
     struct gossip__exchange *exchange = gossip__exchange_find(member, number);
     if (exchange == NULL || exchange->state != GOSSIP__EXCHANGE_PUSH) {
         return;

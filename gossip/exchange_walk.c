@@ -9,11 +9,12 @@
  */
 #include "gossip/engine.h"
 
-static bool range_append(struct gossip *engine, struct gossip__exchange *exchange, const struct gossip__range *range)
-{
+static bool range_append(struct gossip *engine, struct gossip__exchange *exchange,
+                         const struct gossip__range *range) {
     if (exchange->range_count == exchange->range_capacity) {
         size_t capacity = exchange->range_capacity == 0 ? 16 : exchange->range_capacity * 2;
-        void *ranges = merkle_reallocate(engine->allocator, exchange->ranges, capacity, sizeof *exchange->ranges);
+        void *ranges = merkle_reallocate(engine->allocator, exchange->ranges, capacity,
+                                         sizeof *exchange->ranges);
         if (ranges == NULL) {
             exchange->incomplete = true;
             return false;
@@ -26,13 +27,11 @@ static bool range_append(struct gossip *engine, struct gossip__exchange *exchang
 }
 
 void gossip__exchange_range_resume(struct gossip *engine, struct gossip__exchange *exchange,
-                                   const struct gossip__range *range)
-{
+                                   const struct gossip__range *range) {
     (void)range_append(engine, exchange, range);
 }
 
-static void ranges_take(struct gossip *engine, struct gossip__exchange *exchange)
-{
+static void ranges_take(struct gossip *engine, struct gossip__exchange *exchange) {
     struct merkle_path path;
     while (merkle_walk_take_ranges(exchange->walk, &path, 1) > 0) {
         struct gossip__range range = {
@@ -44,9 +43,9 @@ static void ranges_take(struct gossip *engine, struct gossip__exchange *exchange
     }
 }
 
-static bool range_request(struct gossip *engine, struct gossip__exchange *exchange)
-{
-    struct gossip__request *request = gossip__exchange_request_new(engine, exchange, GOSSIP__PULL_RANGE);
+static bool range_request(struct gossip *engine, struct gossip__exchange *exchange) {
+    struct gossip__request *request =
+        gossip__exchange_request_new(engine, exchange, GOSSIP__PULL_RANGE);
     if (request == NULL) {
         return false;
     }
@@ -69,9 +68,10 @@ static bool range_request(struct gossip *engine, struct gossip__exchange *exchan
 }
 
 /* Wants of one path stand together: one array of fingerprints for each path. The arrays live in `memory`. */
-static bool pull_group(const struct merkle_allocator *allocator, const struct merkle_walk_want *wants, size_t count,
-                       struct gossip__pull *pull, struct merkle_buffer *fingerprints, struct merkle_buffer *paths)
-{
+static bool pull_group(const struct merkle_allocator *allocator,
+                       const struct merkle_walk_want *wants, size_t count,
+                       struct gossip__pull *pull, struct merkle_buffer *fingerprints,
+                       struct merkle_buffer *paths) {
     merkle_buffer_init(fingerprints, allocator);
     merkle_buffer_init(paths, allocator);
     struct merkle_fingerprint *prints =
@@ -87,7 +87,8 @@ static bool pull_group(const struct merkle_allocator *allocator, const struct me
         bool same = i > 0 && wants[i].path.prefix == wants[i - 1].path.prefix &&
                     wants[i].path.depth == wants[i - 1].path.depth;
         if (!same) {
-            groups[group_count++] = (struct gossip__pull_path){.path = wants[i].path, .fingerprints = &prints[i]};
+            groups[group_count++] =
+                (struct gossip__pull_path){.path = wants[i].path, .fingerprints = &prints[i]};
         }
         groups[group_count - 1].fingerprint_count++;
     }
@@ -97,8 +98,7 @@ static bool pull_group(const struct merkle_allocator *allocator, const struct me
 }
 
 bool gossip__exchange_pull(struct gossip *engine, struct gossip__exchange *exchange,
-                           const struct merkle_walk_want *wants, size_t count, unsigned round)
-{
+                           const struct merkle_walk_want *wants, size_t count, unsigned round) {
     struct gossip__request *request = gossip__exchange_request_new(engine, exchange, GOSSIP__PULL);
     if (request == NULL) {
         return false;
@@ -122,8 +122,7 @@ bool gossip__exchange_pull(struct gossip *engine, struct gossip__exchange *excha
     return true;
 }
 
-static size_t requests_in_flight(const struct gossip__exchange *exchange)
-{
+static size_t requests_in_flight(const struct gossip__exchange *exchange) {
     size_t count = 0;
     for (size_t i = 0; i < GOSSIP__REQUESTS_IN_FLIGHT; i++) {
         count += exchange->requests[i].sequence != 0;
@@ -131,8 +130,7 @@ static size_t requests_in_flight(const struct gossip__exchange *exchange)
     return count;
 }
 
-static bool wants_request(struct gossip *engine, struct gossip__exchange *exchange)
-{
+static bool wants_request(struct gossip *engine, struct gossip__exchange *exchange) {
     struct merkle_walk_want wants[GOSSIP__PULL_WANTS_PER_REQUEST];
     if (requests_in_flight(exchange) == GOSSIP__REQUESTS_IN_FLIGHT) {
         return false;
@@ -141,8 +139,7 @@ static bool wants_request(struct gossip *engine, struct gossip__exchange *exchan
     return gossip__exchange_pull(engine, exchange, wants, count, exchange->rounds + 1);
 }
 
-static bool walk_request(struct gossip *engine, struct gossip__exchange *exchange)
-{
+static bool walk_request(struct gossip *engine, struct gossip__exchange *exchange) {
     struct gossip__request *request = gossip__exchange_request_new(engine, exchange, GOSSIP__WALK);
     if (request == NULL) {
         return false;
@@ -167,8 +164,7 @@ static bool walk_request(struct gossip *engine, struct gossip__exchange *exchang
 }
 
 /* Sends one request of the kind that is due; false if nothing waits or nothing more may be in flight. */
-static bool request_next(struct gossip *engine, struct gossip__exchange *exchange)
-{
+static bool request_next(struct gossip *engine, struct gossip__exchange *exchange) {
     bool pull_allowed = exchange->unstored_bytes < GOSSIP__UNSTORED_SIZE_MAX;
     if (exchange->range_count > 0 && pull_allowed) {
         return range_request(engine, exchange);
@@ -183,15 +179,13 @@ static bool request_next(struct gossip *engine, struct gossip__exchange *exchang
     return false;
 }
 
-static bool walk_done(const struct gossip__exchange *exchange)
-{
+static bool walk_done(const struct gossip__exchange *exchange) {
     return exchange->range_count == 0 && exchange->unstored_batches == 0 &&
-           merkle_walk_wants_count(exchange->walk) == 0 && merkle_walk_frontier_count(exchange->walk) == 0 &&
-           requests_in_flight(exchange) == 0;
+           merkle_walk_wants_count(exchange->walk) == 0 &&
+           merkle_walk_frontier_count(exchange->walk) == 0 && requests_in_flight(exchange) == 0;
 }
 
-void gossip__exchange_advance(struct gossip *engine, struct gossip__exchange *exchange)
-{
+void gossip__exchange_advance(struct gossip *engine, struct gossip__exchange *exchange) {
     if (exchange->state == GOSSIP__EXCHANGE_PUSH) {
         gossip__exchange_push(engine, exchange);
         return;
@@ -215,10 +209,11 @@ void gossip__exchange_advance(struct gossip *engine, struct gossip__exchange *ex
     gossip__exchange_push(engine, exchange);
 }
 
-void gossip__exchange_stored(struct gossip *engine, const struct gossip__waiter *waiter, int result)
-{
+void gossip__exchange_stored(struct gossip *engine, const struct gossip__waiter *waiter,
+                             int result) {
     struct gossip__member *member = gossip__member_find(engine, &waiter->member_id);
-    struct gossip__exchange *exchange = member == NULL ? NULL : gossip__exchange_find(member, waiter->exchange);
+    struct gossip__exchange *exchange =
+        member == NULL ? NULL : gossip__exchange_find(member, waiter->exchange);
     if (exchange == NULL || exchange->state != GOSSIP__EXCHANGE_WALK) {
         return;
     }

@@ -15,22 +15,19 @@
 
 #include <string.h>
 
-static struct gossip__flight *flight_at(const struct gossip *engine, size_t index)
-{
+static struct gossip__flight *flight_at(const struct gossip *engine, size_t index) {
     assert(index < engine->flight_count);
     return &engine->flights[(engine->flight_first + index) % engine->flight_capacity];
 }
 
-static struct gossip__waiter *waiter_at(const struct gossip *engine, size_t index)
-{
+static struct gossip__waiter *waiter_at(const struct gossip *engine, size_t index) {
     assert(index < engine->waiter_count);
     return &engine->waiters[(engine->waiter_first + index) % engine->waiter_capacity];
 }
 
 /* Makes room for one more in a ring; the ring is laid out from 0 anew. */
-static bool ring_grow(const struct merkle_allocator *allocator, void **ring, size_t *first, size_t count,
-                      size_t *capacity, size_t item_size_bytes)
-{
+static bool ring_grow(const struct merkle_allocator *allocator, void **ring, size_t *first,
+                      size_t count, size_t *capacity, size_t item_size_bytes) {
     if (count < *capacity) {
         return true;
     }
@@ -52,8 +49,7 @@ static bool ring_grow(const struct merkle_allocator *allocator, void **ring, siz
     return true;
 }
 
-static void flight_close(struct gossip *engine, struct gossip__flight *flight)
-{
+static void flight_close(struct gossip *engine, struct gossip__flight *flight) {
     for (size_t i = 0; i < flight->entry_count; i++) {
         catalog_entry_release(flight->entries[i]);
     }
@@ -61,15 +57,14 @@ static void flight_close(struct gossip *engine, struct gossip__flight *flight)
     merkle_release(engine->allocator, flight->arrivals);
 }
 
-static struct gossip__flight *flight_open(struct gossip *engine)
-{
+static struct gossip__flight *flight_open(struct gossip *engine) {
     if (engine->batch_open) {
         return flight_at(engine, engine->flight_count - 1);
     }
     void *ring = engine->flights;
     if (engine->store_error != 0 || engine->flight_count >= GOSSIP__BATCHES_IN_FLIGHT ||
-        !ring_grow(engine->allocator, &ring, &engine->flight_first, engine->flight_count, &engine->flight_capacity,
-                   sizeof(struct gossip__flight))) {
+        !ring_grow(engine->allocator, &ring, &engine->flight_first, engine->flight_count,
+                   &engine->flight_capacity, sizeof(struct gossip__flight))) {
         return NULL;
     }
     engine->flights = ring;
@@ -80,29 +75,28 @@ static struct gossip__flight *flight_open(struct gossip *engine)
     return flight;
 }
 
-uint64_t gossip__flight_ticket(struct gossip *engine)
-{
+uint64_t gossip__flight_ticket(struct gossip *engine) {
     struct gossip__flight *flight = flight_open(engine);
     return flight == NULL ? 0 : flight->ticket;
 }
 
-uint64_t gossip__flight_newest(const struct gossip *engine)
-{
+uint64_t gossip__flight_newest(const struct gossip *engine) {
     return engine->flight_count == 0 ? 0 : engine->ticket_last;
 }
 
-static bool flight_reserve(struct gossip *engine, struct gossip__flight *flight)
-{
+static bool flight_reserve(struct gossip *engine, struct gossip__flight *flight) {
     if (flight->entry_count < flight->entry_capacity) {
         return true;
     }
     size_t capacity = flight->entry_capacity == 0 ? 4 : flight->entry_capacity * 2;
-    void *entries = merkle_reallocate(engine->allocator, flight->entries, capacity, sizeof *flight->entries);
+    void *entries =
+        merkle_reallocate(engine->allocator, flight->entries, capacity, sizeof *flight->entries);
     if (entries == NULL) {
         return false;
     }
     flight->entries = entries;
-    void *arrivals = merkle_reallocate(engine->allocator, flight->arrivals, capacity, sizeof *flight->arrivals);
+    void *arrivals =
+        merkle_reallocate(engine->allocator, flight->arrivals, capacity, sizeof *flight->arrivals);
     if (arrivals == NULL) {
         return false;
     }
@@ -111,8 +105,8 @@ static bool flight_reserve(struct gossip *engine, struct gossip__flight *flight)
     return true;
 }
 
-int gossip__flight_put(struct gossip *engine, struct catalog_entry *entry, const struct gossip__arrival *arrival)
-{
+int gossip__flight_put(struct gossip *engine, struct catalog_entry *entry,
+                       const struct gossip__arrival *arrival) {
     if (engine->store_error != 0) {
         return engine->store_error;
     }
@@ -120,7 +114,8 @@ int gossip__flight_put(struct gossip *engine, struct catalog_entry *entry, const
     if (flight == NULL) {
         return GOSSIP_EBUSY;
     }
-    if (!flight_reserve(engine, flight) || catalog_pending_put(engine->catalog, entry, flight->ticket) != 0) {
+    if (!flight_reserve(engine, flight) ||
+        catalog_pending_put(engine->catalog, entry, flight->ticket) != 0) {
         return GOSSIP_ENOMEM;
     }
     flight->entries[flight->entry_count] = catalog_entry_hold(entry);
@@ -133,8 +128,7 @@ int gossip__flight_put(struct gossip *engine, struct catalog_entry *entry, const
     return 0;
 }
 
-uint64_t gossip__flight_member(struct gossip *engine, const struct catalog_member_row *row)
-{
+uint64_t gossip__flight_member(struct gossip *engine, const struct catalog_member_row *row) {
     struct gossip__flight *flight = flight_open(engine);
     if (flight == NULL) {
         return 0;
@@ -146,20 +140,17 @@ uint64_t gossip__flight_member(struct gossip *engine, const struct catalog_membe
     return flight->ticket;
 }
 
-void gossip__flight_members_cleared(struct gossip *engine)
-{
+void gossip__flight_members_cleared(struct gossip *engine) {
     engine->batch_members_cleared = true;
     engine->state_dirty = true;
     merkle_buffer_clear(&engine->out.member_rows);
 }
 
-void gossip__flight_state_dirty(struct gossip *engine)
-{
+void gossip__flight_state_dirty(struct gossip *engine) {
     engine->state_dirty = true;
 }
 
-void gossip__flight_take_back(struct gossip *engine)
-{
+void gossip__flight_take_back(struct gossip *engine) {
     assert(engine->batch_open);
     struct gossip__flight *flight = flight_at(engine, engine->flight_count - 1);
     catalog_pending_abandon(engine->catalog, flight->ticket);
@@ -173,12 +164,11 @@ void gossip__flight_take_back(struct gossip *engine)
     engine->batch_open = false;
 }
 
-bool gossip__flight_wait(struct gossip *engine, const struct gossip__waiter *waiter)
-{
+bool gossip__flight_wait(struct gossip *engine, const struct gossip__waiter *waiter) {
     assert(engine->flight_count > 0 && waiter->ticket <= engine->ticket_last);
     void *ring = engine->waiters;
-    if (!ring_grow(engine->allocator, &ring, &engine->waiter_first, engine->waiter_count, &engine->waiter_capacity,
-                   sizeof *waiter)) {
+    if (!ring_grow(engine->allocator, &ring, &engine->waiter_first, engine->waiter_count,
+                   &engine->waiter_capacity, sizeof *waiter)) {
         return false;
     }
     engine->waiters = ring;
@@ -192,8 +182,7 @@ bool gossip__flight_wait(struct gossip *engine, const struct gossip__waiter *wai
     return true;
 }
 
-void gossip__flight_close_batch(struct gossip *engine)
-{
+void gossip__flight_close_batch(struct gossip *engine) {
     struct gossip__update_arrays *out = &engine->out;
     if (engine->state_dirty && flight_open(engine) == NULL) {
         return; /* it stays dirty, for a step that has room */
@@ -220,8 +209,7 @@ void gossip__flight_close_batch(struct gossip *engine)
     engine->state_dirty = false;
 }
 
-static void waiter_run(struct gossip *engine, struct gossip__waiter *waiter, int result)
-{
+static void waiter_run(struct gossip *engine, struct gossip__waiter *waiter, int result) {
     struct gossip__session *session;
     switch (waiter->type) {
     case GOSSIP__WAIT_WRITE:
@@ -251,8 +239,7 @@ static void waiter_run(struct gossip *engine, struct gossip__waiter *waiter, int
 }
 
 /* Runs the waiters of all tickets up to this one. They may leave new ones, which wait for newer tickets. */
-static void waiters_run(struct gossip *engine, uint64_t ticket, int result)
-{
+static void waiters_run(struct gossip *engine, uint64_t ticket, int result) {
     while (engine->waiter_count > 0 && waiter_at(engine, 0)->ticket <= ticket) {
         struct gossip__waiter waiter = *waiter_at(engine, 0);
         engine->waiter_first = (engine->waiter_first + 1) % engine->waiter_capacity;
@@ -261,8 +248,7 @@ static void waiters_run(struct gossip *engine, uint64_t ticket, int result)
     }
 }
 
-static void propagation_count(struct gossip *engine, const struct catalog_entry *entry)
-{
+static void propagation_count(struct gossip *engine, const struct catalog_entry *entry) {
     struct gossip_counters *counters = &engine->counters;
     uint64_t made_ms = entry->clock >> 16;
     uint64_t elapsed_ms = engine->wall_ms > made_ms ? engine->wall_ms - made_ms : 0;
@@ -276,8 +262,7 @@ static void propagation_count(struct gossip *engine, const struct catalog_entry 
     }
 }
 
-static void flight_landed(struct gossip *engine, struct gossip__flight *flight)
-{
+static void flight_landed(struct gossip *engine, struct gossip__flight *flight) {
     for (size_t i = 0; i < flight->entry_count; i++) {
         if (!flight->arrivals[i].local) {
             propagation_count(engine, flight->entries[i]);
@@ -288,8 +273,7 @@ static void flight_landed(struct gossip *engine, struct gossip__flight *flight)
 }
 
 /* The store failed at this ticket: everything that flies is lost, and the state is what the disk has. */
-static void flights_failed(struct gossip *engine, int result)
-{
+static void flights_failed(struct gossip *engine, int result) {
     uint64_t first = flight_at(engine, 0)->ticket;
     engine->store_error = result;
     engine->counters.batches_failed += engine->flight_count;
@@ -306,13 +290,12 @@ static void flights_failed(struct gossip *engine, int result)
     for (size_t i = 0; i < engine->member_count; i++) {
         engine->members[i]->row_ticket = 0;
     }
-    gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_ERROR, NULL, "the store failed (%s); writes are refused",
-                   gossip_error_message(result));
+    gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_ERROR, NULL,
+                   "the store failed (%s); writes are refused", gossip_error_message(result));
     waiters_run(engine, engine->ticket_last, result);
 }
 
-void gossip__flight_stored(struct gossip *engine, uint64_t ticket, int result)
-{
+void gossip__flight_stored(struct gossip *engine, uint64_t ticket, int result) {
     if (engine->flight_count == 0 || flight_at(engine, 0)->ticket > ticket) {
         return; /* one of those that failed behind another */
     }
@@ -346,8 +329,7 @@ void gossip__flight_stored(struct gossip *engine, uint64_t ticket, int result)
     flight_close(engine, &flight);
 }
 
-void gossip__flight_free_all(struct gossip *engine)
-{
+void gossip__flight_free_all(struct gossip *engine) {
     for (size_t i = 0; i < engine->waiter_count; i++) {
         catalog_plan_free(waiter_at(engine, i)->plan);
     }

@@ -7,8 +7,7 @@
 
 #include <string.h>
 
-int gossip__write_refusal(const struct gossip *engine)
-{
+int gossip__write_refusal(const struct gossip *engine) {
     if (engine->stopping) {
         return GOSSIP_ESTOPPING;
     }
@@ -30,22 +29,20 @@ int gossip__write_refusal(const struct gossip *engine)
     return engine->clock_ahead ? GOSSIP_ECLOCKAHEAD : 0;
 }
 
-void gossip__operation_reply(struct gossip *engine, const struct gossip_reply *reply)
-{
+void gossip__operation_reply(struct gossip *engine, const struct gossip_reply *reply) {
     assert(engine->operation_count > 0);
     engine->operation_count--;
     gossip__reply(engine, reply);
 }
 
-static void reply_code(struct gossip *engine, uint64_t token, int code)
-{
+static void reply_code(struct gossip *engine, uint64_t token, int code) {
     gossip__operation_reply(engine, &(struct gossip_reply){.token = token, .code = code});
 }
 
 /* The plan is the reply's until the next step. */
-static void reply_plan(struct gossip *engine, uint64_t token, int code, struct catalog_plan *plan)
-{
-    gossip__operation_reply(engine, &(struct gossip_reply){.token = token, .code = code, .plan = plan});
+static void reply_plan(struct gossip *engine, uint64_t token, int code, struct catalog_plan *plan) {
+    gossip__operation_reply(engine,
+                            &(struct gossip_reply){.token = token, .code = code, .plan = plan});
     if (merkle_buffer_append(&engine->plans_answered, &plan, sizeof plan) != 0) {
         engine->fatal = true; /* it could be neither freed now nor found later */
     }
@@ -54,8 +51,7 @@ static void reply_plan(struct gossip *engine, uint64_t token, int code, struct c
 /* --- writes --------------------------------------------------------------------------------------------------------- */
 
 /* What was asked for is in force; but is all of it on disk, or does a part still fly? */
-static bool all_stored(struct gossip *engine, const struct catalog_plan *plan)
-{
+static bool all_stored(struct gossip *engine, const struct catalog_plan *plan) {
     for (size_t i = 0; i < plan->outcome_count; i++) {
         struct catalog_key key = catalog_entry_key(plan->outcomes[i].entry);
         if (catalog_find(engine->catalog, &key) != plan->outcomes[i].entry) {
@@ -65,8 +61,7 @@ static bool all_stored(struct gossip *engine, const struct catalog_plan *plan)
     return true;
 }
 
-static int plan_put(struct gossip *engine, const struct catalog_plan *plan)
-{
+static int plan_put(struct gossip *engine, const struct catalog_plan *plan) {
     const struct gossip__arrival local = {.local = true};
     for (size_t i = 0; i < plan->entry_count; i++) {
         int result = gossip__flight_put(engine, plan->entries[i], &local);
@@ -81,8 +76,7 @@ static int plan_put(struct gossip *engine, const struct catalog_plan *plan)
 }
 
 /* Puts the plan into this step's batch, whole or not at all, and leaves the caller waiting for it. */
-static int plan_store(struct gossip *engine, uint64_t token, struct catalog_plan *plan)
-{
+static int plan_store(struct gossip *engine, uint64_t token, struct catalog_plan *plan) {
     struct gossip__waiter waiter = {.type = GOSSIP__WAIT_WRITE, .token = token, .plan = plan};
     if (plan->entry_count == 0) {
         waiter.ticket = gossip__flight_newest(engine);
@@ -100,8 +94,7 @@ static int plan_store(struct gossip *engine, uint64_t token, struct catalog_plan
     return result;
 }
 
-static void write_operation(struct gossip *engine, const struct gossip_operation *operation)
-{
+static void write_operation(struct gossip *engine, const struct gossip_operation *operation) {
     struct catalog_plan *plan;
     const struct catalog_writer writer = {
         .origin = engine->config.origin,
@@ -111,7 +104,8 @@ static void write_operation(struct gossip *engine, const struct gossip_operation
     };
     int code = gossip__write_refusal(engine);
     if (code == 0) {
-        code = catalog_plan_new(engine->catalog, operation->writes, operation->write_count, &writer, &plan);
+        code = catalog_plan_new(engine->catalog, operation->writes, operation->write_count, &writer,
+                                &plan);
     }
     if (code != 0) {
         engine->counters.writes_refused++;
@@ -137,14 +131,12 @@ static void write_operation(struct gossip *engine, const struct gossip_operation
 
 /* --- removal -------------------------------------------------------------------------------------------------------- */
 
-static bool is_own_name(const struct gossip *engine, struct catalog_text name)
-{
+static bool is_own_name(const struct gossip *engine, struct catalog_text name) {
     return name.size_bytes == strlen(engine->node_name) &&
            memcmp(name.data, engine->node_name, name.size_bytes) == 0;
 }
 
-static void remove_operation(struct gossip *engine, const struct gossip_operation *operation)
-{
+static void remove_operation(struct gossip *engine, const struct gossip_operation *operation) {
     struct gossip__member *member = gossip__member_by_name(engine, operation->member);
     int code = 0;
     if (engine->store_error != 0) {
@@ -165,14 +157,14 @@ static void remove_operation(struct gossip *engine, const struct gossip_operatio
         .token = operation->token,
     };
     if (waiter.ticket == 0 || !gossip__flight_wait(engine, &waiter)) {
-        reply_code(engine, operation->token, GOSSIP_EBUSY); /* removed here, and stored as soon as there is room */
+        reply_code(engine, operation->token,
+                   GOSSIP_EBUSY); /* removed here, and stored as soon as there is room */
     }
 }
 
 /* --- taking and answering ------------------------------------------------------------------------------------------- */
 
-void gossip__operation_stored(struct gossip *engine, struct gossip__waiter *waiter, int result)
-{
+void gossip__operation_stored(struct gossip *engine, struct gossip__waiter *waiter, int result) {
     if (waiter->type == GOSSIP__WAIT_REMOVE) {
         reply_code(engine, waiter->token, result);
         return;
@@ -188,18 +180,18 @@ void gossip__operation_stored(struct gossip *engine, struct gossip__waiter *wait
 }
 
 /* Room for the replies of all that wait, in one step, so that no reply is ever lost for want of memory. */
-static bool replies_reserve(struct gossip *engine)
-{
+static bool replies_reserve(struct gossip *engine) {
     size_t most = engine->operation_count + 1;
-    bool room = merkle_buffer_reserve(&engine->out.replies, most * sizeof(struct gossip_reply)) != NULL &&
-                merkle_buffer_reserve(&engine->plans_answered, most * sizeof(struct catalog_plan *)) != NULL;
+    bool room =
+        merkle_buffer_reserve(&engine->out.replies, most * sizeof(struct gossip_reply)) != NULL &&
+        merkle_buffer_reserve(&engine->plans_answered, most * sizeof(struct catalog_plan *)) !=
+            NULL;
     engine->out.replies.failed = false;
     engine->plans_answered.failed = false;
     return room;
 }
 
-void gossip__operation(struct gossip *engine, const struct gossip_operation *operation)
-{
+void gossip__operation(struct gossip *engine, const struct gossip_operation *operation) {
     bool room = replies_reserve(engine);
     engine->operation_count++;
     if (!room || engine->operation_count > GOSSIP__OPERATIONS_MAX) {
@@ -220,8 +212,7 @@ void gossip__operation(struct gossip *engine, const struct gossip_operation *ope
     }
 }
 
-void gossip__operation_step_begin(struct gossip *engine)
-{
+void gossip__operation_step_begin(struct gossip *engine) {
     struct catalog_plan **plans = (struct catalog_plan **)(void *)engine->plans_answered.data;
     for (size_t i = 0; i < engine->plans_answered.size_bytes / sizeof(struct catalog_plan *); i++) {
         catalog_plan_free(plans[i]);
@@ -230,8 +221,7 @@ void gossip__operation_step_begin(struct gossip *engine)
     gossip__caller_step_begin(engine);
 }
 
-void gossip__operation_free_all(struct gossip *engine)
-{
+void gossip__operation_free_all(struct gossip *engine) {
     gossip__operation_step_begin(engine);
     merkle_buffer_close(&engine->plans_answered);
     gossip__caller_free_all(engine);

@@ -11,17 +11,17 @@
 
 #include <string.h>
 
-enum { PUSH_TIMEOUT_MS_MIN = 250 }; /* the answer waits for a commit, and commits may wait for one another */
+enum {
+    PUSH_TIMEOUT_MS_MIN = 250
+}; /* the answer waits for a commit, and commits may wait for one another */
 
-static bool takes_pushes(const struct gossip__member *member)
-{
+static bool takes_pushes(const struct gossip__member *member) {
     return member->state == GOSSIP_MEMBER_ALIVE || member->state == GOSSIP_MEMBER_JOINING;
 }
 
 /* --- the queue ------------------------------------------------------------------------------------------------------ */
 
-static bool is_queued(const struct gossip__push_queue *queue, uint32_t handle)
-{
+static bool is_queued(const struct gossip__push_queue *queue, uint32_t handle) {
     for (size_t i = 0; i < queue->count; i++) {
         if (queue->handles[(queue->first + i) % GOSSIP__PUSH_QUEUE_MAX] == handle) {
             return true;
@@ -30,10 +30,10 @@ static bool is_queued(const struct gossip__push_queue *queue, uint32_t handle)
     return false;
 }
 
-static void queue_append(struct gossip *engine, struct gossip__push_queue *queue, uint32_t handle)
-{
+static void queue_append(struct gossip *engine, struct gossip__push_queue *queue, uint32_t handle) {
     if (queue->handles == NULL) {
-        queue->handles = merkle_allocate(engine->allocator, GOSSIP__PUSH_QUEUE_MAX, sizeof *queue->handles);
+        queue->handles =
+            merkle_allocate(engine->allocator, GOSSIP__PUSH_QUEUE_MAX, sizeof *queue->handles);
     }
     if (queue->handles == NULL || queue->count == GOSSIP__PUSH_QUEUE_MAX) {
         engine->counters.pushes[GOSSIP_PUSH_DROPPED]++;
@@ -47,8 +47,7 @@ static void queue_append(struct gossip *engine, struct gossip__push_queue *queue
 
 /* --- messages ------------------------------------------------------------------------------------------------------- */
 
-static struct gossip__push_message *message_place(struct gossip__push_queue *queue)
-{
+static struct gossip__push_message *message_place(struct gossip__push_queue *queue) {
     for (size_t i = 0; i < GOSSIP__PUSHES_IN_FLIGHT; i++) {
         if (queue->in_flight[i].sequence == 0) {
             return &queue->in_flight[i];
@@ -57,20 +56,20 @@ static struct gossip__push_message *message_place(struct gossip__push_queue *que
     return NULL;
 }
 
-static void message_free(struct gossip *engine, struct gossip__push_message *message)
-{
+static void message_free(struct gossip *engine, struct gossip__push_message *message) {
     merkle_release(engine->allocator, message->handles);
     *message = (struct gossip__push_message){0};
 }
 
-static void message_transmit(struct gossip *engine, struct gossip__member *member, struct gossip__push_message *push)
-{
+static void message_transmit(struct gossip *engine, struct gossip__member *member,
+                             struct gossip__push_message *push) {
     struct gossip__span spans[GOSSIP__PUSH_ENTRIES_MAX];
     size_t count = 0;
     for (size_t i = 0; i < push->handle_count; i++) {
         struct catalog_entry *entry = catalog_entry_of_handle(engine->catalog, push->handles[i]);
         if (entry != NULL) {
-            spans[count++] = (struct gossip__span){.data = entry->bytes, .size_bytes = entry->size_bytes};
+            spans[count++] =
+                (struct gossip__span){.data = entry->bytes, .size_bytes = entry->size_bytes};
         }
     }
     push->tries++;
@@ -94,8 +93,8 @@ static void message_transmit(struct gossip *engine, struct gossip__member *membe
 }
 
 /* Takes keys off the queue for one message, up to the soft size. */
-static void message_fill(struct gossip *engine, struct gossip__push_queue *queue, struct gossip__push_message *push)
-{
+static void message_fill(struct gossip *engine, struct gossip__push_queue *queue,
+                         struct gossip__push_message *push) {
     size_t size_bytes = 0;
     while (queue->count > 0 && push->handle_count < GOSSIP__PUSH_ENTRIES_MAX &&
            size_bytes < GOSSIP__ENTRIES_SIZE_SOFT) {
@@ -111,28 +110,28 @@ static void message_fill(struct gossip *engine, struct gossip__push_queue *queue
 }
 
 /* Sends what waits, as far as messages may be in flight. */
-static void pump(struct gossip *engine, struct gossip__member *member)
-{
+static void pump(struct gossip *engine, struct gossip__member *member) {
     struct gossip__push_queue *queue = &member->push;
     while (queue->count > 0 && member->session != NULL && member->session->admitted) {
         struct gossip__push_message *push = message_place(queue);
         if (push == NULL) {
             return;
         }
-        size_t most = queue->count < GOSSIP__PUSH_ENTRIES_MAX ? queue->count : GOSSIP__PUSH_ENTRIES_MAX;
+        size_t most =
+            queue->count < GOSSIP__PUSH_ENTRIES_MAX ? queue->count : GOSSIP__PUSH_ENTRIES_MAX;
         uint32_t *handles = merkle_allocate(engine->allocator, most, sizeof *handles);
         if (handles == NULL) {
             return;
         }
-        *push = (struct gossip__push_message){.sequence = ++queue->sequence_last, .handles = handles};
+        *push =
+            (struct gossip__push_message){.sequence = ++queue->sequence_last, .handles = handles};
         message_fill(engine, queue, push);
         message_transmit(engine, member, push);
     }
 }
 
-bool gossip__push_have(struct gossip *engine, struct gossip__member *member, uint32_t exchange, const uint32_t *handles,
-                       size_t handle_count)
-{
+bool gossip__push_have(struct gossip *engine, struct gossip__member *member, uint32_t exchange,
+                       const uint32_t *handles, size_t handle_count) {
     assert(exchange != 0 && handle_count <= GOSSIP__PUSH_ENTRIES_MAX);
     struct gossip__push_message *push = message_place(&member->push);
     if (push == NULL || member->session == NULL) {
@@ -156,13 +155,14 @@ bool gossip__push_have(struct gossip *engine, struct gossip__member *member, uin
 /* --- what is pushed to whom ------------------------------------------------------------------------------------------ */
 
 /* The handle of a stored entry: the catalog's tree is its index by slot. */
-static bool handle_of(struct gossip *engine, const struct catalog_entry *entry, uint32_t *handle)
-{
+static bool handle_of(struct gossip *engine, const struct catalog_entry *entry, uint32_t *handle) {
     struct catalog_key key = catalog_entry_key(entry);
     struct merkle_item item;
-    for (size_t skip = 0;
-         merkle_tree_range(catalog_tree(engine->catalog), entry->slot, entry->slot, skip, &item, 1) == 1; skip++) {
-        struct catalog_key found = catalog_entry_key(catalog_entry_of_handle(engine->catalog, item.handle));
+    for (size_t skip = 0; merkle_tree_range(catalog_tree(engine->catalog), entry->slot, entry->slot,
+                                            skip, &item, 1) == 1;
+         skip++) {
+        struct catalog_key found =
+            catalog_entry_key(catalog_entry_of_handle(engine->catalog, item.handle));
         if (catalog_key_equal(&found, &key)) {
             *handle = item.handle;
             return true;
@@ -171,17 +171,16 @@ static bool handle_of(struct gossip *engine, const struct catalog_entry *entry, 
     return false;
 }
 
-static void queue_to(struct gossip *engine, struct gossip__member *member, const struct gossip__arrival *arrival,
-                     uint32_t handle)
-{
-    if (takes_pushes(member) && (arrival->local || !catalog_id_equal(&arrival->from, &member->row.id))) {
+static void queue_to(struct gossip *engine, struct gossip__member *member,
+                     const struct gossip__arrival *arrival, uint32_t handle) {
+    if (takes_pushes(member) &&
+        (arrival->local || !catalog_id_equal(&arrival->from, &member->row.id))) {
         queue_append(engine, &member->push, handle);
     }
 }
 
 /* ceil(log2 n) + 2 of n. */
-static size_t fan_out(size_t n)
-{
+static size_t fan_out(size_t n) {
     size_t bits = 0;
     while (((size_t)1 << bits) < n) {
         bits++;
@@ -189,8 +188,8 @@ static size_t fan_out(size_t n)
     return bits + 2;
 }
 
-static void entry_queue(struct gossip *engine, const struct gossip__arrival *arrival, uint32_t handle)
-{
+static void entry_queue(struct gossip *engine, const struct gossip__arrival *arrival,
+                        uint32_t handle) {
     size_t required = gossip__member_required_count(engine);
     if (required <= GOSSIP__PUSH_ALL_MEMBERS_MAX) {
         for (size_t i = 0; i < engine->member_count && arrival->local; i++) {
@@ -205,8 +204,7 @@ static void entry_queue(struct gossip *engine, const struct gossip__arrival *arr
     }
 }
 
-void gossip__push_stored(struct gossip *engine, const struct gossip__flight *flight)
-{
+void gossip__push_stored(struct gossip *engine, const struct gossip__flight *flight) {
     if (engine->member_count == 0 || flight->entry_count == 0) {
         return;
     }
@@ -225,19 +223,18 @@ void gossip__push_stored(struct gossip *engine, const struct gossip__flight *fli
     }
 }
 
-void gossip__push_session_up(struct gossip *engine, struct gossip__member *member)
-{
+void gossip__push_session_up(struct gossip *engine, struct gossip__member *member) {
     for (size_t i = 0; i < GOSSIP__PUSHES_IN_FLIGHT; i++) {
         if (member->push.in_flight[i].sequence != 0) {
-            member->push.in_flight[i].due_ms = engine->now_ms; /* what was sent on the old one may be lost */
+            member->push.in_flight[i].due_ms =
+                engine->now_ms; /* what was sent on the old one may be lost */
         }
     }
     pump(engine, member);
 }
 
-void gossip__push_acknowledged(struct gossip *engine, struct gossip__member *member, uint64_t sequence,
-                               uint64_t refused)
-{
+void gossip__push_acknowledged(struct gossip *engine, struct gossip__member *member,
+                               uint64_t sequence, uint64_t refused) {
     for (size_t i = 0; i < GOSSIP__PUSHES_IN_FLIGHT; i++) {
         struct gossip__push_message *push = &member->push.in_flight[i];
         if (push->sequence != sequence || sequence == 0) {
@@ -256,8 +253,8 @@ void gossip__push_acknowledged(struct gossip *engine, struct gossip__member *mem
     }
 }
 
-static void message_give_up(struct gossip *engine, struct gossip__member *member, struct gossip__push_message *push)
-{
+static void message_give_up(struct gossip *engine, struct gossip__member *member,
+                            struct gossip__push_message *push) {
     uint32_t exchange = push->exchange;
     engine->counters.pushes[GOSSIP_PUSH_DROPPED]++;
     message_free(engine, push);
@@ -266,8 +263,7 @@ static void message_give_up(struct gossip *engine, struct gossip__member *member
     }
 }
 
-void gossip__push_drop_all(struct gossip *engine, struct gossip__member *member)
-{
+void gossip__push_drop_all(struct gossip *engine, struct gossip__member *member) {
     engine->counters.pushes[GOSSIP_PUSH_DROPPED] += member->push.count;
     member->push.count = 0;
     for (size_t i = 0; i < GOSSIP__PUSHES_IN_FLIGHT; i++) {
@@ -277,8 +273,7 @@ void gossip__push_drop_all(struct gossip *engine, struct gossip__member *member)
     }
 }
 
-static void member_tick(struct gossip *engine, struct gossip__member *member)
-{
+static void member_tick(struct gossip *engine, struct gossip__member *member) {
     for (size_t i = 0; i < GOSSIP__PUSHES_IN_FLIGHT; i++) {
         struct gossip__push_message *push = &member->push.in_flight[i];
         if (push->sequence == 0 || push->due_ms > engine->now_ms) {
@@ -294,15 +289,13 @@ static void member_tick(struct gossip *engine, struct gossip__member *member)
     pump(engine, member);
 }
 
-void gossip__push_tick(struct gossip *engine)
-{
+void gossip__push_tick(struct gossip *engine) {
     for (size_t i = 0; i < engine->member_count; i++) {
         member_tick(engine, engine->members[i]);
     }
 }
 
-gossip_time_ms gossip__push_deadline(const struct gossip *engine)
-{
+gossip_time_ms gossip__push_deadline(const struct gossip *engine) {
     gossip_time_ms deadline_ms = GOSSIP_NEVER;
     for (size_t i = 0; i < engine->member_count; i++) {
         const struct gossip__push_queue *queue = &engine->members[i]->push;
@@ -315,8 +308,7 @@ gossip_time_ms gossip__push_deadline(const struct gossip *engine)
     return deadline_ms;
 }
 
-void gossip__push_close(struct gossip *engine, struct gossip__member *member)
-{
+void gossip__push_close(struct gossip *engine, struct gossip__member *member) {
     for (size_t i = 0; i < GOSSIP__PUSHES_IN_FLIGHT; i++) {
         message_free(engine, &member->push.in_flight[i]);
     }

@@ -8,9 +8,8 @@
  */
 #include "gossip/engine.h"
 
-void gossip__exchange_conclude(struct gossip *engine, struct gossip__exchange *exchange, catalog_clock clock,
-                               catalog_clock seen, gossip_time_ms sent_ms)
-{
+void gossip__exchange_conclude(struct gossip *engine, struct gossip__exchange *exchange,
+                               catalog_clock clock, catalog_clock seen, gossip_time_ms sent_ms) {
     struct gossip__member *member = exchange->member;
     if (exchange->answer_healing) {
         return; /* it confirms nothing until it has healed */
@@ -29,8 +28,7 @@ void gossip__exchange_conclude(struct gossip *engine, struct gossip__exchange *e
     }
 }
 
-static void rtt_note(struct gossip *engine, struct gossip__exchange *exchange)
-{
+static void rtt_note(struct gossip *engine, struct gossip__exchange *exchange) {
     struct gossip__member *member = exchange->member;
     if (exchange->digest_tries > 1) {
         return; /* Karn: of a repeated request nobody knows which one was answered */
@@ -41,15 +39,16 @@ static void rtt_note(struct gossip *engine, struct gossip__exchange *exchange)
 }
 
 /* A walk before this one has finished, nothing has changed on either side since, and yet the roots differ. */
-static bool is_futile(const struct gossip__exchange *exchange, uint64_t own_changes, uint64_t answer_changes)
-{
-    return exchange->finished_once && !exchange->incomplete && own_changes == exchange->own_changes &&
-           answer_changes == exchange->answer_changes;
+static bool is_futile(const struct gossip__exchange *exchange, uint64_t own_changes,
+                      uint64_t answer_changes) {
+    return exchange->finished_once && !exchange->incomplete &&
+           own_changes == exchange->own_changes && answer_changes == exchange->answer_changes;
 }
 
-static void walk_begin(struct gossip *engine, struct gossip__exchange *exchange, const struct gossip__digest *digest)
-{
-    int result = merkle_walk_new(engine->allocator, catalog_tree(engine->catalog), exchange->number, &exchange->walk);
+static void walk_begin(struct gossip *engine, struct gossip__exchange *exchange,
+                       const struct gossip__digest *digest) {
+    int result = merkle_walk_new(engine->allocator, catalog_tree(engine->catalog), exchange->number,
+                                 &exchange->walk);
     if (result == 0) {
         result = merkle_walk_start(exchange->walk, digest->walk.data, digest->walk.size_bytes);
     }
@@ -73,18 +72,19 @@ static void walk_begin(struct gossip *engine, struct gossip__exchange *exchange,
     gossip__exchange_advance(engine, exchange);
 }
 
-static void roots_differ(struct gossip *engine, struct gossip__exchange *exchange, const struct gossip__digest *digest,
-                         uint64_t own_changes)
-{
+static void roots_differ(struct gossip *engine, struct gossip__exchange *exchange,
+                         const struct gossip__digest *digest, uint64_t own_changes) {
     bool futile = is_futile(exchange, own_changes, digest->changes);
     exchange->own_changes = own_changes;
     exchange->answer_changes = digest->changes;
     /* A newcomer fetches for itself; what it lacks is not pushed to it twice. */
-    bool newcomer = !digest->ready && engine->state.ready && exchange->purpose != GOSSIP__PURPOSE_DIFF;
+    bool newcomer =
+        !digest->ready && engine->state.ready && exchange->purpose != GOSSIP__PURPOSE_DIFF;
     bool store_down = engine->store_error != 0 && exchange->purpose != GOSSIP__PURPOSE_DIFF;
     if (futile) {
         gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_FUTILE);
-    } else if (newcomer || store_down || exchange->walks >= GOSSIP__WALKS_PER_EXCHANGE || digest->walk.size_bytes == 0) {
+    } else if (newcomer || store_down || exchange->walks >= GOSSIP__WALKS_PER_EXCHANGE ||
+               digest->walk.size_bytes == 0) {
         gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_UNFINISHED);
     } else {
         walk_begin(engine, exchange, digest);
@@ -92,8 +92,7 @@ static void roots_differ(struct gossip *engine, struct gossip__exchange *exchang
 }
 
 void gossip__recv_digest_answer(struct gossip *engine, struct gossip__session *session,
-                                const struct gossip__message *message)
-{
+                                const struct gossip__message *message) {
     const struct gossip__digest *digest = &message->digest;
     struct gossip__exchange *exchange = gossip__exchange_find(session->member, digest->exchange);
     if (exchange == NULL || exchange->state != GOSSIP__EXCHANGE_DIGEST) {
@@ -113,7 +112,9 @@ void gossip__recv_digest_answer(struct gossip *engine, struct gossip__session *s
         roots_differ(engine, exchange, digest, catalog_count(engine->catalog).changes);
         return;
     }
-    gossip__exchange_conclude(engine, exchange, digest->clock, digest->seen, exchange->digest_sent_ms);
+    gossip__exchange_conclude(engine, exchange, digest->clock, digest->seen,
+                              exchange->digest_sent_ms);
     gossip__exchange_end(engine, exchange,
-                         exchange->pulled + exchange->pushed > 0 ? GOSSIP_EXCHANGE_REPAIRED : GOSSIP_EXCHANGE_EQUAL);
+                         exchange->pulled + exchange->pushed > 0 ? GOSSIP_EXCHANGE_REPAIRED
+                                                                 : GOSSIP_EXCHANGE_EQUAL);
 }

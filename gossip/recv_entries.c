@@ -5,18 +5,18 @@
 
 /* The answer ended early: asks again for the wants that it does not hold. An entry that was sent is recognised by the
  * fingerprint that it was asked for with. */
-static void pull_rest(struct gossip *engine, struct gossip__exchange *exchange, struct gossip__request *request,
-                      const struct gossip__entries *entries)
-{
+static void pull_rest(struct gossip *engine, struct gossip__exchange *exchange,
+                      struct gossip__request *request, const struct gossip__entries *entries) {
     struct merkle_walk_want *wants = (struct merkle_walk_want *)(void *)request->wants.data;
     size_t count = request->wants.size_bytes / sizeof *wants;
     for (size_t i = 0; i < entries->entry_count; i++) {
         struct catalog_entry *entry;
-        if (catalog_entry_decode(engine->allocator, entries->entries[i].data, entries->entries[i].size_bytes,
-                                 &entry) != 0) {
+        if (catalog_entry_decode(engine->allocator, entries->entries[i].data,
+                                 entries->entries[i].size_bytes, &entry) != 0) {
             continue;
         }
-        struct merkle_fingerprint print = merkle_fingerprint_of_item(entry->slot, &entry->digest, exchange->number);
+        struct merkle_fingerprint print =
+            merkle_fingerprint_of_item(entry->slot, &entry->digest, exchange->number);
         for (size_t j = 0; j < count; j++) {
             if (memcmp(&wants[j].fingerprint, &print, sizeof print) == 0) {
                 wants[j] = wants[--count];
@@ -36,8 +36,8 @@ static void pull_rest(struct gossip *engine, struct gossip__exchange *exchange, 
 }
 
 /* False if what the answer says of its end makes no sense. */
-static bool end_is_sane(const struct gossip__request *request, const struct gossip__entries *entries)
-{
+static bool end_is_sane(const struct gossip__request *request,
+                        const struct gossip__entries *entries) {
     const struct gossip__range *range = &request->range;
     if (!entries->more) {
         return true;
@@ -47,12 +47,12 @@ static bool end_is_sane(const struct gossip__request *request, const struct goss
     return forward && entries->next_slot <= range->slot_last && entries->entry_count > 0;
 }
 
-static void take(struct gossip *engine, struct gossip__exchange *exchange, const struct gossip__entries *entries)
-{
+static void take(struct gossip *engine, struct gossip__exchange *exchange,
+                 const struct gossip__entries *entries) {
     struct gossip__member *member = exchange->member;
     struct gossip__intake intake =
-        gossip__entries_take(engine, member, entries->entries, entries->entry_count, entries->horizon,
-                             gossip__entries_cause(engine), &exchange->settled);
+        gossip__entries_take(engine, member, entries->entries, entries->entry_count,
+                             entries->horizon, gossip__entries_cause(engine), &exchange->settled);
     exchange->pulled += intake.changed;
     if (intake.refused > 0) {
         exchange->incomplete = true;
@@ -75,9 +75,8 @@ static void take(struct gossip *engine, struct gossip__exchange *exchange, const
     exchange->unstored_bytes += intake.size_bytes;
 }
 
-static void take_range(struct gossip *engine, struct gossip__exchange *exchange, struct gossip__request *request,
-                       const struct gossip__entries *entries)
-{
+static void take_range(struct gossip *engine, struct gossip__exchange *exchange,
+                       struct gossip__request *request, const struct gossip__entries *entries) {
     struct gossip__range next = {
         .slot_first = entries->next_slot,
         .slot_last = request->range.slot_last,
@@ -90,12 +89,12 @@ static void take_range(struct gossip *engine, struct gossip__exchange *exchange,
     }
 }
 
-static void take_wanted(struct gossip *engine, struct gossip__exchange *exchange, struct gossip__request *request,
-                        const struct gossip__entries *entries)
-{
+static void take_wanted(struct gossip *engine, struct gossip__exchange *exchange,
+                        struct gossip__request *request, const struct gossip__entries *entries) {
     size_t asked = request->wants.size_bytes / sizeof(struct merkle_walk_want);
     if (entries->missing > 0) {
-        exchange->incomplete = true; /* it changed there meanwhile: the next walk finds what it is now */
+        exchange->incomplete =
+            true; /* it changed there meanwhile: the next walk finds what it is now */
     }
     if (entries->entry_count > 0 && entries->entry_count + entries->missing < asked) {
         pull_rest(engine, exchange, request, entries);
@@ -107,14 +106,15 @@ static void take_wanted(struct gossip *engine, struct gossip__exchange *exchange
     gossip__exchange_request_done(engine, exchange, request);
 }
 
-void gossip__recv_entries(struct gossip *engine, struct gossip__session *session, const struct gossip__message *message)
-{
+void gossip__recv_entries(struct gossip *engine, struct gossip__session *session,
+                          const struct gossip__message *message) {
     const struct gossip__entries *entries = &message->entries;
     struct gossip__exchange *exchange = gossip__exchange_find(session->member, entries->exchange);
     if (exchange == NULL || exchange->state != GOSSIP__EXCHANGE_WALK) {
         return;
     }
-    struct gossip__request *request = gossip__exchange_request_find(exchange, entries->sequence, GOSSIP__PULL_RANGE);
+    struct gossip__request *request =
+        gossip__exchange_request_find(exchange, entries->sequence, GOSSIP__PULL_RANGE);
     bool range = request != NULL;
     if (!range) {
         request = gossip__exchange_request_find(exchange, entries->sequence, GOSSIP__PULL);

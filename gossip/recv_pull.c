@@ -12,13 +12,11 @@ struct answering {
     uint64_t missing;
 };
 
-static bool full(const struct answering *answering)
-{
+static bool full(const struct answering *answering) {
     return answering->size_bytes >= GOSSIP__ENTRIES_SIZE_SOFT;
 }
 
-static void answer_item(struct answering *answering, const struct merkle_item *item)
-{
+static void answer_item(struct answering *answering, const struct merkle_item *item) {
     struct catalog_entry *entry = catalog_entry_of_handle(answering->engine->catalog, item->handle);
     assert(entry != NULL);
     struct gossip__span span = {.data = entry->bytes, .size_bytes = entry->size_bytes};
@@ -27,15 +25,16 @@ static void answer_item(struct answering *answering, const struct merkle_item *i
     }
 }
 
-static void answer_path(struct answering *answering, uint32_t salt, const struct gossip__pull_path *path)
-{
+static void answer_path(struct answering *answering, uint32_t salt,
+                        const struct gossip__pull_path *path) {
     enum { PRINTS_AT_ONCE = 64 };
     struct merkle_item items[PRINTS_AT_ONCE];
     for (size_t i = 0; i < path->fingerprint_count && !full(answering); i += PRINTS_AT_ONCE) {
         size_t count = path->fingerprint_count - i;
         count = count < PRINTS_AT_ONCE ? count : PRINTS_AT_ONCE;
-        size_t found = merkle_tree_find_fingerprints(catalog_tree(answering->engine->catalog), salt, path->path,
-                                                     &path->fingerprints[i], count, items);
+        size_t found =
+            merkle_tree_find_fingerprints(catalog_tree(answering->engine->catalog), salt,
+                                          path->path, &path->fingerprints[i], count, items);
         answering->missing += count - found;
         for (size_t j = 0; j < found && !full(answering); j++) {
             answer_item(answering, &items[j]);
@@ -43,8 +42,8 @@ static void answer_path(struct answering *answering, uint32_t salt, const struct
     }
 }
 
-void gossip__recv_pull(struct gossip *engine, struct gossip__session *session, const struct gossip__message *message)
-{
+void gossip__recv_pull(struct gossip *engine, struct gossip__session *session,
+                       const struct gossip__message *message) {
     const struct gossip__pull *pull = &message->pull;
     struct answering answering = {.engine = engine};
     merkle_buffer_init(&answering.spans, engine->allocator);

@@ -16,8 +16,7 @@ struct answering {
 };
 
 /* Takes one item into the answer; false if the answer is full or memory is short, and the item stays for the next. */
-static bool answer_item(struct answering *answering, const struct merkle_item *item)
-{
+static bool answer_item(struct answering *answering, const struct merkle_item *item) {
     struct catalog_entry *entry = catalog_entry_of_handle(answering->engine->catalog, item->handle);
     assert(entry != NULL);
     struct gossip__span span = {.data = entry->bytes, .size_bytes = entry->size_bytes};
@@ -31,12 +30,11 @@ static bool answer_item(struct answering *answering, const struct merkle_item *i
     return true;
 }
 
-static void answer_range(struct answering *answering, uint64_t slot_last)
-{
+static void answer_range(struct answering *answering, uint64_t slot_last) {
     struct merkle_item items[ITEMS_AT_ONCE];
     for (;;) {
-        size_t count = merkle_tree_range(catalog_tree(answering->engine->catalog), answering->slot, slot_last,
-                                         (size_t)answering->skip, items, ITEMS_AT_ONCE);
+        size_t count = merkle_tree_range(catalog_tree(answering->engine->catalog), answering->slot,
+                                         slot_last, (size_t)answering->skip, items, ITEMS_AT_ONCE);
         for (size_t i = 0; i < count; i++) {
             if (!answer_item(answering, &items[i])) {
                 answering->more = true;
@@ -50,14 +48,14 @@ static void answer_range(struct answering *answering, uint64_t slot_last)
 }
 
 void gossip__recv_pull_range(struct gossip *engine, struct gossip__session *session,
-                             const struct gossip__message *message)
-{
+                             const struct gossip__message *message) {
     const struct gossip__pull_range *pull = &message->pull_range;
     struct answering answering = {
         .engine = engine,
         .slot = pull->slot_first,
         .skip = pull->skip,
-        .size_max = pull->size_max < GOSSIP__ENTRIES_SIZE_SOFT ? (size_t)pull->size_max : GOSSIP__ENTRIES_SIZE_SOFT,
+        .size_max = pull->size_max < GOSSIP__ENTRIES_SIZE_SOFT ? (size_t)pull->size_max
+                                                               : GOSSIP__ENTRIES_SIZE_SOFT,
     };
     answering.size_max = answering.size_max == 0 ? 1 : answering.size_max; /* one entry at least */
     merkle_buffer_init(&answering.spans, engine->allocator);

@@ -1,9 +1,8 @@
 /* recv_push.c - entries that a member gives: merged, stored, acknowledged when they are on disk (never before: G11). */
 #include "gossip/engine.h"
 
-void gossip__push_acknowledge(struct gossip *engine, struct gossip__session *session, uint64_t sequence,
-                              uint64_t refused)
-{
+void gossip__push_acknowledge(struct gossip *engine, struct gossip__session *session,
+                              uint64_t sequence, uint64_t refused) {
     struct gossip__message message = {
         .type = GOSSIP__PUSH_ACK,
         .push_ack = {.sequence = sequence,
@@ -14,12 +13,13 @@ void gossip__push_acknowledge(struct gossip *engine, struct gossip__session *ses
     gossip__send(engine, session, &message);
 }
 
-void gossip__recv_push(struct gossip *engine, struct gossip__session *session, const struct gossip__message *message)
-{
+void gossip__recv_push(struct gossip *engine, struct gossip__session *session,
+                       const struct gossip__message *message) {
     const struct gossip__push *push = &message->push;
-    enum gossip_cause cause = push->exchange == 0 ? GOSSIP_CAUSE_COUNT : gossip__entries_cause(engine);
-    struct gossip__intake intake = gossip__entries_take(engine, session->member, push->entries, push->entry_count,
-                                                        push->horizon, cause, NULL);
+    enum gossip_cause cause =
+        push->exchange == 0 ? GOSSIP_CAUSE_COUNT : gossip__entries_cause(engine);
+    struct gossip__intake intake = gossip__entries_take(
+        engine, session->member, push->entries, push->entry_count, push->horizon, cause, NULL);
     if (intake.ticket == 0) {
         gossip__push_acknowledge(engine, session, push->sequence, intake.refused);
         return;
@@ -31,5 +31,6 @@ void gossip__recv_push(struct gossip *engine, struct gossip__session *session, c
         .sequence = push->sequence,
         .refused = intake.refused,
     };
-    (void)gossip__flight_wait(engine, &waiter); /* without memory there is no answer: it is sent again */
+    (void)gossip__flight_wait(engine,
+                              &waiter); /* without memory there is no answer: it is sent again */
 }

@@ -1,8 +1,8 @@
 /* recv_push_ack.c - a push of ours is on the other side's disk. Its root says whether it agrees now. */
 #include "gossip/engine.h"
 
-void gossip__recv_push_ack(struct gossip *engine, struct gossip__session *session, const struct gossip__message *message)
-{
+void gossip__recv_push_ack(struct gossip *engine, struct gossip__session *session,
+                           const struct gossip__message *message) {
     const struct gossip__push_ack *ack = &message->push_ack;
     struct gossip__member *member = session->member;
     member->root_known = true;

@@ -2,19 +2,19 @@
 #include "gossip/engine.h"
 
 void gossip__recv_walk_answer(struct gossip *engine, struct gossip__session *session,
-                              const struct gossip__message *message)
-{
+                              const struct gossip__message *message) {
     const struct gossip__walk_answer *answer = &message->walk_answer;
     struct gossip__exchange *exchange = gossip__exchange_find(session->member, answer->exchange);
     if (exchange == NULL || exchange->state != GOSSIP__EXCHANGE_WALK) {
         return;
     }
-    struct gossip__request *request = gossip__exchange_request_find(exchange, answer->sequence, GOSSIP__WALK);
+    struct gossip__request *request =
+        gossip__exchange_request_find(exchange, answer->sequence, GOSSIP__WALK);
     if (request == NULL) {
         return; /* the answer to a repeat, after that to the first */
     }
-    int result = merkle_walk_receive(exchange->walk, request->walk.data, request->walk.size_bytes, answer->answer.data,
-                                     answer->answer.size_bytes);
+    int result = merkle_walk_receive(exchange->walk, request->walk.data, request->walk.size_bytes,
+                                     answer->answer.data, answer->answer.size_bytes);
     if (result == MERKLE_EMALFORMED) {
         engine->counters.rejected[GOSSIP_REJECT_WALK]++;
         gossip__session_close(engine, session, GOSSIP_CLOSE_MALFORMED, true);

@@ -10,28 +10,26 @@
 
 #include <stdlib.h>
 
-static int by_key(const void *a, const void *b)
-{
+static int by_key(const void *a, const void *b) {
     struct catalog_key left = catalog_entry_key(*(struct catalog_entry *const *)a);
     struct catalog_key right = catalog_entry_key(*(struct catalog_entry *const *)b);
     return catalog_key_compare(&left, &right);
 }
 
 /* What the disk has of a key: the load's entries stand in order of keys here. */
-static struct catalog_entry *on_disk(const struct catalog_load *load, struct catalog_entry *entry)
-{
+static struct catalog_entry *on_disk(const struct catalog_load *load, struct catalog_entry *entry) {
     if (load->entry_count == 0) {
         return NULL;
     }
-    struct catalog_entry **found = bsearch(&entry, load->entries, load->entry_count, sizeof entry, by_key);
+    struct catalog_entry **found =
+        bsearch(&entry, load->entries, load->entry_count, sizeof entry, by_key);
     return found == NULL ? NULL : *found;
 }
 
 static const struct gossip__arrival from_disk = {.local = true};
 
 /* Step 1 for one entry of the disk. */
-static int merge_from_disk(struct gossip *engine, struct catalog_entry *entry)
-{
+static int merge_from_disk(struct gossip *engine, struct catalog_entry *entry) {
     struct catalog_key key = catalog_entry_key(entry);
     struct catalog_entry *own = catalog_pending_find(engine->catalog, &key);
     struct catalog_entry *merged;
@@ -47,8 +45,7 @@ static int merge_from_disk(struct gossip *engine, struct catalog_entry *entry)
 }
 
 /* Step 2: every stored entry that the disk does not have as it is. */
-static int write_again(struct gossip *engine, const struct catalog_load *load)
-{
+static int write_again(struct gossip *engine, const struct catalog_load *load) {
     const struct catalog_text all = {.data = "", .size_bytes = 0};
     struct catalog_entry *entry = catalog_next(engine->catalog, 0, all, NULL);
     while (entry != NULL) {
@@ -67,8 +64,7 @@ static int write_again(struct gossip *engine, const struct catalog_load *load)
     return 0;
 }
 
-void gossip__reopened(struct gossip *engine, const struct catalog_load *load)
-{
+void gossip__reopened(struct gossip *engine, const struct catalog_load *load) {
     engine->store_error = 0;
     engine->quarantined_count = load->quarantined_count;
     if (load->state.high_water > engine->state.high_water) {
@@ -76,6 +72,10 @@ void gossip__reopened(struct gossip *engine, const struct catalog_load *load)
     }
     if (load->entry_count > 0) {
         qsort(load->entries, load->entry_count, sizeof *load->entries, by_key);
+    }
+    if (load->state.seen > engine->state.seen) {
+        engine->state.seen =
+            load->state.seen; /* it never falls, and a commit that failed may be on disk */
     }
     int result = 0;
     for (size_t i = 0; i < load->entry_count && result == 0; i++) {
@@ -89,9 +89,10 @@ void gossip__reopened(struct gossip *engine, const struct catalog_load *load)
     }
     gossip__flight_state_dirty(engine);
     if (result != 0) {
-        engine->fatal = true; /* memory is short while disk and memory differ: start again from the disk */
+        engine->fatal =
+            true; /* memory is short while disk and memory differ: start again from the disk */
         return;
     }
-    gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_WARNING, NULL, "the store works again, with %zu entries",
-                   load->entry_count);
+    gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_WARNING, NULL,
+                   "the store works again, with %zu entries", load->entry_count);
 }

@@ -9,13 +9,12 @@
 
 #include <stdlib.h>
 
-static bool required(const struct gossip__member *member)
-{
+static bool required(const struct gossip__member *member) {
     return member->state != GOSSIP_MEMBER_REMOVED;
 }
 
-void gossip__seen_count(struct gossip *engine, struct gossip__member *member, catalog_clock clock, catalog_clock seen)
-{
+void gossip__seen_count(struct gossip *engine, struct gossip__member *member, catalog_clock clock,
+                        catalog_clock seen) {
     if (clock > member->counted) {
         member->counted = clock;
     }
@@ -35,15 +34,14 @@ void gossip__seen_count(struct gossip *engine, struct gossip__member *member, ca
     }
 }
 
-void gossip__seen_reset(struct gossip *engine)
-{
+void gossip__seen_reset(struct gossip *engine) {
     for (size_t i = 0; i < engine->member_count; i++) {
         engine->members[i]->counted = engine->stored.seen;
     }
 }
 
-void gossip__seen_agreed(struct gossip *engine, struct gossip__member *member, gossip_time_ms sent_ms)
-{
+void gossip__seen_agreed(struct gossip *engine, struct gossip__member *member,
+                         gossip_time_ms sent_ms) {
     if (!member->agreed_known || sent_ms > member->agreed_ms) {
         member->agreed_known = true;
         member->agreed_ms = sent_ms;
@@ -53,18 +51,19 @@ void gossip__seen_agreed(struct gossip *engine, struct gossip__member *member, g
 
 /* The moment since which at least `needed` other members had what we have is the needed-th latest of their moments. It
  * is found by counting, so that nothing is allocated: n is small, and this is not on a hot path. */
-static bool nth_latest(const struct gossip *engine, size_t needed, gossip_time_ms *moment_ms)
-{
+static bool nth_latest(const struct gossip *engine, size_t needed, gossip_time_ms *moment_ms) {
     bool found = false;
     for (size_t i = 0; i < engine->member_count; i++) {
         const struct gossip__member *candidate = engine->members[i];
-        if (!required(candidate) || !candidate->agreed_known || (found && candidate->agreed_ms <= *moment_ms)) {
+        if (!required(candidate) || !candidate->agreed_known ||
+            (found && candidate->agreed_ms <= *moment_ms)) {
             continue;
         }
         size_t as_late = 0;
         for (size_t j = 0; j < engine->member_count; j++) {
             const struct gossip__member *other = engine->members[j];
-            as_late += required(other) && other->agreed_known && other->agreed_ms >= candidate->agreed_ms;
+            as_late +=
+                required(other) && other->agreed_known && other->agreed_ms >= candidate->agreed_ms;
         }
         if (as_late >= needed) {
             found = true;
@@ -74,8 +73,7 @@ static bool nth_latest(const struct gossip *engine, size_t needed, gossip_time_m
     return found;
 }
 
-int64_t gossip__agreement_age(const struct gossip *engine, gossip_time_ms now_ms)
-{
+int64_t gossip__agreement_age(const struct gossip *engine, gossip_time_ms now_ms) {
     size_t needed = gossip__member_required_count(engine) / 2; /* with this node a majority */
     gossip_time_ms moment_ms = now_ms;
     if (!engine->state.ready || engine->state.healing || engine->removed) {
@@ -87,8 +85,8 @@ int64_t gossip__agreement_age(const struct gossip *engine, gossip_time_ms now_ms
     return (int64_t)(now_ms - moment_ms);
 }
 
-enum gossip_truth gossip__member_agrees(struct gossip *engine, const struct gossip__member *member)
-{
+enum gossip_truth gossip__member_agrees(struct gossip *engine,
+                                        const struct gossip__member *member) {
     if (!member->root_known) {
         return GOSSIP_UNKNOWN;
     }
@@ -102,12 +100,12 @@ enum gossip_truth gossip__member_agrees(struct gossip *engine, const struct goss
     return reachable ? GOSSIP_YES : GOSSIP_UNKNOWN;
 }
 
-static enum gossip_truth all_agree(struct gossip *engine)
-{
+static enum gossip_truth all_agree(struct gossip *engine) {
     enum gossip_truth result = GOSSIP_YES;
     for (size_t i = 0; i < engine->member_count; i++) {
         struct gossip__member *member = engine->members[i];
-        enum gossip_truth agrees = required(member) ? gossip__member_agrees(engine, member) : GOSSIP_YES;
+        enum gossip_truth agrees =
+            required(member) ? gossip__member_agrees(engine, member) : GOSSIP_YES;
         if (agrees == GOSSIP_NO) {
             return GOSSIP_NO;
         }
@@ -118,8 +116,7 @@ static enum gossip_truth all_agree(struct gossip *engine)
     return engine->state.healing ? GOSSIP_UNKNOWN : result;
 }
 
-void gossip__agreement_follow(struct gossip *engine)
-{
+void gossip__agreement_follow(struct gossip *engine) {
     if (!engine->agreement_dirty) {
         return;
     }

@@ -4,14 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static gossip_duration_ms age(bool known, gossip_time_ms since_ms, gossip_time_ms now_ms)
-{
+static gossip_duration_ms age(bool known, gossip_time_ms since_ms, gossip_time_ms now_ms) {
     return known ? now_ms - since_ms : GOSSIP_NEVER;
 }
 
-static struct gossip_member_status self_status(struct gossip *engine)
-{
-    enum gossip_member_state state = engine->state.ready ? GOSSIP_MEMBER_ALIVE : GOSSIP_MEMBER_JOINING;
+static struct gossip_member_status self_status(struct gossip *engine) {
+    enum gossip_member_state state =
+        engine->state.ready ? GOSSIP_MEMBER_ALIVE : GOSSIP_MEMBER_JOINING;
     return (struct gossip_member_status){
         .id = engine->state.node_id,
         .name = engine->node_name,
@@ -25,9 +24,8 @@ static struct gossip_member_status self_status(struct gossip *engine)
     };
 }
 
-static struct gossip_member_status member_status(struct gossip *engine, const struct gossip__member *member,
-                                                 gossip_time_ms now_ms)
-{
+static struct gossip_member_status
+member_status(struct gossip *engine, const struct gossip__member *member, gossip_time_ms now_ms) {
     return (struct gossip_member_status){
         .id = member->row.id,
         .name = member->row.name,
@@ -45,16 +43,15 @@ static struct gossip_member_status member_status(struct gossip *engine, const st
     };
 }
 
-static int by_name(const void *a, const void *b)
-{
+static int by_name(const void *a, const void *b) {
     const struct gossip_member_status *left = a;
     const struct gossip_member_status *right = b;
     int order = strcmp(left->name, right->name);
     return order != 0 ? order : catalog_id_compare(&left->id, &right->id);
 }
 
-size_t gossip_members(struct gossip *engine, gossip_time_ms now_ms, struct gossip_member_status *members, size_t max)
-{
+size_t gossip_members(struct gossip *engine, gossip_time_ms now_ms,
+                      struct gossip_member_status *members, size_t max) {
     size_t count = 0;
     if (max > 0) {
         members[count++] = self_status(engine);
@@ -70,15 +67,15 @@ size_t gossip_members(struct gossip *engine, gossip_time_ms now_ms, struct gossi
 
 /* Roots that are known to stand somewhere now, this node's included. Members that cannot be reached are left out, as is
  * what was said before our own root changed: it may be the same as ours by now. */
-static bool root_counts(struct gossip *engine, const struct gossip__member *member)
-{
-    bool reachable = member->state == GOSSIP_MEMBER_ALIVE || member->state == GOSSIP_MEMBER_JOINING ||
+static bool root_counts(struct gossip *engine, const struct gossip__member *member) {
+    bool reachable = member->state == GOSSIP_MEMBER_ALIVE ||
+                     member->state == GOSSIP_MEMBER_JOINING ||
                      member->state == GOSSIP_MEMBER_SUSPECT;
-    return reachable && member->root_known && gossip__member_agrees(engine, member) != GOSSIP_UNKNOWN;
+    return reachable && member->root_known &&
+           gossip__member_agrees(engine, member) != GOSSIP_UNKNOWN;
 }
 
-static size_t distinct_roots(struct gossip *engine)
-{
+static size_t distinct_roots(struct gossip *engine) {
     struct merkle_digest own = merkle_tree_root(catalog_tree(engine->catalog));
     size_t distinct = 1;
     for (size_t i = 0; i < engine->member_count; i++) {
@@ -86,15 +83,15 @@ static size_t distinct_roots(struct gossip *engine)
         bool fresh = root_counts(engine, member) && !merkle_digest_equal(&own, &member->root);
         for (size_t j = 0; j < i && fresh; j++) {
             const struct gossip__member *earlier = engine->members[j];
-            fresh = !root_counts(engine, earlier) || !merkle_digest_equal(&earlier->root, &member->root);
+            fresh = !root_counts(engine, earlier) ||
+                    !merkle_digest_equal(&earlier->root, &member->root);
         }
         distinct += fresh;
     }
     return distinct;
 }
 
-static enum gossip_truth agreed(struct gossip *engine, size_t *disagreeing_count)
-{
+static enum gossip_truth agreed(struct gossip *engine, size_t *disagreeing_count) {
     enum gossip_truth result = engine->state.healing ? GOSSIP_UNKNOWN : GOSSIP_YES;
     for (size_t i = 0; i < engine->member_count; i++) {
         const struct gossip__member *member = engine->members[i];
@@ -112,17 +109,16 @@ static enum gossip_truth agreed(struct gossip *engine, size_t *disagreeing_count
     return result;
 }
 
-static size_t connection_count(const struct gossip *engine)
-{
+static size_t connection_count(const struct gossip *engine) {
     size_t count = 0;
-    for (const struct gossip__session *session = engine->sessions; session != NULL; session = session->next) {
+    for (const struct gossip__session *session = engine->sessions; session != NULL;
+         session = session->next) {
         count += session->state == GOSSIP__SESSION_ESTABLISHED;
     }
     return count;
 }
 
-struct gossip_status gossip_status(struct gossip *engine, gossip_time_ms now_ms, uint64_t wall_ms)
-{
+struct gossip_status gossip_status(struct gossip *engine, gossip_time_ms now_ms, uint64_t wall_ms) {
     struct gossip_status status = {
         .node_id = engine->state.node_id,
         .origin = engine->config.origin,
@@ -153,24 +149,24 @@ struct gossip_status gossip_status(struct gossip *engine, gossip_time_ms now_ms,
     status.agreed = agreed(engine, &status.disagreeing_count);
     if (status.agreed == GOSSIP_YES) {
         status.agreed_last_wall_ms = wall_ms;
-        status.agreed_since_wall_ms = engine->agreed_since_wall_ms != 0 ? engine->agreed_since_wall_ms : wall_ms;
+        status.agreed_since_wall_ms =
+            engine->agreed_since_wall_ms != 0 ? engine->agreed_since_wall_ms : wall_ms;
     } else {
         status.agreed_since_wall_ms = 0;
     }
     return status;
 }
 
-const struct gossip_counters *gossip_counters(const struct gossip *engine)
-{
+const struct gossip_counters *gossip_counters(const struct gossip *engine) {
     return &engine->counters;
 }
 
 /* --- invariants between steps ----------------------------------------------------------------------------------------- */
 
-static void verify_sessions(struct gossip *engine)
-{
+static void verify_sessions(struct gossip *engine) {
     size_t count = 0;
-    for (const struct gossip__session *session = engine->sessions; session != NULL; session = session->next) {
+    for (const struct gossip__session *session = engine->sessions; session != NULL;
+         session = session->next) {
         bool established = session->state == GOSSIP__SESSION_ESTABLISHED;
         count++;
         assert(!session->closing);
@@ -181,8 +177,7 @@ static void verify_sessions(struct gossip *engine)
     assert(count <= GOSSIP__SESSIONS_MAX);
 }
 
-static void verify_exchanges(struct gossip *engine)
-{
+static void verify_exchanges(struct gossip *engine) {
     for (size_t i = 0; i < GOSSIP__EXCHANGES_MAX; i++) {
         const struct gossip__exchange *exchange = engine->exchanges[i];
         if (exchange == NULL) {
@@ -194,8 +189,7 @@ static void verify_exchanges(struct gossip *engine)
     }
 }
 
-static void verify_members(struct gossip *engine)
-{
+static void verify_members(struct gossip *engine) {
     assert(engine->member_count <= GOSSIP__MEMBERS_MAX);
     for (size_t i = 0; i < engine->member_count; i++) {
         const struct gossip__member *member = engine->members[i];
@@ -205,8 +199,7 @@ static void verify_members(struct gossip *engine)
     }
 }
 
-void gossip_verify(struct gossip *engine)
-{
+void gossip_verify(struct gossip *engine) {
     assert(engine->flight_count <= GOSSIP__BATCHES_IN_FLIGHT);
     assert(!engine->batch_open);
     assert(engine->flight_count > 0 || engine->waiter_count == 0);

@@ -12,8 +12,7 @@
 #include <string.h>
 
 /* Offset + 1 of a text in `texts`, carried in the pointer until the end of the step; 0 is NULL. */
-static const char *text_defer(struct gossip *engine, const char *text)
-{
+static const char *text_defer(struct gossip *engine, const char *text) {
     struct merkle_buffer *texts = &engine->out.texts;
     if (text == NULL) {
         return NULL;
@@ -26,16 +25,14 @@ static const char *text_defer(struct gossip *engine, const char *text)
     return (const char *)(uintptr_t)(offset + 1);
 }
 
-static const char *text_resolve(struct gossip *engine, const char *deferred)
-{
+static const char *text_resolve(struct gossip *engine, const char *deferred) {
     if (deferred == NULL) {
         return NULL;
     }
     return (const char *)engine->out.texts.data + ((uintptr_t)deferred - 1);
 }
 
-void gossip__update_begin(struct gossip *engine)
-{
+void gossip__update_begin(struct gossip *engine) {
     struct gossip__update_arrays *out = &engine->out;
     merkle_buffer_clear(&out->frames);
     merkle_buffer_clear(&out->sends);
@@ -47,8 +44,7 @@ void gossip__update_begin(struct gossip *engine)
     out->update = (struct gossip_update){0};
 }
 
-static void resolve_sends(struct gossip *engine)
-{
+static void resolve_sends(struct gossip *engine) {
     struct gossip__update_arrays *out = &engine->out;
     struct gossip_send *sends = (struct gossip_send *)(void *)out->sends.data;
     size_t count = out->sends.size_bytes / sizeof(struct gossip_send);
@@ -59,10 +55,10 @@ static void resolve_sends(struct gossip *engine)
     out->update.send_count = count;
 }
 
-static void resolve_connections(struct gossip *engine)
-{
+static void resolve_connections(struct gossip *engine) {
     struct gossip__update_arrays *out = &engine->out;
-    struct gossip_connection_update *actions = (struct gossip_connection_update *)(void *)out->connections.data;
+    struct gossip_connection_update *actions =
+        (struct gossip_connection_update *)(void *)out->connections.data;
     size_t count = out->connections.size_bytes / sizeof(struct gossip_connection_update);
     for (size_t i = 0; i < count; i++) {
         actions[i].address = text_resolve(engine, actions[i].address);
@@ -71,8 +67,7 @@ static void resolve_connections(struct gossip *engine)
     out->update.connection_count = count;
 }
 
-static void resolve_notices(struct gossip *engine)
-{
+static void resolve_notices(struct gossip *engine) {
     struct gossip__update_arrays *out = &engine->out;
     struct gossip_notice *notices = (struct gossip_notice *)(void *)out->notices.data;
     size_t count = out->notices.size_bytes / sizeof(struct gossip_notice);
@@ -84,8 +79,7 @@ static void resolve_notices(struct gossip *engine)
     out->update.notice_count = count;
 }
 
-const struct gossip_update *gossip__update_finish(struct gossip *engine)
-{
+const struct gossip_update *gossip__update_finish(struct gossip *engine) {
     struct gossip__update_arrays *out = &engine->out;
     resolve_sends(engine);
     resolve_connections(engine);
@@ -97,8 +91,7 @@ const struct gossip_update *gossip__update_finish(struct gossip *engine)
 
 /* Notes that the frame that ends at the end of `frames` goes out on the session. */
 static void frame_queue(struct gossip *engine, struct gossip__session *session, size_t offset,
-                        enum gossip__message_type type)
-{
+                        enum gossip__message_type type) {
     struct gossip__update_arrays *out = &engine->out;
     size_t size_bytes = out->frames.size_bytes - offset;
     struct gossip_send send = {
@@ -115,8 +108,8 @@ static void frame_queue(struct gossip *engine, struct gossip__session *session, 
     session->used_ms = engine->now_ms;
 }
 
-void gossip__send(struct gossip *engine, struct gossip__session *session, const struct gossip__message *message)
-{
+void gossip__send(struct gossip *engine, struct gossip__session *session,
+                  const struct gossip__message *message) {
     struct merkle_buffer *frames = &engine->out.frames;
     if (session->closing || session->state == GOSSIP__SESSION_DIALING) {
         return;
@@ -130,8 +123,8 @@ void gossip__send(struct gossip *engine, struct gossip__session *session, const 
     frame_queue(engine, session, offset, message->type);
 }
 
-bool gossip__send_member(struct gossip *engine, struct gossip__member *member, const struct gossip__message *message)
-{
+bool gossip__send_member(struct gossip *engine, struct gossip__member *member,
+                         const struct gossip__message *message) {
     if (member->session == NULL) {
         return false;
     }
@@ -139,9 +132,8 @@ bool gossip__send_member(struct gossip *engine, struct gossip__member *member, c
     return true;
 }
 
-void gossip__send_frame(struct gossip *engine, struct gossip__session *session, const uint8_t *frame,
-                        size_t size_bytes, enum gossip__message_type type)
-{
+void gossip__send_frame(struct gossip *engine, struct gossip__session *session,
+                        const uint8_t *frame, size_t size_bytes, enum gossip__message_type type) {
     struct merkle_buffer *frames = &engine->out.frames;
     if (session->closing || session->state == GOSSIP__SESSION_DIALING) {
         return;
@@ -154,8 +146,8 @@ void gossip__send_frame(struct gossip *engine, struct gossip__session *session, 
     frame_queue(engine, session, offset, type);
 }
 
-static void connection_action(struct gossip *engine, const struct gossip_connection_update *action)
-{
+static void connection_action(struct gossip *engine,
+                              const struct gossip_connection_update *action) {
     struct merkle_buffer *connections = &engine->out.connections;
     if (merkle_buffer_append(connections, action, sizeof *action) != 0) {
         /* A close or a dial that the driver never hears of would leave the two at odds for good. */
@@ -163,8 +155,7 @@ static void connection_action(struct gossip *engine, const struct gossip_connect
     }
 }
 
-void gossip__connection_dial(struct gossip *engine, uint32_t connection, const char *address)
-{
+void gossip__connection_dial(struct gossip *engine, uint32_t connection, const char *address) {
     struct gossip_connection_update action = {
         .action = GOSSIP_DIAL,
         .connection = connection,
@@ -177,14 +168,13 @@ void gossip__connection_dial(struct gossip *engine, uint32_t connection, const c
     connection_action(engine, &action);
 }
 
-void gossip__connection_established(struct gossip *engine, uint32_t connection)
-{
+void gossip__connection_established(struct gossip *engine, uint32_t connection) {
     connection_action(engine, &(struct gossip_connection_update){.action = GOSSIP_ESTABLISHED,
                                                                  .connection = connection});
 }
 
-void gossip__connection_close(struct gossip *engine, uint32_t connection, enum gossip_close_reason reason)
-{
+void gossip__connection_close(struct gossip *engine, uint32_t connection,
+                              enum gossip_close_reason reason) {
     assert(reason < GOSSIP_CLOSE_REASON_COUNT);
     engine->counters.closed[reason]++;
     connection_action(engine, &(struct gossip_connection_update){.action = GOSSIP_CLOSE,
@@ -192,25 +182,22 @@ void gossip__connection_close(struct gossip *engine, uint32_t connection, enum g
                                                                  .reason = reason});
 }
 
-void gossip__reply(struct gossip *engine, const struct gossip_reply *reply)
-{
+void gossip__reply(struct gossip *engine, const struct gossip_reply *reply) {
     struct merkle_buffer *replies = &engine->out.replies;
     if (merkle_buffer_append(replies, reply, sizeof *reply) != 0) {
         engine->fatal = true; /* a caller would wait for ever */
     }
 }
 
-static void notice_append(struct gossip *engine, const struct gossip_notice *notice)
-{
+static void notice_append(struct gossip *engine, const struct gossip_notice *notice) {
     struct merkle_buffer *notices = &engine->out.notices;
     if (merkle_buffer_append(notices, notice, sizeof *notice) != 0) {
         notices->failed = false;
     }
 }
 
-void gossip__notice(struct gossip *engine, enum gossip_notice_type type, enum gossip_severity severity,
-                    const char *member, const char *format, ...)
-{
+void gossip__notice(struct gossip *engine, enum gossip_notice_type type,
+                    enum gossip_severity severity, const char *member, const char *format, ...) {
     char text[320];
     va_list arguments;
     va_start(arguments, format);
@@ -224,9 +211,8 @@ void gossip__notice(struct gossip *engine, enum gossip_notice_type type, enum go
                           });
 }
 
-void gossip__notice_refused(struct gossip *engine, enum gossip_close_reason reason, const char *member,
-                            const char *text)
-{
+void gossip__notice_refused(struct gossip *engine, enum gossip_close_reason reason,
+                            const char *member, const char *text) {
     notice_append(engine, &(struct gossip_notice){
                               .type = GOSSIP_NOTICE_REFUSED,
                               .severity = GOSSIP_WARNING,
@@ -236,8 +222,7 @@ void gossip__notice_refused(struct gossip *engine, enum gossip_close_reason reas
                           });
 }
 
-void gossip__notice_changed(struct gossip *engine, struct catalog_entry *entry)
-{
+void gossip__notice_changed(struct gossip *engine, struct catalog_entry *entry) {
     notice_append(engine, &(struct gossip_notice){
                               .type = GOSSIP_NOTICE_CHANGED,
                               .severity = GOSSIP_DEBUG,

@@ -1,0 +1,42 @@
+/* event.c - the queue of what will happen: a binary heap by (time, order of making), so that equal times keep their order. */
+#include "test/sim/sim.h"
+
+static bool before(const struct sim_event *a, const struct sim_event *b) {
+    return a->time_ms != b->time_ms ? a->time_ms < b->time_ms : a->order < b->order;
+}
+
+static void swap(struct sim_event *a, struct sim_event *b) {
+    struct sim_event kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+void sim_event_push(struct sim *sim, const struct sim_event *event) {
+    sim->heap = sim_grow(sim->heap, sim->heap_count, &sim->heap_capacity, sizeof *sim->heap);
+    size_t i = sim->heap_count++;
+    sim->heap[i] = *event;
+    sim->heap[i].order = sim->order++;
+    for (; i > 0 && before(&sim->heap[i], &sim->heap[(i - 1) / 2]); i = (i - 1) / 2) {
+        swap(&sim->heap[i], &sim->heap[(i - 1) / 2]);
+    }
+}
+
+bool sim_event_pop(struct sim *sim, struct sim_event *event) {
+    if (sim->heap_count == 0) {
+        return false;
+    }
+    *event = sim->heap[0];
+    sim->heap[0] = sim->heap[--sim->heap_count];
+    size_t i = 0;
+    for (;;) {
+        size_t least = i;
+        for (size_t child = 2 * i + 1; child <= 2 * i + 2 && child < sim->heap_count; child++) {
+            least = before(&sim->heap[child], &sim->heap[least]) ? child : least;
+        }
+        if (least == i) {
+            return true;
+        }
+        swap(&sim->heap[i], &sim->heap[least]);
+        i = least;
+    }
+}
