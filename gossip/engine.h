@@ -46,7 +46,7 @@ struct gossip__session {
     enum gossip__session_state state;
     gossip_time_ms deadline_ms;    /* of DIALING and HELLO; ESTABLISHED: of the answer to a doubt, 0 if there is none */
     gossip_time_ms established_ms;
-    bool doubted;                  /* another process said hello under its id: a PING asks whether this one lives */
+    uint64_t doubt_sequence;       /* another process said hello under its id: this PING asks whether this one lives */
     gossip_time_ms proved_ms;      /* when it last answered such a doubt; 0: never */
     gossip_time_ms used_ms;        /* last message in or out: the idlest is closed first */
     struct gossip__member *member; /* ESTABLISHED: whose; DIALING: whom we mean to reach, NULL for a seed */

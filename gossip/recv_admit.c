@@ -1,0 +1,83 @@
+/* recv_admit.c - a member admits this newcomer: what it brought is stored before the first request for entries.
+ *
+ * The first ADMIT says which cluster this is; further ones come from its other members, and repeats of both.
+ */
+#include "gossip/engine.h"
+
+static bool stands_in(const struct gossip__member_updates *updates, const struct catalog_id *id) {
+    for (size_t i = 0; i < updates->count; i++) {
+        if (catalog_id_equal(&updates->rows[i].id, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* While it was in no cluster it may have met members of another: they are none of this one's. */
+static void strangers_forget(struct gossip *engine, const struct gossip__member *admitter,
+                             const struct gossip__member_updates *updates) {
+    size_t i = 0;
+    while (i < engine->member_count) {
+        struct gossip__member *member = engine->members[i];
+        if (member == admitter || stands_in(updates, &member->row.id)) {
+            i++;
+        } else {
+            gossip__member_forget(engine, member);
+        }
+    }
+}
+
+/* DESIGN 4.7: a newcomer starts with the horizon of the member that admits it, as its horizon and as its `seen`. Later
+ * ones may raise it only while nothing has been fetched under the old one. */
+static void horizon_take(struct gossip *engine, catalog_clock horizon) {
+    if (merkle_tree_count(catalog_tree(engine->catalog)) == 0 && horizon > engine->state.horizon) {
+        engine->state.horizon = horizon;
+        engine->state.seen = horizon;
+    }
+}
+
+static bool is_valid(const struct gossip__admit *admit) {
+    return !catalog_id_is_none(&admit->cluster_id) && admit->clock <= CATALOG_CLOCK_MAX &&
+           admit->horizon <= admit->clock;
+}
+
+void gossip__recv_admit(struct gossip *engine, struct gossip__session *session,
+                        const struct gossip__message *message) {
+    const struct gossip__admit *admit = &message->admit;
+    struct gossip__member *member = session->member;
+    if (engine->state.ready || !session->peer_ready || engine->store_error != 0) {
+        return; /* a repeat; or who cannot admit; or it is sent again when the store works */
+    }
+    if (!is_valid(admit)) {
+        gossip__session_close(engine, session, GOSSIP_CLOSE_MALFORMED, true);
+        return;
+    }
+    if (catalog_id_is_none(&engine->state.cluster_id)) {
+        strangers_forget(engine, member, &admit->updates);
+        engine->state.cluster_id = admit->cluster_id;
+        gossip__notice(engine, GOSSIP_NOTICE_CLUSTER, GOSSIP_INFO, member->row.name,
+                       "admitted to the cluster %s", engine->cluster_name);
+    } else if (!catalog_id_equal(&engine->state.cluster_id, &admit->cluster_id)) {
+        gossip__session_refuse(engine, session, GOSSIP_CLOSE_CLUSTER_ID, &member->row.id,
+                               member->row.name);
+        return;
+    }
+    horizon_take(engine, admit->horizon);
+    if (admit->clock > engine->state.high_water) {
+        engine->state.high_water = admit->clock;
+    }
+    engine->state.had_entry = engine->state.had_entry || admit->had_entry;
+    gossip__flight_state_dirty(engine);
+    gossip__member_updates(engine, &admit->updates, member);
+    if (!member->row_stored && member->row_ticket == 0) {
+        (void)gossip__member_store(engine, member);
+    }
+    struct gossip__waiter waiter = {
+        .ticket = gossip__flight_ticket(engine),
+        .type = GOSSIP__WAIT_JOIN,
+        .connection = session->connection,
+    };
+    if (waiter.ticket != 0) {
+        (void)gossip__flight_wait(engine, &waiter); /* else with the next ADMIT */
+    }
+}
