@@ -1,0 +1,535 @@
+/* pair.c - see pair.h. */
+#include "test/unit/support/pair.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINKS_MAX = 4096, EVENTS_MAX = 65536 };
+
+/* Both ends of a connection: [0] dialled it. */
+struct link {
+    bool open[2]; /* the end knows of it */
+    size_t node[2];
+    uint32_t connection[2];
+    unsigned life[2];
+};
+
+struct event {
+    gossip_time_ms due_ms;
+    enum gossip_event_type type;
+    size_t node;
+    unsigned life; /* of the node: an event for an earlier one is lost */
+    uint32_t connection;
+    uint64_t ticket;
+    uint8_t *bytes;
+    size_t size_bytes;
+};
+
+struct disk {
+    bool made;
+    struct catalog_node_state state;
+    struct catalog_member_row *members;
+    size_t member_count;
+    struct catalog_entry **entries;
+    size_t entry_count;
+};
+
+struct node {
+    struct gossip *engine;
+    unsigned life;
+    char address[CATALOG_NAME_SIZE_MAX + 1];
+    uint8_t id_byte;
+    uint32_t accepted_last;
+    bool stopped;
+    struct disk disk;
+};
+
+struct pair {
+    gossip_time_ms now_ms;
+    struct node nodes[PAIR_NODES_MAX];
+    struct link links[LINKS_MAX];
+    size_t link_count;
+    struct event events[EVENTS_MAX]; /* in order of due_ms, then of arrival */
+    size_t event_count;
+    bool cut[PAIR_NODES_MAX][PAIR_NODES_MAX];
+    char *transcript;
+    size_t transcript_size;
+};
+
+static struct node *node_of(struct pair *pair, char letter) {
+    assert(letter >= 'a' && letter < 'a' + PAIR_NODES_MAX);
+    return &pair->nodes[letter - 'a'];
+}
+
+struct pair *pair_new(void) {
+    struct pair *pair = calloc(1, sizeof *pair);
+    assert(pair != NULL);
+    pair->now_ms = 1000;
+    for (size_t i = 0; i < PAIR_NODES_MAX; i++) {
+        pair->nodes[i].id_byte = (uint8_t)(0xa0 + i * 0x08);
+    }
+    pair->transcript = calloc(1, 1);
+    assert(pair->transcript != NULL);
+    return pair;
+}
+
+static void disk_close(struct disk *disk) {
+    for (size_t i = 0; i < disk->entry_count; i++) {
+        catalog_entry_release(disk->entries[i]);
+    }
+    free(disk->entries);
+    free(disk->members);
+    *disk = (struct disk){0};
+}
+
+void pair_free(struct pair *pair) {
+    for (size_t i = 0; i < PAIR_NODES_MAX; i++) {
+        gossip_free(pair->nodes[i].engine);
+        disk_close(&pair->nodes[i].disk);
+    }
+    for (size_t i = 0; i < pair->event_count; i++) {
+        free(pair->events[i].bytes);
+    }
+    free(pair->transcript);
+    free(pair);
+}
+
+/* --- the transcript ------------------------------------------------------------------------- */
+
+static void say(struct pair *pair, const char *text) {
+    size_t size = strlen(text);
+    char *grown = realloc(pair->transcript, pair->transcript_size + size + 1);
+    assert(grown != NULL);
+    memcpy(grown + pair->transcript_size, text, size + 1);
+    pair->transcript = grown;
+    pair->transcript_size += size;
+}
+
+static const char *frame_name(const uint8_t *frame, size_t size_bytes) {
+    assert(size_bytes > 7);
+    size_t type_at = frame[4] == 0xdc ? 7 : 5;
+    return gossip__message_name((enum gossip__message_type)frame[type_at]);
+}
+
+static const char *notice_name(enum gossip_notice_type type) {
+    static const char *const names[] = {"",       "member", "ready", "refused", "store",
+                                        "repair", "futile", "clock", "changed", "cluster"};
+    return names[type];
+}
+
+const char *pair_transcript(struct pair *pair) {
+    return pair->transcript;
+}
+
+void pair_transcript_clear(struct pair *pair) {
+    pair->transcript_size = 0;
+    pair->transcript[0] = '\0';
+}
+
+bool pair_saw(struct pair *pair, const char *line_part) {
+    return strstr(pair->transcript, line_part) != NULL;
+}
+
+size_t pair_sent(struct pair *pair, char a, char b, const char *message) {
+    char part[64];
+    (void)snprintf(part, sizeof part, " %c > %c %s\n", a, b, message);
+    size_t count = 0;
+    for (const char *at = strstr(pair->transcript, part); at != NULL; at = strstr(at + 1, part)) {
+        count++;
+    }
+    return count;
+}
+
+/* --- events --------------------------------------------------------------------------------- */
+
+static void event_add(struct pair *pair, struct event event) {
+    assert(pair->event_count < EVENTS_MAX);
+    size_t place = pair->event_count++;
+    for (; place > 0 && pair->events[place - 1].due_ms > event.due_ms; place--) {
+        pair->events[place] = pair->events[place - 1];
+    }
+    pair->events[place] = event;
+}
+
+static void connection_event(struct pair *pair, enum gossip_event_type type, size_t node,
+                             uint32_t connection) {
+    event_add(pair, (struct event){.due_ms = pair->now_ms + PAIR_LATENCY_MS,
+                                   .type = type,
+                                   .node = node,
+                                   .life = pair->nodes[node].life,
+                                   .connection = connection});
+}
+
+static struct link *link_find(struct pair *pair, size_t node, uint32_t connection, unsigned *end) {
+    for (size_t i = pair->link_count; i > 0; i--) {
+        struct link *link = &pair->links[i - 1];
+        for (*end = 0; *end < 2; (*end)++) {
+            if (link->open[*end] && link->node[*end] == node &&
+                link->connection[*end] == connection &&
+                link->life[*end] == pair->nodes[node].life) {
+                return link;
+            }
+        }
+    }
+    return NULL;
+}
+
+static bool is_cut(const struct pair *pair, const struct link *link) {
+    return pair->cut[link->node[0]][link->node[1]];
+}
+
+static void dial(struct pair *pair, size_t node, const struct gossip_connection_update *action) {
+    for (size_t other = 0; other < PAIR_NODES_MAX; other++) {
+        struct node *listener = &pair->nodes[other];
+        if (listener->engine == NULL || strcmp(listener->address, action->address) != 0) {
+            continue;
+        }
+        if (pair->cut[node][other]) {
+            return; /* the engine's deadline ends it */
+        }
+        assert(pair->link_count < LINKS_MAX);
+        struct link *link = &pair->links[pair->link_count++];
+        *link = (struct link){
+            .open = {true, true},
+            .node = {node, other},
+            .connection = {action->connection, ++listener->accepted_last},
+            .life = {pair->nodes[node].life, listener->life},
+        };
+        connection_event(pair, GOSSIP_CONNECTED, node, link->connection[0]);
+        connection_event(pair, GOSSIP_CONNECTED, other, link->connection[1]);
+        return;
+    }
+    connection_event(pair, GOSSIP_DISCONNECTED, node, action->connection);
+}
+
+/* One end is gone; the other sees it after what was sent before. */
+static void link_end(struct pair *pair, struct link *link, unsigned end, bool noticed) {
+    unsigned other = 1 - end;
+    link->open[end] = false;
+    if (link->open[other] && noticed && !is_cut(pair, link)) {
+        connection_event(pair, GOSSIP_DISCONNECTED, link->node[other], link->connection[other]);
+    }
+}
+
+static void send_frame(struct pair *pair, size_t node, const struct gossip_send *send) {
+    unsigned end;
+    struct link *link = link_find(pair, node, send->connection, &end);
+    if (link == NULL) {
+        return;
+    }
+    char line[96];
+    (void)snprintf(line, sizeof line, "%6llu %c > %c %s\n", (unsigned long long)pair->now_ms,
+                   (char)('a' + node), (char)('a' + link->node[1 - end]),
+                   frame_name(send->frame, send->size_bytes));
+    say(pair, line);
+    if (!link->open[1 - end] || is_cut(pair, link)) {
+        return;
+    }
+    uint8_t *bytes = malloc(send->size_bytes);
+    assert(bytes != NULL);
+    memcpy(bytes, send->frame + 4, send->size_bytes - 4);
+    event_add(pair, (struct event){.due_ms = pair->now_ms + PAIR_LATENCY_MS,
+                                   .type = GOSSIP_MESSAGE,
+                                   .node = link->node[1 - end],
+                                   .life = link->life[1 - end],
+                                   .connection = link->connection[1 - end],
+                                   .bytes = bytes,
+                                   .size_bytes = send->size_bytes - 4});
+}
+
+/* --- the disk ------------------------------------------------------------------------------- */
+
+static void disk_member(struct disk *disk, const struct catalog_member_row *row) {
+    for (size_t i = 0; i < disk->member_count; i++) {
+        if (catalog_id_equal(&disk->members[i].id, &row->id)) {
+            disk->members[i] = *row;
+            return;
+        }
+    }
+    disk->members = realloc(disk->members, (disk->member_count + 1) * sizeof *disk->members);
+    assert(disk->members != NULL);
+    disk->members[disk->member_count++] = *row;
+}
+
+static void disk_entry(struct disk *disk, struct catalog_entry *entry) {
+    struct catalog_key key = catalog_entry_key(entry);
+    for (size_t i = 0; i < disk->entry_count; i++) {
+        struct catalog_key other = catalog_entry_key(disk->entries[i]);
+        if (catalog_key_equal(&key, &other)) {
+            catalog_entry_release(disk->entries[i]);
+            disk->entries[i] = catalog_entry_hold(entry);
+            return;
+        }
+    }
+    disk->entries =
+        realloc(disk->entries, (disk->entry_count + 1) * sizeof(struct catalog_entry *));
+    assert(disk->entries != NULL);
+    disk->entries[disk->entry_count++] = catalog_entry_hold(entry);
+}
+
+static void disk_batch(struct disk *disk, const struct catalog_batch *batch) {
+    if (batch->members_cleared) {
+        disk->member_count = 0;
+    }
+    for (size_t i = 0; i < batch->member_count; i++) {
+        disk_member(disk, &batch->members[i]);
+    }
+    for (size_t i = 0; i < batch->entry_count; i++) {
+        disk_entry(disk, batch->entries[i]);
+    }
+    disk->state = batch->state;
+    disk->made = true;
+}
+
+struct catalog_node_state *pair_disk_state(struct pair *pair, char letter) {
+    return &node_of(pair, letter)->disk.state;
+}
+
+void pair_disk_wipe(struct pair *pair, char letter) {
+    struct node *node = node_of(pair, letter);
+    assert(node->engine == NULL);
+    disk_close(&node->disk);
+    node->id_byte++;
+}
+
+void pair_disk_copy(struct pair *pair, char from, char to) {
+    const struct disk *source = &node_of(pair, from)->disk;
+    struct disk *target = &node_of(pair, to)->disk;
+    disk_close(target);
+    for (size_t i = 0; i < source->member_count; i++) {
+        disk_member(target, &source->members[i]);
+    }
+    for (size_t i = 0; i < source->entry_count; i++) {
+        disk_entry(target, source->entries[i]);
+    }
+    target->state = source->state;
+    target->made = source->made;
+}
+
+void pair_next_id(struct pair *pair, char letter, uint8_t byte) {
+    node_of(pair, letter)->id_byte = byte;
+}
+
+/* --- steps ---------------------------------------------------------------------------------- */
+
+static void connections_perform(struct pair *pair, size_t node, const struct gossip_update *update,
+                                bool closes) {
+    for (size_t i = 0; i < update->connection_count; i++) {
+        const struct gossip_connection_update *action = &update->connections[i];
+        unsigned end;
+        if ((action->action == GOSSIP_CLOSE) != closes) {
+            continue;
+        }
+        if (action->action == GOSSIP_DIAL) {
+            dial(pair, node, action);
+        } else if (action->action == GOSSIP_CLOSE) {
+            struct link *link = link_find(pair, node, action->connection, &end);
+            if (link != NULL) {
+                link_end(pair, link, end, true);
+            }
+        }
+    }
+}
+
+static void notices_say(struct pair *pair, size_t node, const struct gossip_update *update) {
+    for (size_t i = 0; i < update->notice_count; i++) {
+        const struct gossip_notice *notice = &update->notices[i];
+        char line[512];
+        (void)snprintf(line, sizeof line, "%6llu %c ! %s %s: %s\n",
+                       (unsigned long long)pair->now_ms, (char)('a' + node),
+                       notice_name(notice->type), notice->member == NULL ? "-" : notice->member,
+                       notice->text == NULL ? "-" : notice->text);
+        say(pair, line);
+    }
+}
+
+static void step(struct pair *pair, size_t index, struct gossip_event event) {
+    struct node *node = &pair->nodes[index];
+    const struct gossip_update *update;
+    event.now_ms = pair->now_ms;
+    event.wall_ms = UINT64_C(1700000000000) + pair->now_ms;
+    int result = gossip_step(node->engine, &event, &update);
+    assert(result == 0);
+    notices_say(pair, index, update);
+    for (size_t i = 0; i < update->batch_count; i++) {
+        disk_batch(&node->disk, &update->batches[i]);
+        event_add(pair, (struct event){.due_ms = pair->now_ms,
+                                       .type = GOSSIP_STORED,
+                                       .node = index,
+                                       .life = node->life,
+                                       .ticket = update->batches[i].ticket});
+    }
+    connections_perform(pair, index, update, false);
+    for (size_t i = 0; i < update->send_count; i++) {
+        send_frame(pair, index, &update->sends[i]);
+    }
+    connections_perform(pair, index, update, true);
+    node->stopped = update->stopped;
+}
+
+static void event_deliver(struct pair *pair, const struct event *event) {
+    struct node *node = &pair->nodes[event->node];
+    unsigned end;
+    if (node->engine == NULL || node->life != event->life) {
+        return;
+    }
+    struct gossip_event given = {.type = event->type};
+    if (event->type == GOSSIP_STORED) {
+        given.stored.ticket = event->ticket;
+    } else if (event->type == GOSSIP_MESSAGE) {
+        if (link_find(pair, event->node, event->connection, &end) == NULL) {
+            return;
+        }
+        given.message.connection = event->connection;
+        given.message.bytes = event->bytes;
+        given.message.size_bytes = event->size_bytes;
+    } else {
+        struct link *link = link_find(pair, event->node, event->connection, &end);
+        if (link == NULL && (event->connection & GOSSIP_CONNECTION_DIALED) == 0) {
+            return; /* the engine closed it */
+        }
+        if (link != NULL && event->type == GOSSIP_DISCONNECTED) {
+            link->open[end] = false;
+        }
+        given.connection = event->connection;
+    }
+    step(pair, event->node, given);
+}
+
+static struct node *node_due(struct pair *pair, gossip_time_ms *due_ms) {
+    struct node *due = NULL;
+    *due_ms = GOSSIP_NEVER;
+    for (size_t i = 0; i < PAIR_NODES_MAX; i++) {
+        struct node *node = &pair->nodes[i];
+        gossip_time_ms deadline_ms =
+            node->engine == NULL ? GOSSIP_NEVER : gossip_deadline(node->engine);
+        if (deadline_ms < *due_ms) {
+            *due_ms = deadline_ms;
+            due = node;
+        }
+    }
+    return due;
+}
+
+void pair_run(struct pair *pair, gossip_duration_ms span_ms) {
+    gossip_time_ms end_ms = pair->now_ms + span_ms;
+    unsigned steps_at_once = 0;
+    for (;;) {
+        gossip_time_ms due_ms;
+        struct node *node = node_due(pair, &due_ms);
+        bool event_first = pair->event_count > 0 && pair->events[0].due_ms <= due_ms;
+        gossip_time_ms next_ms = event_first ? pair->events[0].due_ms : due_ms;
+        if (next_ms > end_ms) {
+            break;
+        }
+        steps_at_once = next_ms > pair->now_ms ? 0 : steps_at_once + 1;
+        assert(steps_at_once < 10000); /* a deadline that a tick does not move */
+        pair->now_ms = next_ms > pair->now_ms ? next_ms : pair->now_ms;
+        if (event_first) {
+            struct event event = pair->events[0];
+            pair->event_count--;
+            memmove(pair->events, pair->events + 1, pair->event_count * sizeof event);
+            event_deliver(pair, &event);
+            free(event.bytes);
+        } else {
+            step(pair, (size_t)(node - pair->nodes), (struct gossip_event){.type = GOSSIP_TICK});
+        }
+    }
+    pair->now_ms = end_ms;
+}
+
+/* --- nodes ---------------------------------------------------------------------------------- */
+
+void pair_start(struct pair *pair, char letter, struct pair_start start) {
+    struct node *node = node_of(pair, letter);
+    assert(node->engine == NULL);
+    char name[2] = {letter, '\0'};
+    if (start.address != NULL) {
+        (void)snprintf(node->address, sizeof node->address, "%s", start.address);
+    } else {
+        (void)snprintf(node->address, sizeof node->address, "%c:1", letter);
+    }
+    node->life++;
+    struct gossip_config config = {
+        .allocator = &merkle_allocator_libc,
+        .cluster_name = start.cluster == NULL ? "test" : start.cluster,
+        .node_name = start.name == NULL ? name : start.name,
+        .address = node->address,
+        .seeds = start.join,
+        .interval_ms = PAIR_INTERVAL_MS,
+        .freshness_limit_ms = 5000,
+        .random_seed = (uint64_t)letter * 1000 + node->life,
+    };
+    while (config.seed_count < 4 && start.join[config.seed_count] != NULL) {
+        config.seed_count++;
+    }
+    memset(&config.origin, letter, sizeof config.origin);
+    config.origin.bytes[0] = (uint8_t)node->life;
+    memset(&config.fresh_node_id, node->id_byte, sizeof config.fresh_node_id);
+    memset(&config.fresh_cluster_id, node->id_byte + 1, sizeof config.fresh_cluster_id);
+    struct catalog_load load = {
+        .fresh = !node->disk.made,
+        .state = node->disk.state,
+        .entries = node->disk.entries,
+        .entry_count = node->disk.entry_count,
+        .members = node->disk.members,
+        .member_count = node->disk.member_count,
+    };
+    int result = gossip_new(&config, &load, &node->engine);
+    assert(result == 0);
+    step(pair, (size_t)(node - pair->nodes), (struct gossip_event){.type = GOSSIP_START});
+}
+
+void pair_kill(struct pair *pair, char letter, bool noticed) {
+    struct node *node = node_of(pair, letter);
+    size_t index = (size_t)(node - pair->nodes);
+    assert(node->engine != NULL);
+    for (size_t i = 0; i < pair->link_count; i++) {
+        struct link *link = &pair->links[i];
+        for (unsigned end = 0; end < 2; end++) {
+            if (link->open[end] && link->node[end] == index && link->life[end] == node->life) {
+                link_end(pair, link, end, noticed);
+            }
+        }
+    }
+    gossip_free(node->engine);
+    node->engine = NULL;
+}
+
+void pair_stop(struct pair *pair, char letter) {
+    struct node *node = node_of(pair, letter);
+    step(pair, (size_t)(node - pair->nodes), (struct gossip_event){.type = GOSSIP_STOP});
+    pair_run(pair, 10);
+    assert(node->stopped);
+    pair_kill(pair, letter, true);
+}
+
+void pair_cut(struct pair *pair, char a, char b, bool cut) {
+    size_t first = (size_t)(node_of(pair, a) - pair->nodes);
+    size_t second = (size_t)(node_of(pair, b) - pair->nodes);
+    pair->cut[first][second] = cut;
+    pair->cut[second][first] = cut;
+}
+
+/* --- looking -------------------------------------------------------------------------------- */
+
+struct gossip *pair_engine(struct pair *pair, char letter) {
+    return node_of(pair, letter)->engine;
+}
+
+struct gossip__member *pair_member(struct pair *pair, char letter, const char *name) {
+    struct catalog_text text = {name, strlen(name)};
+    return gossip__member_by_name(pair_engine(pair, letter), text);
+}
+
+gossip_time_ms pair_now(const struct pair *pair) {
+    return pair->now_ms;
+}
+
+bool pair_tables_equal(struct pair *pair, char a, char b) {
+    struct merkle_fingerprint left = gossip__member_table_fingerprint(pair_engine(pair, a), 7);
+    struct merkle_fingerprint right = gossip__member_table_fingerprint(pair_engine(pair, b), 7);
+    return memcmp(&left, &right, sizeof left) == 0;
+}

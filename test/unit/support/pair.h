@@ -1,0 +1,65 @@
+/* pair.h - a few engines wired in memory, for transcripts: virtual time, a disk that stores at once, links that deliver in
+ * order after PAIR_LATENCY_MS.
+ *
+ *   pair_start("a") --> gossip_step(START) --> update: batches go to the disk of "a" and come back as `stored`,
+ *                                                      frames and connections go to whoever listens at the address
+ *
+ * Nothing is random but what the engines draw from their seeds, so a transcript is the same each time. It has a line for
+ * each notice and each frame sent:
+ *
+ *       1003 a > b hello
+ *       1004 b ! member a: joining, was unknown
+ *
+ * (PINGs of the probing and digests make long ones: clear the transcript before what a test is about.) What goes wrong in
+ * the harness itself, memory included, ends the test by assert().
+ */
+#ifndef TEST_UNIT_SUPPORT_PAIR_H
+#define TEST_UNIT_SUPPORT_PAIR_H
+
+#include "gossip/engine.h"
+
+enum { PAIR_NODES_MAX = 8, PAIR_LATENCY_MS = 1, PAIR_INTERVAL_MS = 1000 };
+
+struct pair;
+
+struct pair *pair_new(void);
+void pair_free(struct pair *pair);
+
+/* How a node is started. Its place is its letter: "a" has place 0 and the address a:1. */
+struct pair_start {
+    const char *name;    /* NULL: its letter */
+    const char *cluster; /* NULL: "test" */
+    const char
+        *address; /* NULL: its letter and ":1"; what it says of itself; where it listens too */
+    const char *join[4]; /* addresses; the first NULL ends them */
+};
+void pair_start(struct pair *pair, char letter, struct pair_start start);
+/* The process is gone, without a word. Its peers see their connections end if `noticed`, else nothing ever. */
+void pair_kill(struct pair *pair, char letter, bool noticed);
+/* As SIGTERM does: it says good-bye, stores what is in flight, ends. */
+void pair_stop(struct pair *pair, char letter);
+/* The disk of a node that is down: emptied (the next start draws a new id), or a copy of another's. */
+void pair_disk_wipe(struct pair *pair, char letter);
+void pair_disk_copy(struct pair *pair, char from, char to);
+struct catalog_node_state *pair_disk_state(struct pair *pair, char letter);
+/* The id that the next start on an empty disk draws: 16 times this byte. Unless set: 0xa0 for "a", and so on. */
+void pair_next_id(struct pair *pair, char letter, uint8_t byte);
+/* Frames and dials between the two are lost in both directions, silently. */
+void pair_cut(struct pair *pair, char a, char b, bool cut);
+void pair_run(struct pair *pair, gossip_duration_ms span_ms);
+
+struct gossip *pair_engine(struct pair *pair, char letter); /* NULL if it is down */
+/* What a knows of the member of this name; removed ones only if there is no other. NULL if nothing. */
+struct gossip__member *pair_member(struct pair *pair, char letter, const char *name);
+gossip_time_ms pair_now(const struct pair *pair);
+/* Whether both hold the same table. */
+bool pair_tables_equal(struct pair *pair, char a, char b);
+
+/* The transcript since it was last cleared; valid until the next call of pair_run and its like. */
+const char *pair_transcript(struct pair *pair);
+void pair_transcript_clear(struct pair *pair);
+bool pair_saw(struct pair *pair, const char *line_part);
+/* The frames of this type (0: any) sent from a to b since the transcript was last cleared. */
+size_t pair_sent(struct pair *pair, char a, char b, const char *message);
+
+#endif
