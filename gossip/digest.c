@@ -84,7 +84,11 @@ bool gossip__digest_note(struct gossip *engine, struct gossip__member *member,
         engine->state.high_water = digest->clock;
         gossip__flight_state_dirty(engine);
     }
-    return merkle_digest_equal(&own, &digest->root);
+    if (!merkle_digest_equal(&own, &digest->root)) {
+        return false;
+    }
+    gossip__push_satisfied(engine, member);
+    return true;
 }
 
 static void digest_transmit(struct gossip *engine, struct gossip__exchange *exchange) {

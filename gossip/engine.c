@@ -216,6 +216,7 @@ static void tick(struct gossip *engine) {
     gossip__operation_tick(engine);
     gossip__join_tick(engine);
     gossip__swim_tick(engine);
+    gossip__agreement_recheck(engine);
 }
 
 gossip_time_ms gossip_deadline(const struct gossip *engine) {

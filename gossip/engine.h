@@ -361,8 +361,7 @@ struct gossip {
     size_t seed_next;
     bool ready_announced;
     char join_address[CATALOG_NAME_SIZE_MAX + 1]; /* of the cluster to which ours gave way; dialled like a seed */
-    bool cluster_met;             /* a hello named a cluster, */
-    gossip_time_ms cluster_met_ms; /* last then */
+    bool cluster_met;             /* a hello named a cluster */
     bool newcomer_met;            /* a hello came from a node that is in no cluster either; */
     struct catalog_id newcomer_smallest; /* the smallest id of those, */
     gossip_time_ms newcomer_met_ms; /* and when it was last met */
@@ -378,6 +377,7 @@ struct gossip {
     struct merkle_buffer plans_answered; /* struct catalog_plan *: the same of a WRITE */
 
     /* agreement (seen.c) */
+    gossip_time_ms recheck_ms; /* when a disagreeing member is asked again */
     bool agreement_dirty; /* something that it depends on changed in this step */
     uint64_t agreed_since_wall_ms, agreed_last_wall_ms;
 
@@ -638,6 +638,8 @@ bool gossip__push_have(struct gossip *engine, struct gossip__member *member, uin
 void gossip__push_session_up(struct gossip *engine, struct gossip__member *member);
 void gossip__push_acknowledged(struct gossip *engine, struct gossip__member *member, uint64_t sequence,
                                uint64_t refused);
+/* Its root is ours: whatever is queued or not acknowledged has arrived. */
+void gossip__push_satisfied(struct gossip *engine, struct gossip__member *member);
 void gossip__push_drop_all(struct gossip *engine, struct gossip__member *member);
 void gossip__push_tick(struct gossip *engine);
 gossip_time_ms gossip__push_deadline(const struct gossip *engine);
@@ -687,6 +689,9 @@ void gossip__seen_agreed(struct gossip *engine, struct gossip__member *member, g
 int64_t gossip__agreement_age(const struct gossip *engine, gossip_time_ms now_ms);
 /* Follows whether all agree, for agreed_since. */
 void gossip__agreement_follow(struct gossip *engine);
+/* Once an interval, an exchange more: with the member that was last heard to differ longest ago. With many members its
+ * turn in the permutation is far, and it has most likely become equal since. */
+void gossip__agreement_recheck(struct gossip *engine);
 enum gossip_truth gossip__member_agrees(struct gossip *engine, const struct gossip__member *member);
 
 /* --- one file for each message: recv_<message>.c ------------------------------------------------------------------------- */

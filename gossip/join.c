@@ -118,7 +118,6 @@ void gossip__join_met(struct gossip *engine, const struct catalog_id *node_id,
                       const struct catalog_id *cluster_id) {
     if (!catalog_id_is_none(cluster_id)) {
         engine->cluster_met = true;
-        engine->cluster_met_ms = engine->now_ms;
         return;
     }
     if (!engine->newcomer_met) {
@@ -136,9 +135,7 @@ static bool is_founder(struct gossip *engine) {
     if (engine->newcomer_met && engine->now_ms - engine->newcomer_met_ms > patience_ms) {
         engine->newcomer_met = false; /* the smallest is gone: whoever is met next counts */
     }
-    if (engine->cluster_met && engine->now_ms - engine->cluster_met_ms > patience_ms) {
-        engine->cluster_met = false;
-    }
+    /* Who has met a cluster once never founds another: two clusters with data cannot be united. */
     return engine->newcomer_met && !engine->cluster_met &&
            engine->now_ms - engine->join_started_ms >= patience_ms &&
            catalog_id_compare(&engine->state.node_id, &engine->newcomer_smallest) < 0;

@@ -253,6 +253,18 @@ void gossip__push_acknowledged(struct gossip *engine, struct gossip__member *mem
     }
 }
 
+void gossip__push_satisfied(struct gossip *engine, struct gossip__member *member)
+{
+    member->push.count = 0;
+    for (size_t i = 0; i < GOSSIP__PUSHES_IN_FLIGHT; i++) {
+        struct gossip__push_message *push = &member->push.in_flight[i];
+        if (push->sequence != 0 && push->exchange == 0) {
+            message_free(engine, push);
+            engine->counters.pushes[GOSSIP_PUSH_ACKNOWLEDGED]++;
+        }
+    }
+}
+
 static void message_give_up(struct gossip *engine, struct gossip__member *member,
                             struct gossip__push_message *push) {
     uint32_t exchange = push->exchange;

@@ -130,3 +130,23 @@ void gossip__agreement_follow(struct gossip *engine) {
     }
     engine->agreed_last_wall_ms = engine->wall_ms;
 }
+
+void gossip__agreement_recheck(struct gossip *engine)
+{
+    if (engine->now_ms < engine->recheck_ms || !engine->state.ready) {
+        return;
+    }
+    engine->recheck_ms = engine->now_ms + gossip__swim_interval(engine);
+    struct gossip__member *oldest = NULL;
+    for (size_t i = 0; i < engine->member_count; i++) {
+        struct gossip__member *member = engine->members[i];
+        if (member->state == GOSSIP_MEMBER_ALIVE && member->session != NULL && member->exchange == NULL &&
+            gossip__member_agrees(engine, member) == GOSSIP_NO &&
+            (oldest == NULL || member->root_ms < oldest->root_ms)) {
+            oldest = member;
+        }
+    }
+    if (oldest != NULL) {
+        (void)gossip__exchange_start(engine, oldest, GOSSIP__PURPOSE_TIMER);
+    }
+}

@@ -28,8 +28,13 @@ void sim_fault_draw(struct sim *sim) {
     sim->reorder_percent =
         sim->faults[SIM_REORDER] ? 1 + (unsigned)choice_below(choice, 30, "reorder rate") : 0;
     sim->delay_ms = sim->faults[SIM_DELAY] ? 5 + choice_below(choice, 100, "delay mean") : 1;
+    /* Most clocks are a little off; one is off by up to an hour, and must not refuse writes for the others. */
     for (size_t i = 0; i < sim->node_count && sim->faults[SIM_CLOCK]; i++) {
-        sim->nodes[i].skew_ms = (int64_t)choice_below(choice, 7200000, "skew") - 3600000;
+        sim->nodes[i].skew_ms = (int64_t)choice_below(choice, 40000, "skew") - 20000;
+    }
+    if (sim->faults[SIM_CLOCK]) {
+        size_t victim = (size_t)choice_below(choice, sim->node_count, "victim of the clock");
+        sim->nodes[victim].skew_ms = (int64_t)choice_below(choice, 7200000, "large skew") - 3600000;
     }
 }
 
@@ -42,12 +47,14 @@ static void cut_group(struct sim *sim, bool one_way) {
             sim->cut[i * sim->node_count + j] = across && (!one_way || i < members);
         }
     }
+    sim->cut_active = true;
     sim->stats.partitions++;
     sim_trace(sim, 0, "%s of %zu nodes", one_way ? "one-way cut" : "partition", members);
 }
 
 static void links_mend(struct sim *sim) {
     memset(sim->cut, 0, sim->node_count * sim->node_count * sizeof *sim->cut);
+    sim->cut_active = false;
     sim_trace(sim, 0, "links mended");
 }
 

@@ -159,6 +159,7 @@ struct sim {
     size_t node_count;
     struct sim_connection *connections;
     size_t connection_count, connection_capacity;
+    bool cut_active;
     bool *cut; /* node_count * node_count: frames from row to column are lost */
     unsigned loss_percent, repeat_percent, reorder_percent;
     uint64_t delay_ms;
@@ -232,6 +233,8 @@ void sim_check_applied(struct sim *sim, struct sim_node *node, struct catalog_en
                        struct catalog_entry *after);
 void sim_check_node(struct sim *sim, struct sim_node *node, bool thoroughly);
 bool sim_check_equal(struct sim *sim);
+/* Who is not as the first node is, and how. */
+void sim_check_unequal(struct sim *sim, char *text, size_t size_bytes);
 void sim_check_end(struct sim *sim);
 void sim_check_close(struct sim *sim);
 
