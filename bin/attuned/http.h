@@ -70,6 +70,7 @@ struct http_server {
     size_t waiting_count;
     struct http_counters counters;
     struct http_audit audit;
+    bool stopping;
 };
 
 struct http_request {

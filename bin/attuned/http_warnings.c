@@ -1,0 +1,111 @@
+/* http_warnings.c - what an operator should look at, in one list: of this node, of its peers, of the catalog.
+ *
+ * The audit walks the whole catalog; it is repeated only if the catalog has changed, and not in the same moment again.
+ */
+#include "bin/attuned/http.h"
+
+#include <inttypes.h>
+
+enum { AUDIT_PAUSE_MS = 200, SKEW_WARNED_MS = 60000 };
+
+void http_audit_refresh(struct http_server *server) {
+    struct http_audit *audit = &server->audit;
+    const struct catalog *catalog = gossip_catalog(gossip_service_engine(server->service));
+    uint64_t changes = catalog_count(catalog).changes;
+    gossip_time_ms now_ms = gossip_service_now(server->service);
+    if (audit->known && (audit->changes == changes || now_ms < audit->at_ms + AUDIT_PAUSE_MS))
+        return;
+    audit->problem_count = catalog_audit(catalog, audit->problems, HTTP_PROBLEMS_MAX);
+    audit->known = true;
+    audit->changes = changes;
+    audit->at_ms = now_ms;
+}
+
+struct list {
+    struct merkle_buffer *json;
+    const char *separator;
+};
+
+static void begin(struct list *list, const char *code) {
+    http_print(list->json, "%s{\"code\":", list->separator);
+    http_print_text(list->json, code);
+    http_print(list->json, ",\"message\":");
+    list->separator = ",";
+}
+
+static void warn(struct list *list, const char *code, const char *message) {
+    begin(list, code);
+    http_print_text(list->json, message);
+    http_print(list->json, "}");
+}
+
+static void warn_count(struct list *list, const char *code, uint64_t count, const char *message) {
+    begin(list, code);
+    http_print(list->json, "\"%" PRIu64 " %s\"}", count, message);
+}
+
+static void warn_code(struct list *list, int code) {
+    warn(list, gossip_error_name(code), gossip_error_message(code));
+}
+
+static void warn_of_node(struct list *list, const struct gossip_status *status) {
+    if (status->removed)
+        warn_code(list, GOSSIP_EREMOVED);
+    if (status->store_error != 0)
+        warn_code(list, status->store_error);
+    if (status->healing)
+        warn_code(list, GOSSIP_EHEALING);
+    if (status->duplicate_id)
+        warn(list, "duplicate_id",
+             "another live process has the id of this node: one of the two "
+             "runs on a copy of the data directory; stop it and empty that "
+             "directory");
+    if (status->clock_ahead)
+        warn_code(list, GOSSIP_ECLOCKAHEAD);
+    if (status->quarantined_count > 0)
+        warn_count(list, "quarantined", status->quarantined_count,
+                   "damaged rows were set aside (table quarantine of the store)");
+    if (status->counts.conflicts > 0)
+        warn_count(list, "conflict", status->counts.conflicts,
+                   "entries hold changes made without knowledge of each other: see /v1/conflicts");
+}
+
+static void warn_of_members(struct list *list, const struct gossip_member_status *members,
+                            size_t member_count) {
+    for (size_t i = 0; i < member_count; i++) {
+        const struct gossip_member_status *member = &members[i];
+        if (member->self || member->state == GOSSIP_MEMBER_REMOVED ||
+            (member->skew_ms <= SKEW_WARNED_MS && member->skew_ms >= -SKEW_WARNED_MS))
+            continue;
+        begin(list, "clock_skew");
+        struct merkle_buffer text;
+        merkle_buffer_init(&text, &merkle_allocator_libc);
+        http_print(&text, "the clock of %s is %" PRId64 " ms off ours", member->name,
+                   member->skew_ms);
+        catalog_json_print_text((struct catalog_text){(const char *)text.data, text.size_bytes},
+                                list->json);
+        merkle_buffer_close(&text);
+        http_print(list->json, "}");
+    }
+}
+
+static void warn_of_catalog(struct list *list, const struct http_audit *audit) {
+    size_t shown =
+        audit->problem_count < HTTP_PROBLEMS_MAX ? audit->problem_count : HTTP_PROBLEMS_MAX;
+    for (size_t i = 0; i < shown; i++)
+        warn(list, gossip_error_name(audit->problems[i].code), audit->problems[i].message);
+    if (audit->problem_count > shown)
+        warn_count(list, "more", audit->problem_count - shown,
+                   "further broken rules are not listed");
+}
+
+void http_print_warnings(struct merkle_buffer *json, const struct gossip_status *status,
+                         const struct gossip_member_status *members, size_t member_count,
+                         const struct http_audit *audit) {
+    struct list list = {.json = json, .separator = ""};
+    http_print(json, "[");
+    warn_of_node(&list, status);
+    warn_of_members(&list, members, member_count);
+    warn_of_catalog(&list, audit);
+    http_print(json, "]");
+}
