@@ -25,8 +25,12 @@ START_TEST(exactly_the_shortest_forms_are_valid) {
         for (size_t length = shortest; length <= 4; length++) {
             char text[4];
             write_code_point(code_point, length, text);
-            ck_assert_int_eq(catalog__utf8_valid(text, length), exists && length == shortest);
-            ck_assert(length == 1 || !catalog__utf8_valid(text, length - 1));
+            bool valid = catalog__utf8_valid(text, length);
+            bool cut_valid = length > 1 && catalog__utf8_valid(text, length - 1);
+            if (valid != (exists && length == shortest) || cut_valid) {
+                ck_abort_msg("U+%X in %zu bytes", code_point,
+                             length); /* no ck_assert: millions of rounds */
+            }
         }
     }
 }
