@@ -146,8 +146,8 @@ static bool base64_read(struct catalog_text text, struct merkle_buffer *bytes) {
 static int read_opaque(struct catalog__importing *importing, const json_t *root,
                        struct catalog__import_line *line) {
     const json_t *value = json_object_get(root, "bytes");
-    size_t expected =
-        3 + (json_object_get(root, "name") != NULL) + (json_object_get(root, "state") != NULL);
+    size_t expected = 3 + (size_t)(line->key.name.size_bytes > 0) +
+                      (size_t)(json_object_get(root, "state") != NULL);
     if (!json_is_string(value) || json_object_size(root) != expected) {
         return catalog__import_refuse(
             importing, CATALOG_EMALFORMED,

@@ -116,9 +116,13 @@ static int look_at_references(struct catalog__planning *planning, struct additio
     return result;
 }
 
+/* A staged drop that an import puts back began before: what references the schema stood then, and stands now. */
 static bool goes(const struct catalog__target *schema) {
-    return schema != NULL && schema->changed &&
-           (schema->state == CATALOG_DROPPED || schema->state == CATALOG_PENDING_DROP);
+    if (schema == NULL || !schema->changed) {
+        return false;
+    }
+    bool stood = schema->before != NULL && schema->before->state != CATALOG_DROPPED;
+    return schema->state == CATALOG_DROPPED || (schema->state == CATALOG_PENDING_DROP && stood);
 }
 
 /* A foreign key of this batch keeps what it references, cascade or not: the batch asks for both. */
