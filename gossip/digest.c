@@ -75,6 +75,9 @@ bool gossip__digest_note(struct gossip *engine, struct gossip__member *member,
     member->horizon = digest->horizon;
     member->peer_healing = digest->healing;
     engine->agreement_dirty = true;
+    if (digest->ready && member->session != NULL) {
+        member->session->peer_ready = true; /* it needs no ADMIT any more */
+    }
     if (digest->wall_s != 0 && digest->wall_s < CATALOG_CLOCK_MS_MAX / 1000) {
         skew_note(engine, member, digest->wall_s);
     }

@@ -521,6 +521,8 @@ void gossip__member_goodbye(struct gossip *engine);
 /* What is told of a member, and of this node; texts are borrowed from its row. */
 struct gossip__member_update gossip__member_row_update(const struct gossip__member *member);
 struct gossip__member_update gossip__member_own_update(const struct gossip *engine);
+/* Sends one row over every session. */
+void gossip__member_tell_all(struct gossip *engine, const struct gossip__member_update *update);
 /* Sends it what is said of it, so that it refutes. */
 void gossip__member_tell_accused(struct gossip *engine, struct gossip__member *member);
 /* The table changed in what its digest covers. */

@@ -33,6 +33,8 @@ static void announce(struct gossip *engine) {
     engine->ready_announced = true;
     engine->own_updates_left = gossip__member_rides(engine);
     gossip__member_table_changed(engine);
+    struct gossip__member_update own = gossip__member_own_update(engine);
+    gossip__member_tell_all(engine, &own);
     gossip__notice(engine, GOSSIP_NOTICE_READY, GOSSIP_INFO, NULL, "this node is ready");
 }
 

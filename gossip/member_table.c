@@ -356,3 +356,23 @@ void gossip__member_tell_accused(struct gossip *engine, struct gossip__member *m
     };
     (void)gossip__send_member(engine, member, &message);
 }
+
+void gossip__member_tell_all(struct gossip *engine, const struct gossip__member_update *update) {
+    struct gossip__message message = {
+        .type = GOSSIP__MEMBERS,
+        .members = {.updates = {.rows = update, .count = 1}},
+    };
+    for (struct gossip__session *session = engine->sessions; session != NULL;
+         session = session->next) {
+        if (session->state == GOSSIP__SESSION_ESTABLISHED) {
+            gossip__send(engine, session, &message);
+        }
+    }
+}
+
+void gossip__member_goodbye(struct gossip *engine) {
+    struct gossip__member_update own = gossip__member_own_update(engine);
+    own.state = GOSSIP_MEMBER_LEFT;
+    gossip__member_table_changed(engine);
+    gossip__member_tell_all(engine, &own);
+}

@@ -254,22 +254,6 @@ void gossip__session_free_all(struct gossip *engine) {
     engine->session_count = 0;
 }
 
-void gossip__member_goodbye(struct gossip *engine) {
-    struct gossip__member_update own = gossip__member_own_update(engine);
-    own.state = GOSSIP_MEMBER_LEFT;
-    gossip__member_table_changed(engine);
-    struct gossip__message message = {
-        .type = GOSSIP__MEMBERS,
-        .members = {.updates = {.rows = &own, .count = 1}},
-    };
-    for (struct gossip__session *session = engine->sessions; session != NULL;
-         session = session->next) {
-        if (session->state == GOSSIP__SESSION_ESTABLISHED) {
-            gossip__send(engine, session, &message);
-        }
-    }
-}
-
 /* --- establishing --------------------------------------------------------------------------- */
 
 /* The rules above. */

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static double truth_of(enum gossip_truth truth) {
     return truth == GOSSIP_UNKNOWN ? NAN : (double)truth;
@@ -83,23 +84,31 @@ static void print_member_states(struct merkle_buffer *text, const struct metrics
                        gossip_member_state_name((enum gossip_member_state)state), by_state[state]);
 }
 
-/* A removed member may share its name with the one that replaced it, and series must be distinct. */
-static bool has_series(const struct gossip_member_status *member) {
-    return !member->self && member->state != GOSSIP_MEMBER_REMOVED;
+/* Series must be distinct, but a replaced member keeps its name for a while beside the one that took it over: of each
+ * name the first is shown, and the list is sorted by name. */
+static bool has_series(const struct metrics *metrics, size_t index) {
+    const struct gossip_member_status *member = &metrics->members[index];
+    if (member->self || member->state == GOSSIP_MEMBER_REMOVED)
+        return false;
+    for (size_t i = index; i-- > 0 && strcmp(metrics->members[i].name, member->name) == 0;) {
+        if (!metrics->members[i].self && metrics->members[i].state != GOSSIP_MEMBER_REMOVED)
+            return false;
+    }
+    return true;
 }
 
 static void print_members(struct merkle_buffer *text, const struct metrics *metrics) {
     print_member_states(text, metrics);
     metrics_family(text, "member_agrees", "gauge", "The member has the root of this node.");
     for (size_t i = 0; i < metrics->member_count; i++) {
-        if (has_series(&metrics->members[i]))
+        if (has_series(metrics, i))
             metrics_sample_real(text, "member_agrees", "member", metrics->members[i].name,
                                 truth_of(metrics->members[i].agrees));
     }
     metrics_family(text, "member_push_queue", "gauge",
                    "Keys that wait to be pushed to the member.");
     for (size_t i = 0; i < metrics->member_count; i++) {
-        if (has_series(&metrics->members[i]))
+        if (has_series(metrics, i))
             metrics_sample(text, "member_push_queue", "member", metrics->members[i].name,
                            metrics->members[i].push_queue_count);
     }

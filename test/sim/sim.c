@@ -12,6 +12,7 @@
 enum {
     LOAD_MS_MIN = 10000,
     LOAD_MS_SPAN = 50000,
+    REPEATS_INTERVALS = 20, /* a push is repeated for up to 16 s */
     QUIET_INTERVALS = 20,
     CHECK_EVERY = 512, /* events between thorough checks of one node */
 };
@@ -288,7 +289,7 @@ static uint64_t entries_sent(const struct sim *sim, uint64_t *bytes) {
 static void quiet_phase(struct sim *sim) {
     uint64_t bytes_before;
     uint64_t bytes_after;
-    run_until(sim, sim->now_ms + (uint64_t)8 * SIM_INTERVAL_MS);
+    run_until(sim, sim->now_ms + (uint64_t)REPEATS_INTERVALS * SIM_INTERVAL_MS);
     uint64_t before = entries_sent(sim, &bytes_before);
     run_until(sim, sim->now_ms + (uint64_t)QUIET_INTERVALS * SIM_INTERVAL_MS);
     if (sim->failed) {

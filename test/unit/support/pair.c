@@ -108,7 +108,7 @@ static void say(struct pair *pair, const char *text) {
 }
 
 static const char *frame_name(const uint8_t *frame, size_t size_bytes) {
-    assert(size_bytes > 7);
+    assert(size_bytes > 6);
     size_t type_at = frame[4] == 0xdc ? 7 : 5;
     return gossip__message_name((enum gossip__message_type)frame[type_at]);
 }
@@ -361,6 +361,12 @@ static void step(struct pair *pair, size_t index, struct gossip_event event) {
                                        .life = node->life,
                                        .ticket = update->batches[i].ticket});
     }
+    for (size_t i = 0; i < update->reply_count; i++) {
+        char line[64];
+        (void)snprintf(line, sizeof line, "%6llu %c = %d\n", (unsigned long long)pair->now_ms,
+                       (char)('a' + index), update->replies[i].code);
+        say(pair, line);
+    }
     connections_perform(pair, index, update, false);
     for (size_t i = 0; i < update->send_count; i++) {
         send_frame(pair, index, &update->sends[i]);
@@ -446,8 +452,9 @@ void pair_start(struct pair *pair, char letter, struct pair_start start) {
     struct node *node = node_of(pair, letter);
     assert(node->engine == NULL);
     char name[2] = {letter, '\0'};
-    if (start.address != NULL) {
-        (void)snprintf(node->address, sizeof node->address, "%s", start.address);
+    const char *listen = start.listen != NULL ? start.listen : start.address;
+    if (listen != NULL) {
+        (void)snprintf(node->address, sizeof node->address, "%s", listen);
     } else {
         (void)snprintf(node->address, sizeof node->address, "%c:1", letter);
     }
@@ -456,7 +463,7 @@ void pair_start(struct pair *pair, char letter, struct pair_start start) {
         .allocator = &merkle_allocator_libc,
         .cluster_name = start.cluster == NULL ? "test" : start.cluster,
         .node_name = start.name == NULL ? name : start.name,
-        .address = node->address,
+        .address = start.listen != NULL ? start.address : node->address,
         .seeds = start.join,
         .interval_ms = PAIR_INTERVAL_MS,
         .freshness_limit_ms = 5000,
@@ -504,6 +511,16 @@ void pair_stop(struct pair *pair, char letter) {
     pair_run(pair, 10);
     assert(node->stopped);
     pair_kill(pair, letter, true);
+}
+
+void pair_remove(struct pair *pair, char letter, const char *name) {
+    struct gossip_operation operation = {
+        .type = GOSSIP_MEMBER_REMOVE,
+        .token = 1,
+        .member = {name, strlen(name)},
+    };
+    struct gossip_event event = {.type = GOSSIP_OPERATION, .operation = &operation};
+    step(pair, (size_t)(node_of(pair, letter) - pair->nodes), event);
 }
 
 void pair_cut(struct pair *pair, char a, char b, bool cut) {

@@ -10,7 +10,7 @@
  *       1003 a > b hello
  *       1004 b ! member a: joining, was unknown
  *
- * (PINGs of the probing and digests make long ones: clear the transcript before what a test is about.) What goes wrong in
+ * (Digests make long ones: clear the transcript before what a test is about.) What goes wrong in
  * the harness itself, memory included, ends the test by assert().
  */
 #ifndef TEST_UNIT_SUPPORT_PAIR_H
@@ -29,8 +29,8 @@ void pair_free(struct pair *pair);
 struct pair_start {
     const char *name;    /* NULL: its letter */
     const char *cluster; /* NULL: "test" */
-    const char
-        *address; /* NULL: its letter and ":1"; what it says of itself; where it listens too */
+    const char *address; /* NULL: its letter and ":1"; what it says of itself */
+    const char *listen;  /* NULL: the same; where it is reached */
     const char *join[4]; /* addresses; the first NULL ends them */
 };
 void pair_start(struct pair *pair, char letter, struct pair_start start);
@@ -47,6 +47,8 @@ void pair_next_id(struct pair *pair, char letter, uint8_t byte);
 /* Frames and dials between the two are lost in both directions, silently. */
 void pair_cut(struct pair *pair, char a, char b, bool cut);
 void pair_run(struct pair *pair, gossip_duration_ms span_ms);
+/* The operator removes a member, asking this node. The reply stands in the transcript ("a = 0"). */
+void pair_remove(struct pair *pair, char letter, const char *name);
 
 struct gossip *pair_engine(struct pair *pair, char letter); /* NULL if it is down */
 /* What a knows of the member of this name; removed ones only if there is no other. NULL if nothing. */
