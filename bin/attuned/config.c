@@ -113,7 +113,7 @@ static bool take(const struct config_file *file, struct settings *settings) {
     };
     for (unsigned option = 0; option < OPTION_COUNT; option++) {
         if (values[option] != NULL &&
-            !settings_set(settings, (enum option)option, values[option], OPTION_FILE))
+            !settings_set(settings, (enum option_number)option, values[option], OPTION_FILE))
             return false;
     }
     for (unsigned i = 0; i < file->join_count; i++) {

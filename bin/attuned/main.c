@@ -41,7 +41,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
     struct program *program = state->input;
     bool taken = true;
     if (key >= KEY_FIRST && key < KEY_FIRST + (int)OPTION_COUNT) {
-        taken = settings_set(&program->flags, (enum option)(key - KEY_FIRST),
+        taken = settings_set(&program->flags, (enum option_number)(key - KEY_FIRST),
                              argument == NULL ? "true" : argument, OPTION_FLAG);
     } else if (key == KEY_JOIN) {
         taken = settings_join(&program->flags, argument, OPTION_FLAG);
@@ -62,7 +62,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
 static bool copy_flags(const struct settings *flags, struct settings *settings) {
     for (unsigned option = 0; option < OPTION_COUNT; option++) {
         if (flags->values[option] != NULL &&
-            !settings_set(settings, (enum option)option, flags->values[option], OPTION_FLAG))
+            !settings_set(settings, (enum option_number)option, flags->values[option], OPTION_FLAG))
             return false;
     }
     for (size_t i = 0; i < flags->join_count; i++) {

@@ -24,12 +24,12 @@ static const struct {
 #undef X
 };
 
-const char *option_flag(enum option option) {
+const char *option_flag(enum option_number option) {
     assert(option < OPTION_COUNT);
     return table[option].flag;
 }
 
-const char *option_key(enum option option) {
+const char *option_key(enum option_number option) {
     assert(option < OPTION_COUNT);
     return table[option].key;
 }
@@ -49,7 +49,7 @@ void settings_close(struct settings *settings) {
     *settings = (struct settings){0};
 }
 
-bool settings_set(struct settings *settings, enum option option, const char *value,
+bool settings_set(struct settings *settings, enum option_number option, const char *value,
                   enum option_source source) {
     if (source < settings->sources[option])
         return true;
@@ -115,7 +115,7 @@ bool settings_environment(struct settings *settings, char *(*lookup)(const char 
         variable_name(table[option].key, name);
         const char *value = lookup(name);
         if (value != NULL &&
-            !settings_set(settings, (enum option)option, value, OPTION_ENVIRONMENT))
+            !settings_set(settings, (enum option_number)option, value, OPTION_ENVIRONMENT))
             return refuse(message, "out of memory");
     }
     const char *joins = lookup("ATTUNE_JOIN");
@@ -125,7 +125,8 @@ bool settings_environment(struct settings *settings, char *(*lookup)(const char 
 /* --- values ------------------------------------------------------------------------------------------------------ */
 
 /* The option as the operator wrote it. */
-static const char *named(const struct settings *settings, enum option option, char name[64]) {
+static const char *named(const struct settings *settings, enum option_number option,
+                         char name[64]) {
     if (settings->sources[option] == OPTION_ENVIRONMENT)
         variable_name(table[option].key, name);
     else if (settings->sources[option] == OPTION_FILE)
@@ -135,15 +136,15 @@ static const char *named(const struct settings *settings, enum option option, ch
     return name;
 }
 
-static bool wrong(const struct settings *settings, enum option option,
+static bool wrong(const struct settings *settings, enum option_number option,
                   char message[OPTIONS_MESSAGE_SIZE_MAX], const char *expected) {
     char name[64];
     return refuse(message, "%s: '%.100s' is not %s", named(settings, option, name),
                   settings->values[option], expected);
 }
 
-static bool take_duration(const struct settings *settings, enum option option, uint64_t *value_ms,
-                          char message[OPTIONS_MESSAGE_SIZE_MAX]) {
+static bool take_duration(const struct settings *settings, enum option_number option,
+                          uint64_t *value_ms, char message[OPTIONS_MESSAGE_SIZE_MAX]) {
     const char *text = settings->values[option];
     if (text == NULL)
         return true;
@@ -152,8 +153,8 @@ static bool take_duration(const struct settings *settings, enum option option, u
     return true;
 }
 
-static bool take_name(const struct settings *settings, enum option option, const char **value,
-                      char message[OPTIONS_MESSAGE_SIZE_MAX]) {
+static bool take_name(const struct settings *settings, enum option_number option,
+                      const char **value, char message[OPTIONS_MESSAGE_SIZE_MAX]) {
     const char *text = settings->values[option];
     if (text == NULL)
         return true;
@@ -165,8 +166,8 @@ static bool take_name(const struct settings *settings, enum option option, const
     return true;
 }
 
-static bool take_address(const struct settings *settings, enum option option, const char **value,
-                         char message[OPTIONS_MESSAGE_SIZE_MAX]) {
+static bool take_address(const struct settings *settings, enum option_number option,
+                         const char **value, char message[OPTIONS_MESSAGE_SIZE_MAX]) {
     struct address address;
     const char *text = settings->values[option];
     if (text == NULL)
@@ -177,7 +178,7 @@ static bool take_address(const struct settings *settings, enum option option, co
     return true;
 }
 
-static bool take_boolean(const struct settings *settings, enum option option, bool *value,
+static bool take_boolean(const struct settings *settings, enum option_number option, bool *value,
                          char message[OPTIONS_MESSAGE_SIZE_MAX]) {
     static const char *const words[][2] = {
         {"false", "true"}, {"no", "yes"}, {"off", "on"}, {"0", "1"}};

@@ -40,7 +40,7 @@
     X(OPTION_INSECURE, insecure, "insecure", NULL,                                                 \
       "Allow plain TCP and HTTP on addresses other than loopback")
 
-enum option {
+enum option_number {
 #define X(option, key, flag, argument, help) option,
     OPTIONS(X)
 #undef X
@@ -78,12 +78,12 @@ struct options {
 };
 
 /* "data-dir", and "data_dir" as in the file. */
-const char *option_flag(enum option option);
-const char *option_key(enum option option);
+const char *option_flag(enum option_number option);
+const char *option_key(enum option_number option);
 
 void settings_close(struct settings *settings);
 /* Gives an option a value, unless one from a stronger place stands. False: out of memory. */
-bool settings_set(struct settings *settings, enum option option, const char *value,
+bool settings_set(struct settings *settings, enum option_number option, const char *value,
                   enum option_source source);
 /* Adds an address to join; the list of a stronger place replaces a weaker one. False: out of memory or too many. */
 bool settings_join(struct settings *settings, const char *address, enum option_source source);
