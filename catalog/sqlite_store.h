@@ -1,0 +1,152 @@
+/* sqlite_store.h - the inside of the store (private to catalog/).
+ *
+ *      sqlite_store.c    the contract of catalog.h: open, commit, reopen, close
+ *      sqlite_open.c     a connection: settings, schema, statements; what SQLite's errors mean
+ *      sqlite_rows.c     rows out of structures and back, and their digests
+ *      sqlite_verify.c   reads all rows, compares them with their digests and sums
+ *      sqlite_repair.c   sets bad rows aside
+ *      sqlite_wal.c      makes sure that what recovery would read is on the disk
+ *
+ * docs/FORMAT.md describes the tables.
+ */
+#ifndef CATALOG_SQLITE_STORE_H
+#define CATALOG_SQLITE_STORE_H
+
+#include "catalog/catalog.h"
+#include "catalog/store_directory.h"
+
+#include <sqlite3.h>
+
+enum {
+    CATALOG__APPLICATION_ID = 0x6174746e, /* "attn", in the header of the file */
+    CATALOG__KEY_TEXT_SIZE_MAX = 16 + 2 * (CATALOG_NAME_SIZE_MAX + 1),
+};
+
+#define CATALOG__SEED_ROW UINT64_C(0x6174747565000005) /* digests of state and member rows */
+
+enum catalog__statement {
+    CATALOG__BEGIN = 0,
+    CATALOG__COMMIT = 1,
+    CATALOG__PUT_ENTRY = 2,
+    CATALOG__PUT_STATE = 3,
+    CATALOG__PUT_MEMBER = 4,
+    CATALOG__CLEAR_MEMBERS = 5,
+    CATALOG__READ_MEMBER_DIGESTS = 6,
+    CATALOG__PUT_MEMBER_SUM = 7,
+    CATALOG__CLEAR_QUARANTINE = 8,
+    CATALOG__STATEMENT_COUNT = 9,
+};
+
+struct catalog_store {
+    const struct merkle_allocator *allocator;
+    struct catalog__directory directory;
+    char cluster_name[CATALOG_NAME_SIZE_MAX + 1]; /* empty: any */
+    sqlite3 *database;                            /* NULL: closed after a failure */
+    sqlite3_stmt *statements[CATALOG__STATEMENT_COUNT];
+    uint64_t quarantined_count;
+    bool failed; /* a commit failed: nothing is taken until a reopen */
+    bool
+        suspect; /* SQLite found the file's structure broken: look at all of it before it is used again */
+};
+
+/* The VFS that stores are opened with; NULL: the system's. For tests; set it while no store is open. */
+extern const char *catalog__store_vfs;
+
+/* --- sqlite_open.c ------------------------------------------------------------------------------------------------- */
+
+/* What an SQLite error means here: CATALOG_EFULL, CATALOG_EDAMAGED, CATALOG_EPERMISSION, CATALOG_ENOMEM, else
+ * CATALOG_EIO. `database` (may be NULL) is asked for the system's error. */
+int catalog__store_fault(sqlite3 *database, int sqlite_code);
+/* The same with a sentence. */
+int catalog__store_refuse(const struct catalog_store *store, int sqlite_code, const char *what,
+                          struct catalog_problem *problem);
+
+/* Opens the file and makes the tables if it has none. CATALOG_EDAMAGED: it is no database, or not one of ours;
+ * CATALOG_EFORMAT; else errors of catalog__store_fault. The connection is closed on an error. */
+int catalog__store_connect(struct catalog_store *store, struct catalog_problem *problem);
+/* `clean`: with a checkpoint, so that no WAL is left; else the files are left as they are. */
+void catalog__store_disconnect(struct catalog_store *store, bool clean);
+
+/* Runs SQL without results, or a prepared statement that is bound; an SQLite code. */
+int catalog__store_execute(struct catalog_store *store, const char *sql);
+int catalog__store_run(struct catalog_store *store, enum catalog__statement statement);
+/* The first column of the first row as an integer. */
+int catalog__store_number(struct catalog_store *store, const char *sql, int64_t *number);
+/* Forgets the open transaction, if there is one. */
+void catalog__store_rollback(struct catalog_store *store);
+
+/* SQLite's own check of pages and indexes: 0 or CATALOG_EDAMAGED, CATALOG_EIO, CATALOG_ENOMEM. */
+int catalog__store_check_structure(struct catalog_store *store);
+
+/* --- sqlite_rows.c ------------------------------------------------------------------------------------------------- */
+
+/* SQLite's integers are signed: the top bit is flipped, so that slots keep their order. */
+int64_t catalog__slot_to_column(uint64_t slot);
+uint64_t catalog__slot_from_column(int64_t column);
+/* "schema/ENTITY", "constraint/ENTITY/NAME", "KIND/ENTITY/NAME"; returns the size. No NUL. */
+size_t catalog__key_to_text(const struct catalog_entry *entry,
+                            char text[CATALOG__KEY_TEXT_SIZE_MAX]);
+
+/* Writers; SQLite codes. */
+int catalog__row_put_entry(struct catalog_store *store, const struct catalog_entry *entry);
+int catalog__row_put_state(struct catalog_store *store, const struct catalog_node_state *state);
+int catalog__row_put_members(struct catalog_store *store, const struct catalog_batch *batch);
+
+/* Readers of the row that a statement stands on. False: the row is damaged. Columns as in the SQL beside them. */
+#define CATALOG__STATE_COLUMNS                                                                     \
+    "format, node_id, cluster_id, cluster_name, node_name, incarnation, high_water, seen, "        \
+    "horizon, ready, healing, had_entry, entry_count, digest_sum"
+#define CATALOG__MEMBER_COLUMNS "id, name, address, incarnation, state, ready"
+/* CATALOG__STATE_COLUMNS, digest, member_count, member_sum */
+bool catalog__row_read_state(sqlite3_stmt *row, struct catalog_node_state *state,
+                             struct catalog_sum *member_sum);
+/* CATALOG__MEMBER_COLUMNS, digest; adds the digest to `sum` */
+bool catalog__row_read_member(sqlite3_stmt *row, struct catalog_member_row *member,
+                              struct catalog_sum *sum);
+/* id, slot, key, digest, bytes. 0, CATALOG_EDAMAGED: the row is bad; CATALOG_ENOMEM. */
+int catalog__row_read_entry(const struct merkle_allocator *allocator, sqlite3_stmt *row,
+                            struct catalog_entry **entry);
+
+/* --- sqlite_verify.c ----------------------------------------------------------------------------------------------- */
+
+/* A good row; those of bad ones are kept by id. */
+struct catalog__row {
+    uint64_t slot;
+    int64_t id;
+    struct catalog_entry *entry; /* held */
+};
+
+/* All that was found in the file. */
+struct catalog__survey {
+    const struct merkle_allocator *allocator;
+    bool empty; /* neither state nor entries nor members: nothing was ever committed */
+    struct catalog_node_state state;
+    struct catalog__row *rows; /* in order of (slot, key) */
+    size_t row_count, row_capacity;
+    int64_t *bad_ids;
+    size_t bad_count, bad_capacity;
+    struct catalog_member_row *members;
+    size_t member_count, member_capacity;
+    struct catalog_sum sum; /* over the good rows */
+    bool index_wrong;       /* the index does not list the rows */
+    bool rows_missing;
+};
+
+/* Reads everything. CATALOG_EDAMAGED: beyond repair by rows; CATALOG_ECLUSTER; errors of catalog__store_fault. */
+int catalog__store_survey(struct catalog_store *store, struct catalog__survey *survey,
+                          struct catalog_problem *problem);
+void catalog__survey_close(struct catalog__survey *survey);
+
+/* --- sqlite_repair.c ----------------------------------------------------------------------------------------------- */
+
+/* Sets aside what the survey found bad, in one transaction, and changes the survey's state to what is stored then.
+ * CATALOG_EDAMAGED: the file is not sound even so. */
+int catalog__store_repair(struct catalog_store *store, struct catalog__survey *survey,
+                          struct catalog_problem *problem);
+
+/* --- sqlite_wal.c -------------------------------------------------------------------------------------------------- */
+
+/* Writes the WAL, if there is one, over itself and syncs it. Call before connecting. */
+int catalog__store_renew_wal(struct catalog_store *store, struct catalog_problem *problem);
+
+#endif
