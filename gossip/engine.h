@@ -564,7 +564,7 @@ gossip_time_ms gossip__join_deadline(const struct gossip *engine);
 /* The peer of an established session is admitted as soon as its row is on disk. */
 void gossip__join_admit_begin(struct gossip *engine, struct gossip__session *session);
 /* A hello came from a node that is in no cluster (cluster_id none), or in one. */
-void gossip__join_met(struct gossip *engine, const struct catalog_id *node_id, const struct catalog_id *cluster_id);
+void gossip__join_met(struct gossip *engine, const struct catalog_id *node_id, bool cluster_known);
 /* A seed led back to this node: it is none. */
 void gossip__join_seed_is_self(struct gossip *engine, const char *address);
 /* A newcomer's row is stored here: answer its requests from here on; ADMIT. */

@@ -116,9 +116,8 @@ void gossip__join_give_way(struct gossip *engine, const char *address) {
     (void)snprintf(engine->join_address, sizeof engine->join_address, "%s", address);
 }
 
-void gossip__join_met(struct gossip *engine, const struct catalog_id *node_id,
-                      const struct catalog_id *cluster_id) {
-    if (!catalog_id_is_none(cluster_id)) {
+void gossip__join_met(struct gossip *engine, const struct catalog_id *node_id, bool cluster_known) {
+    if (cluster_known) {
         engine->cluster_met = true;
         return;
     }
@@ -204,7 +203,8 @@ static void admit_send(struct gossip *engine, struct gossip__session *session) {
 }
 
 static bool may_admit(const struct gossip *engine, const struct gossip__session *session) {
-    return engine->state.ready && engine->stored.ready && !session->peer_ready && !engine->stopping;
+    return engine->state.ready && engine->stored.ready && !session->peer_ready &&
+           !session->member->row.ready && !engine->stopping;
 }
 
 void gossip__join_admit(struct gossip *engine, uint32_t connection) {

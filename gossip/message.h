@@ -67,7 +67,7 @@ struct gossip__hello {
     struct catalog_text address;
     uint64_t incarnation;
     bool ready;
-    bool had_entry;
+    bool had_entry; /* of its cluster; from a newcomer: it has met a cluster, or somebody who has */
     bool removed; /* (the sender knows that it was removed) */
 };
 

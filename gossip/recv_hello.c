@@ -162,7 +162,7 @@ static bool is_elsewhere(struct gossip *engine, struct gossip__session *session,
                          const struct gossip__hello *hello) {
     bool own_none = catalog_id_is_none(&engine->state.cluster_id);
     bool other_none = catalog_id_is_none(&hello->cluster_id);
-    gossip__join_met(engine, &hello->node_id, &hello->cluster_id);
+    gossip__join_met(engine, &hello->node_id, !other_none || hello->had_entry);
     if (own_none && other_none && text_is(hello->name, engine->node_name) &&
         catalog_id_compare(&engine->state.node_id, &hello->node_id) < 0) {
         refuse(engine, session, GOSSIP_CLOSE_DUPLICATE_NAME, hello);

@@ -128,7 +128,9 @@ void gossip__session_send_hello(struct gossip *engine, struct gossip__session *s
                   .address = {engine->address, strlen(engine->address)},
                   .incarnation = engine->state.incarnation,
                   .ready = engine->state.ready && engine->stored.ready,
-                  .had_entry = engine->state.had_entry,
+                  .had_entry = catalog_id_is_none(&engine->state.cluster_id)
+                                   ? engine->cluster_met
+                                   : engine->state.had_entry,
                   .removed = engine->removed},
     };
     gossip__send(engine, session, &message);

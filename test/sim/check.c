@@ -141,8 +141,7 @@ bool sim_check_equal(struct sim *sim) {
     return true;
 }
 
-void sim_check_unequal(struct sim *sim, char *text, size_t size_bytes)
-{
+void sim_check_unequal(struct sim *sim, char *text, size_t size_bytes) {
     size_t length = 0;
     text[0] = '\0';
     struct gossip_status first = gossip_status(sim->nodes[0].engine, sim->now_ms, 0);
@@ -150,9 +149,10 @@ void sim_check_unequal(struct sim *sim, char *text, size_t size_bytes)
         struct gossip_status status = gossip_status(sim->nodes[i].engine, sim->now_ms, 0);
         bool same = merkle_digest_equal(&status.root, &first.root);
         if (!same || !status.ready || status.healing || status.store_error != 0) {
-            length += (size_t)snprintf(text + length, size_bytes - length, "%s%s%s%s%s ", sim->nodes[i].name,
-                                       same ? "" : " differs", status.ready ? "" : " joining",
-                                       status.healing ? " healing" : "", status.store_error != 0 ? " store" : "");
+            length += (size_t)snprintf(
+                text + length, size_bytes - length, "%s%s%s%s%s ", sim->nodes[i].name,
+                same ? "" : " differs", status.ready ? "" : " joining",
+                status.healing ? " healing" : "", status.store_error != 0 ? " store" : "");
         }
     }
 }

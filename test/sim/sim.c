@@ -269,7 +269,8 @@ static void settle_phase(struct sim *sim) {
     }
     char who[300];
     sim_check_unequal(sim, who, sizeof who);
-    sim_fail(sim, "G1", "not equal %llu intervals after all was healed: %s", (unsigned long long)bound, who);
+    sim_fail(sim, "G1", "not equal %llu intervals after all was healed: %s",
+             (unsigned long long)bound, who);
 }
 
 static uint64_t entries_sent(const struct sim *sim, uint64_t *bytes) {
