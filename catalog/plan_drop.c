@@ -86,6 +86,14 @@ static int references_other(const struct catalog__planning *planning, const stru
     return 0;
 }
 
+/* Whether the batch drops the schema of a foreign key's own entity, and so the key itself. */
+static bool goes_with_own_schema(const struct catalog__planning *planning,
+                                 const struct catalog_key *key) {
+    const struct catalog_key own = {.kind = CATALOG_SCHEMA, .entity = key->entity};
+    const struct catalog__target *schema = catalog__view_target(&planning->view, &own);
+    return schema != NULL && schema->changed && schema->state == CATALOG_DROPPED;
+}
+
 /* Foreign keys of other entities that are not of this batch. */
 static int look_at_references(struct catalog__planning *planning, struct additions *additions,
                               struct catalog__target *schema) {
