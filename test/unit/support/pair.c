@@ -1,6 +1,8 @@
 /* pair.c - see pair.h. */
 #include "test/unit/support/pair.h"
 
+#include "test/unit/support/pair_disk.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,15 +27,7 @@ struct event {
     uint64_t ticket;
     uint8_t *bytes;
     size_t size_bytes;
-};
-
-struct disk {
-    bool made;
-    struct catalog_node_state state;
-    struct catalog_member_row *members;
-    size_t member_count;
-    struct catalog_entry **entries;
-    size_t entry_count;
+    bool is_dial; /* arrives where it goes: `bytes` is the address */
 };
 
 struct node {
@@ -43,7 +37,7 @@ struct node {
     uint8_t id_byte;
     uint32_t accepted_last;
     bool stopped;
-    struct disk disk;
+    struct pair_disk disk;
 };
 
 struct pair {
@@ -75,19 +69,10 @@ struct pair *pair_new(void) {
     return pair;
 }
 
-static void disk_close(struct disk *disk) {
-    for (size_t i = 0; i < disk->entry_count; i++) {
-        catalog_entry_release(disk->entries[i]);
-    }
-    free(disk->entries);
-    free(disk->members);
-    *disk = (struct disk){0};
-}
-
 void pair_free(struct pair *pair) {
     for (size_t i = 0; i < PAIR_NODES_MAX; i++) {
         gossip_free(pair->nodes[i].engine);
-        disk_close(&pair->nodes[i].disk);
+        pair_disk_close(&pair->nodes[i].disk);
     }
     for (size_t i = 0; i < pair->event_count; i++) {
         free(pair->events[i].bytes);
@@ -154,8 +139,8 @@ static void event_add(struct pair *pair, struct event event) {
 }
 
 static void connection_event(struct pair *pair, enum gossip_event_type type, size_t node,
-                             uint32_t connection) {
-    event_add(pair, (struct event){.due_ms = pair->now_ms + PAIR_LATENCY_MS,
+                             uint32_t connection, gossip_duration_ms delay_ms) {
+    event_add(pair, (struct event){.due_ms = pair->now_ms + delay_ms,
                                    .type = type,
                                    .node = node,
                                    .life = pair->nodes[node].life,
@@ -181,27 +166,39 @@ static bool is_cut(const struct pair *pair, const struct link *link) {
 }
 
 static void dial(struct pair *pair, size_t node, const struct gossip_connection_update *action) {
+    uint8_t *address = (uint8_t *)strdup(action->address);
+    assert(address != NULL);
+    event_add(pair, (struct event){.due_ms = pair->now_ms + PAIR_LATENCY_MS,
+                                   .node = node,
+                                   .life = pair->nodes[node].life,
+                                   .connection = action->connection,
+                                   .bytes = address,
+                                   .is_dial = true});
+}
+
+static void dial_arrive(struct pair *pair, const struct event *event) {
     for (size_t other = 0; other < PAIR_NODES_MAX; other++) {
         struct node *listener = &pair->nodes[other];
-        if (listener->engine == NULL || strcmp(listener->address, action->address) != 0) {
+        if (listener->engine == NULL ||
+            strcmp(listener->address, (const char *)event->bytes) != 0) {
             continue;
         }
-        if (pair->cut[node][other]) {
+        if (pair->cut[event->node][other]) {
             return; /* the engine's deadline ends it */
         }
         assert(pair->link_count < LINKS_MAX);
         struct link *link = &pair->links[pair->link_count++];
         *link = (struct link){
             .open = {true, true},
-            .node = {node, other},
-            .connection = {action->connection, ++listener->accepted_last},
-            .life = {pair->nodes[node].life, listener->life},
+            .node = {event->node, other},
+            .connection = {event->connection, ++listener->accepted_last},
+            .life = {event->life, listener->life},
         };
-        connection_event(pair, GOSSIP_CONNECTED, node, link->connection[0]);
-        connection_event(pair, GOSSIP_CONNECTED, other, link->connection[1]);
+        connection_event(pair, GOSSIP_CONNECTED, event->node, link->connection[0], 0);
+        connection_event(pair, GOSSIP_CONNECTED, other, link->connection[1], 0);
         return;
     }
-    connection_event(pair, GOSSIP_DISCONNECTED, node, action->connection);
+    connection_event(pair, GOSSIP_DISCONNECTED, event->node, event->connection, 0);
 }
 
 /* One end is gone; the other sees it after what was sent before. */
@@ -209,7 +206,8 @@ static void link_end(struct pair *pair, struct link *link, unsigned end, bool no
     unsigned other = 1 - end;
     link->open[end] = false;
     if (link->open[other] && noticed && !is_cut(pair, link)) {
-        connection_event(pair, GOSSIP_DISCONNECTED, link->node[other], link->connection[other]);
+        connection_event(pair, GOSSIP_DISCONNECTED, link->node[other], link->connection[other],
+                         PAIR_LATENCY_MS);
     }
 }
 
@@ -241,48 +239,6 @@ static void send_frame(struct pair *pair, size_t node, const struct gossip_send 
 
 /* --- the disk ------------------------------------------------------------------------------- */
 
-static void disk_member(struct disk *disk, const struct catalog_member_row *row) {
-    for (size_t i = 0; i < disk->member_count; i++) {
-        if (catalog_id_equal(&disk->members[i].id, &row->id)) {
-            disk->members[i] = *row;
-            return;
-        }
-    }
-    disk->members = realloc(disk->members, (disk->member_count + 1) * sizeof *disk->members);
-    assert(disk->members != NULL);
-    disk->members[disk->member_count++] = *row;
-}
-
-static void disk_entry(struct disk *disk, struct catalog_entry *entry) {
-    struct catalog_key key = catalog_entry_key(entry);
-    for (size_t i = 0; i < disk->entry_count; i++) {
-        struct catalog_key other = catalog_entry_key(disk->entries[i]);
-        if (catalog_key_equal(&key, &other)) {
-            catalog_entry_release(disk->entries[i]);
-            disk->entries[i] = catalog_entry_hold(entry);
-            return;
-        }
-    }
-    disk->entries =
-        realloc(disk->entries, (disk->entry_count + 1) * sizeof(struct catalog_entry *));
-    assert(disk->entries != NULL);
-    disk->entries[disk->entry_count++] = catalog_entry_hold(entry);
-}
-
-static void disk_batch(struct disk *disk, const struct catalog_batch *batch) {
-    if (batch->members_cleared) {
-        disk->member_count = 0;
-    }
-    for (size_t i = 0; i < batch->member_count; i++) {
-        disk_member(disk, &batch->members[i]);
-    }
-    for (size_t i = 0; i < batch->entry_count; i++) {
-        disk_entry(disk, batch->entries[i]);
-    }
-    disk->state = batch->state;
-    disk->made = true;
-}
-
 struct catalog_node_state *pair_disk_state(struct pair *pair, char letter) {
     return &node_of(pair, letter)->disk.state;
 }
@@ -290,22 +246,12 @@ struct catalog_node_state *pair_disk_state(struct pair *pair, char letter) {
 void pair_disk_wipe(struct pair *pair, char letter) {
     struct node *node = node_of(pair, letter);
     assert(node->engine == NULL);
-    disk_close(&node->disk);
+    pair_disk_close(&node->disk);
     node->id_byte++;
 }
 
 void pair_disk_copy(struct pair *pair, char from, char to) {
-    const struct disk *source = &node_of(pair, from)->disk;
-    struct disk *target = &node_of(pair, to)->disk;
-    disk_close(target);
-    for (size_t i = 0; i < source->member_count; i++) {
-        disk_member(target, &source->members[i]);
-    }
-    for (size_t i = 0; i < source->entry_count; i++) {
-        disk_entry(target, source->entries[i]);
-    }
-    target->state = source->state;
-    target->made = source->made;
+    pair_disk_duplicate(&node_of(pair, from)->disk, &node_of(pair, to)->disk);
 }
 
 void pair_next_id(struct pair *pair, char letter, uint8_t byte) {
@@ -354,7 +300,7 @@ static void step(struct pair *pair, size_t index, struct gossip_event event) {
     assert(result == 0);
     notices_say(pair, index, update);
     for (size_t i = 0; i < update->batch_count; i++) {
-        disk_batch(&node->disk, &update->batches[i]);
+        pair_disk_store(&node->disk, &update->batches[i]);
         event_add(pair, (struct event){.due_ms = pair->now_ms,
                                        .type = GOSSIP_STORED,
                                        .node = index,
@@ -379,6 +325,10 @@ static void event_deliver(struct pair *pair, const struct event *event) {
     struct node *node = &pair->nodes[event->node];
     unsigned end;
     if (node->engine == NULL || node->life != event->life) {
+        return;
+    }
+    if (event->is_dial) {
+        dial_arrive(pair, event);
         return;
     }
     struct gossip_event given = {.type = event->type};
