@@ -105,7 +105,8 @@ static int look_at_references(struct catalog__planning *planning, struct additio
         struct catalog_entry *entry = catalog__node_newest(nodes[i]);
         struct catalog_key key = catalog__node_key(nodes[i]);
         if (entry->state == CATALOG_DROPPED ||
-            catalog__view_target(&planning->view, &key) != NULL) {
+            catalog__view_target(&planning->view, &key) != NULL ||
+            goes_with_own_schema(planning, &key)) {
             continue;
         }
         struct catalog_version version = catalog_entry_in_force(entry);
