@@ -1,0 +1,139 @@
+#!/bin/bash
+# demo.sh - the story that attune began with, on four real nodes (make demo).
+#
+# A schema is broadcast, a node misses it, another joins late; after each step a table shows who has what. It needs
+# nothing from outside, listens on loopback only, and ends every process that it started.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+build=$(cd "${BUILD:-build}" && pwd)
+folder=$(mktemp -d "${TMPDIR:-/tmp}/attune-demo.XXXXXX")
+declare -A pids=()
+names=()
+
+finish() {
+    local name
+    for name in "${!pids[@]}"; do
+        kill -CONT "${pids[$name]}" 2>/dev/null || true
+        kill -KILL "${pids[$name]}" 2>/dev/null || true
+    done
+    wait 2>/dev/null || true
+    rm -rf "$folder"
+}
+trap finish EXIT
+
+say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+
+# $1: name, $2: a member's gossip address, or nothing
+start() {
+    local name=$1 join=()
+    [ -z "${2:-}" ] || join=(--join "$2")
+    "$build/attuned" --data-dir "$folder/$name" --name "$name" --cluster demo --gossip 127.0.0.1:0 \
+        --http 127.0.0.1:0 "${join[@]}" >"$folder/$name.out" 2>"$folder/$name.log" &
+    pids[$name]=$!
+    [[ " ${names[*]-} " == *" $name "* ]] || names+=("$name")
+    local i
+    for i in $(seq 100); do
+        [ -e "$folder/$name/attuned.json" ] && return 0
+        kill -0 "${pids[$name]}" 2>/dev/null || break
+        sleep 0.05
+    done
+    echo "demo: $name did not start:" >&2
+    cat "$folder/$name.log" >&2
+    exit 1
+}
+
+# A field of a node's attuned.json.
+field() { sed -nE "s/.*\"$2\" *: *\"([^\"]*)\".*/\1/p" "$folder/$1/attuned.json"; }
+
+ctl() {
+    local name=$1
+    shift
+    ATTUNE_HTTP="http://$(field "$name" http)" "$build/attunectl" "$@"
+}
+
+# Waits until all named nodes are ready and have the same root; says how long it took.
+until_equal() {
+    local begin now roots name
+    begin=$(date +%s%N)
+    while :; do
+        roots=$(for name in "$@"; do ctl "$name" digest --format json 2>/dev/null || echo "$name?"; done | sort -u | wc -l)
+        now=$(date +%s%N)
+        if [ "$roots" -eq 1 ] && ready "$@"; then
+            echo "equal after $(((now - begin) / 1000000)) ms"
+            return 0
+        fi
+        [ $(((now - begin) / 1000000000)) -lt 30 ] || { echo "demo: not equal after 30 s" >&2; exit 1; }
+        sleep 0.05
+    done
+}
+
+ready() {
+    local name
+    for name in "$@"; do
+        ctl "$name" status --format json 2>/dev/null | grep -q '"ready": *true' || return 1
+    done
+}
+
+table() {
+    local name digest root entries agrees
+    printf '%-8s %-8s %-34s %s\n' node entries root agrees
+    for name in "${names[@]}"; do
+        if digest=$(timeout 1 env ATTUNE_HTTP="http://$(field "$name" http)" "$build/attunectl" digest --format json 2>/dev/null); then
+            root=$(sed -E 's/.*"root": *"([0-9a-f]+)".*/\1/' <<<"$digest")
+            entries=$(sed -E 's/.*"entries": *([0-9]+).*/\1/' <<<"$digest")
+            agrees=$(ctl "$name" status --format json | sed -E 's/.*"agreed": *(true|false|null).*/\1/')
+        else
+            root='(does not answer)' entries=- agrees=-
+        fi
+        printf '%-8s %-8s %-34s %s\n' "$name" "$entries" "$root" "$agrees"
+    done
+}
+
+say "1. Three nodes of a data store, each with an attuned beside it"
+start one
+start two "$(field one gossip)"
+start three "$(field one gossip)"
+until_equal one two three
+table
+
+say "2. posts and comments are set through node one; a unique constraint and a cascading foreign key through node two"
+echo '{"id":{"type":"integer","required":true},"title":{"type":"string","required":true}}' | ctl one schema set posts -f -
+echo '{"id":{"type":"integer","required":true},"post_id":{"type":"integer"},"text":{"type":"string"}}' | ctl one schema set comments -f -
+until_equal one two three
+ctl two constraint add posts --unique title
+ctl two constraint add comments --fk post_id:posts:id:cascade
+until_equal one two three
+table
+
+say "3. Node three is frozen, and misses a change, a drop and a new constraint that are broadcast meanwhile"
+kill -STOP "${pids[three]}"
+echo '{"id":{"type":"integer","required":true},"title":{"type":"string","required":true},"day":{"type":"string"}}' | ctl one schema set posts -f -
+ctl one index add posts --fields day
+ctl two constraint remove posts posts_title_key
+ctl two constraint add posts --not-null title
+table
+
+say "4. It thaws. Nobody does anything"
+kill -CONT "${pids[three]}"
+until_equal one two three
+table
+echo "what node three says of a post without a title now:"
+ctl three check posts -d '{"id":1}' || echo "(exit code $?)"
+
+say "5. A fourth node joins late"
+start four "$(field two gossip)"
+until_equal one two three four
+table
+
+say "6. All are killed (SIGKILL) and started again: the same root, from their own disks"
+before=$(ctl one digest --format json)
+for name in one two three four; do
+    kill -KILL "${pids[$name]}"
+    wait "${pids[$name]}" 2>/dev/null || true
+    rm -f "$folder/$name/attuned.json"
+done
+for name in one two three four; do start "$name"; done
+until_equal one two three four
+table
+[ "$before" = "$(ctl four digest --format json)" ] || { echo "demo: the root has changed" >&2; exit 1; }
+say "That is all: the catalog is the same everywhere, whatever was missed."
