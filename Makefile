@@ -211,7 +211,7 @@ tidy: ## checks lengths of files and functions, and the comments that must be th
 
 # Tests are left out but for the simulator: Check's macros read badly to it, and the analyser takes minutes over them.
 clang-tidy: ## looks for faults with clang-tidy and clang's analyser
-	@printf '%s\n' $(filter-out test/unit/%,$(filter %.c,$(C_FILES))) | xargs -P $$(nproc) -n 2 sh -c \
+	@printf '%s\n' $(filter-out test/unit/%,$(filter %.c,$(C_FILES))) | xargs -P $$(nproc) -n 1 sh -c \
 	    'clang-tidy --quiet "$$@" -- $(subst ','\'',$(CPPFLAGS)) $(PACKAGE_CFLAGS) -std=gnu17 2>&1 | \
 	     { ! grep -vE "^[0-9]+ warnings? (generated|treated)|^Suppressed|^Use -header"; }' clang-tidy
 
