@@ -1,7 +1,7 @@
 /* entry.c - looking into entries: key, versions, pairs, and what an entry says about itself.
  *
  * The parts are found with the span reader, because a merge copies versions byte for byte, with whatever a newer format
- * appended to them. Whoever reads an entry reads bytes that were checked when they came in (entry_codec.c); what is read
+ * appended to them. Whoever reads an entry reads bytes that were checked when they came in (entry_decode.c); what is read
  * wrong here is a fault of ours, and asserted.
  */
 #include "catalog/entry.h"
@@ -271,4 +271,8 @@ bool catalog__entry_same_versions(const struct catalog_entry *a, const struct ca
         }
     }
     return count_a == count_b;
+}
+
+bool catalog__entry_same_bytes(const struct catalog_entry *a, const struct catalog_entry *b) {
+    return a->size_bytes == b->size_bytes && memcmp(a->bytes, b->bytes, a->size_bytes) == 0;
 }

@@ -45,8 +45,14 @@ struct catalog__span catalog__versions_span(struct catalog__span entry, size_t *
 struct catalog__span catalog__context_span(struct catalog__span entry, size_t *count);
 /* Reads all pairs, with the versions attached. False if a version is not at its origin's pair. */
 bool catalog__pairs_read(struct catalog__span entry, struct catalog__pair *pairs);
+/* Whether what was read means something: clock, names, state, bodies. As catalog_entry_decode answers. */
+int catalog__version_check(uint16_t kind, const struct catalog_version *version);
+/* A block for an entry of this size, with one reference; NULL if memory is short. */
+struct catalog_entry *catalog__entry_allocate(const struct merkle_allocator *allocator,
+                                              size_t size_bytes);
 /* Fills in what `bytes` of a new entry say. */
 void catalog__entry_describe(struct catalog_entry *entry);
+bool catalog__entry_same_bytes(const struct catalog_entry *a, const struct catalog_entry *b);
 /* Whether both hold the same versions, whatever their contexts. */
 bool catalog__entry_same_versions(const struct catalog_entry *a, const struct catalog_entry *b);
 

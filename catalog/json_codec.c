@@ -6,7 +6,6 @@
 #include "catalog/json_codec.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,13 +111,12 @@ void catalog__json_pack_literal(struct catalog__json_parse *parse, const char *t
 
 /* A whole number is an integer, however it was written: 0.0 is 0. */
 static void pack_real(struct catalog__json_parse *parse, double real) {
-    bool whole = trunc(real) == real;
-    if (whole && real >= 0 && real < 0x1p64) {
-        msgpack_pack_uint64(&parse->packer, (uint64_t)real);
-    } else if (whole && real < 0 && real >= -0x1p63) {
+    if (!catalog__real_is_integer(real)) {
+        msgpack_pack_double(&parse->packer, real);
+    } else if (real < 0) {
         msgpack_pack_int64(&parse->packer, (int64_t)real);
     } else {
-        msgpack_pack_double(&parse->packer, real);
+        msgpack_pack_uint64(&parse->packer, (uint64_t)real);
     }
 }
 

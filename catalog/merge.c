@@ -14,7 +14,7 @@
  *
  * It is DESIGN's rule in other words: a version survives if the other side holds it too, or has not seen it.
  *
- * That at least one version survives: the largest (clock, origin) of each side is a version (entry_codec.c). Let m be the
+ * That at least one version survives: the largest (clock, origin) of each side is a version (entry_decode.c). Let m be the
  * larger of the two; the other side has not seen it, or holds it too. So m survives, and is again the largest.
  *
  * THE HORIZON (DESIGN 4.7). Every member has on disk all that was written up to it. So pairs at or below it whose version
@@ -177,10 +177,6 @@ static const struct catalog__pair *largest_of(const struct side *side,
     return largest;
 }
 
-static bool same_bytes(const struct catalog_entry *a, const struct catalog_entry *b) {
-    return a->size_bytes == b->size_bytes && memcmp(a->bytes, b->bytes, a->size_bytes) == 0;
-}
-
 /* One block for all the lists: the pairs of both sides, as many merged, and pointers to the survivors. */
 static void *work_allocate(const struct merkle_allocator *allocator, struct work *work) {
     size_t count = work->a.count + work->b.count;
@@ -204,7 +200,7 @@ int catalog_merge(const struct merkle_allocator *allocator, struct catalog_entry
     if (forked != NULL) {
         *forked = false;
     }
-    if (horizon == 0 && (a == NULL || b == NULL || same_bytes(a, b))) {
+    if (horizon == 0 && (a == NULL || b == NULL || catalog__entry_same_bytes(a, b))) {
         *merged = catalog_entry_hold(a != NULL ? a : b);
         return 0;
     }
@@ -237,9 +233,9 @@ int catalog_merge(const struct merkle_allocator *allocator, struct catalog_entry
     if (result != 0) {
         return result;
     }
-    struct catalog_entry *side = a != NULL && same_bytes(*merged, a)   ? a
-                                 : b != NULL && same_bytes(*merged, b) ? b
-                                                                       : NULL;
+    struct catalog_entry *side = a != NULL && catalog__entry_same_bytes(*merged, a)   ? a
+                                 : b != NULL && catalog__entry_same_bytes(*merged, b) ? b
+                                                                                      : NULL;
     if (side != NULL) { /* step 6 */
         catalog_entry_release(*merged);
         *merged = catalog_entry_hold(side);
@@ -248,46 +244,4 @@ int catalog_merge(const struct merkle_allocator *allocator, struct catalog_entry
         *forked = work.forked;
     }
     return 0;
-}
-
-static enum catalog_relation relate_present(const struct catalog_entry *a,
-                                            const struct catalog_entry *b,
-                                            const struct catalog_entry *merged) {
-    bool keeps_a = catalog__entry_same_versions(merged, a);
-    bool keeps_b = catalog__entry_same_versions(merged, b);
-    if (keeps_a != keeps_b) {
-        return keeps_a ? CATALOG_NEWER_A : CATALOG_NEWER_B;
-    }
-    if (keeps_a) { /* the contexts differ, no more */
-        bool is_a = same_bytes(merged, a);
-        return is_a ? CATALOG_NEWER_A : same_bytes(merged, b) ? CATALOG_NEWER_B : CATALOG_SAME;
-    }
-    if (merged->conflict) {
-        return CATALOG_CONFLICTING;
-    }
-    /* One content, written more than once: nobody has to decide anything. */
-    struct catalog_version in_force_a = catalog_entry_in_force(a);
-    struct catalog_version in_force_b = catalog_entry_in_force(b);
-    int order = catalog__version_compare(&in_force_a, &in_force_b);
-    return order > 0 ? CATALOG_NEWER_A : order < 0 ? CATALOG_NEWER_B : CATALOG_SAME;
-}
-
-int catalog_relate(const struct merkle_allocator *allocator, struct catalog_entry *a,
-                   struct catalog_entry *b, enum catalog_relation *relation) {
-    assert(a != NULL || b != NULL);
-    if (a == NULL || b == NULL) {
-        *relation = b == NULL ? CATALOG_ONLY_A : CATALOG_ONLY_B;
-        return 0;
-    }
-    if (same_bytes(a, b)) {
-        *relation = CATALOG_SAME;
-        return 0;
-    }
-    struct catalog_entry *merged;
-    int result = catalog_merge(allocator, a, b, 0, &merged, NULL);
-    if (result == 0) {
-        *relation = relate_present(a, b, merged);
-        catalog_entry_release(merged);
-    }
-    return result;
 }

@@ -90,6 +90,13 @@ static int take_signed(struct catalog__span *span, size_t size_bytes, int64_t gr
     return value->negative_integer > greatest ? CATALOG_ENOTCANONICAL : 0;
 }
 
+bool catalog__real_is_integer(double real) {
+    if (real < 0) {
+        return real >= -0x1p63 && (double)(int64_t)real == real;
+    }
+    return real < 0x1p64 && (double)(uint64_t)real == real;
+}
+
 /* A float stands only for what no integer of MessagePack says: neither NaN and infinities, which JSON lacks, nor whole
  * numbers from -2^63 to 2^64 - 1, minus zero among them. */
 static int take_real(struct catalog__span *span, struct catalog__value *value) {
@@ -102,9 +109,7 @@ static int take_real(struct catalog__span *span, struct catalog__value *value) {
     if (!isfinite(value->real)) {
         return CATALOG_ENOTCANONICAL;
     }
-    bool whole = trunc(value->real) == value->real;
-    bool in_range = value->real >= -0x1p63 && value->real < 0x1p64;
-    return whole && in_range ? CATALOG_ENOTCANONICAL : 0;
+    return catalog__real_is_integer(value->real) ? CATALOG_ENOTCANONICAL : 0;
 }
 
 /* The first bytes from 0xc0 to 0xdf. */

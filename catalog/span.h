@@ -44,6 +44,9 @@ int catalog__span_next(struct catalog__span *span, struct catalog__value *value)
 /* Steps over one whole value, however deep. The same errors. */
 int catalog__span_skip(struct catalog__span *span);
 
+/* Whether an integer of MessagePack, -2^63 to 2^64 - 1, says the same as this finite number. */
+bool catalog__real_is_integer(double real);
+
 /* Each reads one value of a kind; false if there is another (the span is then of no more use). */
 bool catalog__span_array(struct catalog__span *span, size_t *count);
 bool catalog__span_map(struct catalog__span *span, size_t *count);

@@ -33,6 +33,17 @@ struct catalog_id entry_maker_id(uint8_t byte);
 struct catalog_text entry_maker_text(const char *text);
 struct catalog_key entry_maker_key(uint16_t kind, const char *entity, const char *name);
 
+/* An entry in short: of each origin (1 to 9) its clock, the state of its version (0: superseded), and the letter of the
+ * version's body; in order of (clock, origin), at most 8. Each version is of node "n" and number 1. */
+struct made_line {
+    uint8_t origin;
+    catalog_clock clock;
+    uint8_t state;
+    char field;
+};
+struct catalog_entry *entry_maker_lines(const struct catalog_key *key,
+                                        const struct made_line *lines, size_t count);
+
 /* A constraint body: {"fields": ["a"], "type": "not_null"} with another letter. */
 const char *entry_maker_body(char field, size_t *size_bytes);
 

@@ -91,3 +91,31 @@ struct catalog_entry *entry_maker_entry(const struct catalog_key *key,
     merkle_buffer_close(&bytes);
     return entry;
 }
+
+struct catalog_entry *entry_maker_lines(const struct catalog_key *key,
+                                        const struct made_line *lines, size_t count) {
+    struct made_version versions[8];
+    struct made_pair pairs[8];
+    size_t version_count = 0;
+    size_t pair_count = 0;
+    assert(count <= 8);
+    for (unsigned origin = 1; origin < 10; origin++) {
+        for (size_t i = 0; i < count; i++) {
+            if (lines[i].origin == origin) {
+                pairs[pair_count++] = (struct made_pair){lines[i].origin, lines[i].clock};
+            }
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (lines[i].state == 0) {
+            continue;
+        }
+        struct made_version *version = &versions[version_count++];
+        *version = (struct made_version){
+            lines[i].clock, lines[i].origin, "n", 1, lines[i].state, NULL, 0, NULL, 0, 0};
+        if (lines[i].state != CATALOG_DROPPED) {
+            version->body = entry_maker_body(lines[i].field, &version->body_size_bytes);
+        }
+    }
+    return entry_maker_entry(key, versions, version_count, pairs, pair_count);
+}
