@@ -195,15 +195,18 @@ bool merkle_tree_verify(struct merkle_tree *tree);
  *   node     = head path content
  *   head     = 1 byte: kind in the high nibble, depth in the low one (depth 16 is written as kind + 8, depth 0)
  *   path     = ceil(depth / 2) bytes, the highest nibbles of the prefix
- *   content  of EXPAND: nothing; of INNER: 2 bytes bitmap of the children that are not empty, then their fingerprints
- *              in order; of INNER_FULL: 16 fingerprints (no bitmap); of LEAF: 1 byte n (varint at depth 16), n item
- *              fingerprints; of EMPTY: nothing
+ *   content  of EXPAND, EMPTY, SOME: nothing; of INNER: 2 bytes bitmap of the children that are not empty (bit 0 is child
+ *              0), then their fingerprints in order; of INNER_FULL: 16 fingerprints (no bitmap); of LEAF: varint n, n item
+ *              fingerprints in the order of the items
  *
  * To INNER the answering side answers, for each child whose fingerprint differs from its own, that child's content:
- * EMPTY, LEAF (its items) or INNER (its child fingerprints): two levels a round trip. If it has MERKLE_LEAF_ITEMS_MAX
- * items or fewer under the whole node, it answers with a LEAF for the node itself. To EXPAND it answers with the node's
- * content. The exact grammar, with its bounds, is in docs/FORMAT.md and is what walk_format.c reads and writes. Nothing
- * is allocated from a count that the other side declares.
+ * EMPTY, LEAF (its items) or INNER (its child fingerprints): two levels a round trip. For a child that the bitmap does
+ * not name and that is not empty there it answers SOME: it will be fetched whole. If it has MERKLE_LEAF_ITEMS_MAX items
+ * or fewer under the whole node, it answers with a LEAF (or EMPTY) for the node itself. To EXPAND it answers with the
+ * node's content, as a LEAF up to twice MERKLE_LEAF_ITEMS_MAX items (both sides usually have about as many: 16 here and
+ * 17 there should not cost a round trip). At depth 16 there is no INNER. The exact grammar, with its bounds, is in
+ * docs/FORMAT.md and is what walk_format.c reads and writes. Nothing is allocated from a count that the other side
+ * declares. What an answer can put on the frontier has a fingerprint in it and items here.
  *
  * What the initiator learns comes out as three lists:
  *   want   the other side has an item with this fingerprint under this path, and we do not (or have it otherwise)

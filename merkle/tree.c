@@ -56,22 +56,39 @@ static void trace_mark(struct merkle_tree *tree, const struct merkle__trace *tra
     tree->count += (size_t)change;
 }
 
+/* Where the items of a slot stand in a leaf: index of the first (or where it would be), and their number. Counts instead
+ * of searching: no branch depends on a key, so that the lines of the leaf are fetched together. */
+static size_t leaf_slot(const struct merkle__leaf *leaf, uint64_t slot, size_t *first) {
+    if (leaf->count > MERKLE_LEAF_ITEMS_MAX + 1) { /* a big leaf: all of one slot */
+        *first = 0;
+        return leaf->count;
+    }
+    size_t below = 0, equal = 0;
+    for (size_t i = 0; i < leaf->count; i++) {
+        uint64_t other = merkle__key_slot(&leaf->keys[i]);
+        below += other < slot;
+        equal += other == slot;
+    }
+    *first = below;
+    return equal;
+}
+
 /* Where an item of this slot and handle stands in a leaf; the leaf's count if it is not there. */
 static size_t leaf_find(const struct merkle__leaf *leaf, uint64_t slot, uint32_t handle) {
-    uint64_t slot_big_endian = htobe64(slot);
-    for (size_t i = 0; i < leaf->count; i++) {
-        if (leaf->handles[i] == handle &&
-            memcmp(leaf->keys[i].slot, &slot_big_endian, sizeof(slot_big_endian)) == 0) {
+    size_t first;
+    size_t count = leaf_slot(leaf, slot, &first);
+    for (size_t i = first; i < first + count; i++) {
+        if (leaf->handles[i] == handle) {
             return i;
         }
     }
     return leaf->count;
 }
 
-/* Where a key belongs among the first `count` of a leaf. */
-static size_t leaf_place(const struct merkle__leaf *leaf, size_t count,
+/* Where a key belongs among `count` items of its own slot from `first`. */
+static size_t leaf_place(const struct merkle__leaf *leaf, size_t first, size_t count,
                          const struct merkle__key *key) {
-    size_t low = 0, high = count;
+    size_t low = first, high = first + count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (memcmp(&leaf->keys[middle], key, sizeof(*key)) < 0) {
@@ -153,11 +170,15 @@ int merkle_tree_insert(struct merkle_tree *tree, const struct merkle_item *item)
     struct merkle__trace trace = merkle__tree_trace(tree, item->slot);
     merkle__reference old = *trace.link;
     struct merkle__leaf leaf = merkle__leaf_at(tree, old);
-    if (leaf_find(&leaf, item->slot, item->handle) < leaf.count) {
-        return MERKLE_EEXISTS;
+    size_t first;
+    size_t equal = leaf_slot(&leaf, item->slot, &first);
+    for (size_t i = first; i < first + equal; i++) {
+        if (leaf.handles[i] == item->handle) {
+            return MERKLE_EEXISTS;
+        }
     }
     struct merkle__key key = merkle__key_of(item->slot, &item->digest);
-    size_t place = leaf_place(&leaf, leaf.count, &key);
+    size_t place = leaf_place(&leaf, first, equal, &key);
     if (merkle__kind(old) == MERKLE__KIND_BIG) {
         if (merkle__leaf_grow_big(tree, old) != 0) {
             return MERKLE_ENOMEM;
@@ -199,9 +220,11 @@ int merkle_tree_replace(struct merkle_tree *tree, uint64_t slot, uint32_t handle
     if (index == leaf.count) {
         return MERKLE_ENOTFOUND;
     }
+    size_t first;
+    size_t equal = leaf_slot(&leaf, slot, &first);
     struct merkle__key key = merkle__key_of(slot, digest);
     leaf_copy(&leaf, index + 1, leaf.count - index - 1, &leaf, index);
-    size_t place = leaf_place(&leaf, leaf.count - 1, &key);
+    size_t place = leaf_place(&leaf, first, equal - 1, &key);
     leaf_copy(&leaf, place, leaf.count - 1 - place, &leaf, place + 1);
     leaf_set(&leaf, place, &key, handle);
     trace_mark(tree, &trace, trace.depth, slot, 0);

@@ -1,8 +1,8 @@
 /* tree.h - how the tree lies in memory (private to merkle/).
  *
  * A million small nodes want two things: few bytes beside the items, and few cache misses on the way down. So nodes are
- * named by 32-bit references into chunks that never move, the 16 child digests stand in the parent (a change hashes 256
- * bytes that lie together), and the items of a leaf lie in a block of exactly their size:
+ * named by 32-bit references into chunks that never move, the 16 child digests stand with the parent (a change hashes
+ * 256 bytes that lie together), and the items of a leaf lie in a block of exactly their size:
  *
  *      reference   | kind: 5 bits | index: 27 bits |       kind 0        empty (the whole reference is 0)
  *                                                               1 .. 16  leaf of so many items; index of its first unit
@@ -35,7 +35,7 @@ enum {
 
     MERKLE__UNIT_SIZE_BYTES = 28,
     MERKLE__UNITS_PER_CHUNK = 512,
-    MERKLE__INNERS_PER_CHUNK = 32,
+    MERKLE__INNERS_PER_CHUNK = 64,
 };
 static_assert((int)MERKLE__KIND_LEAF_MAX == (int)MERKLE_LEAF_ITEMS_MAX,
               "the kind is the number of items");
@@ -56,14 +56,20 @@ struct merkle__leaf {
     size_t count;
 };
 
+/* What the way down reads, 72 bytes close together; the 16 child digests, which only recomputing touches, lie in chunks
+ * of their own under the same index. */
 struct merkle__inner {
     merkle__reference children[MERKLE_FAN_OUT];
     uint32_t count;  /* items below */
-    uint16_t marked; /* children whose digest below is out of date */
+    uint16_t marked; /* children whose digest is out of date */
     uint16_t unused;
-    struct merkle_digest digests[MERKLE_FAN_OUT];
 };
-static_assert(sizeof(struct merkle__inner) == 328, "no padding");
+static_assert(sizeof(struct merkle__inner) == 72, "no padding");
+
+struct merkle__digests {
+    struct merkle_digest of_child[MERKLE_FAN_OUT];
+};
+static_assert(sizeof(struct merkle__digests) == 256, "hashed as it lies");
 
 /* A leaf of one slot with more items than a block takes: memory of its own, doubled when full. */
 struct merkle__big_leaf {
@@ -92,6 +98,7 @@ struct merkle_tree {
                         1]; /* by size: index + 1 of the first free block; 0: none */
 
     struct merkle__chunks inner_chunks;
+    struct merkle__chunks digest_chunks; /* as many, or one more */
     uint32_t inners_used;
     uint32_t inners_free; /* index + 1 */
 
@@ -151,6 +158,13 @@ static inline struct merkle__inner *merkle__inner_at(const struct merkle_tree *t
                                                      merkle__reference reference) {
     uint32_t index = merkle__index(reference);
     struct merkle__inner *chunk = tree->inner_chunks.table[index / MERKLE__INNERS_PER_CHUNK];
+    return chunk + index % MERKLE__INNERS_PER_CHUNK;
+}
+
+static inline struct merkle__digests *merkle__digests_at(const struct merkle_tree *tree,
+                                                         merkle__reference reference) {
+    uint32_t index = merkle__index(reference);
+    struct merkle__digests *chunk = tree->digest_chunks.table[index / MERKLE__INNERS_PER_CHUNK];
     return chunk + index % MERKLE__INNERS_PER_CHUNK;
 }
 

@@ -167,7 +167,11 @@ merkle__reference merkle__inner_new(struct merkle_tree *tree) {
     } else {
         struct merkle__chunks *chunks = &tree->inner_chunks;
         if (chunks->count == 0 || tree->inners_used == MERKLE__INNERS_PER_CHUNK) {
-            if (!chunks_add(tree, chunks, MERKLE__INNERS_PER_CHUNK, sizeof(struct merkle__inner))) {
+            /* If only the first of the two can be had, it waits for the next try. */
+            if ((tree->digest_chunks.count == chunks->count &&
+                 !chunks_add(tree, &tree->digest_chunks, MERKLE__INNERS_PER_CHUNK,
+                             sizeof(struct merkle__digests))) ||
+                !chunks_add(tree, chunks, MERKLE__INNERS_PER_CHUNK, sizeof(struct merkle__inner))) {
                 return 0;
             }
             tree->inners_used = 0;
@@ -176,6 +180,7 @@ merkle__reference merkle__inner_new(struct merkle_tree *tree) {
         reference = merkle__reference_to(MERKLE__KIND_INNER, index);
     }
     *merkle__inner_at(tree, reference) = (struct merkle__inner){.count = 0};
+    *merkle__digests_at(tree, reference) = (struct merkle__digests){.of_child[0].bytes = {0}};
     return reference;
 }
 
@@ -211,14 +216,22 @@ void merkle__arena_close(struct merkle_tree *tree) {
     merkle_release(tree->allocator, tree->big_leaves);
     chunks_close(tree, &tree->unit_chunks);
     chunks_close(tree, &tree->inner_chunks);
+    chunks_close(tree, &tree->digest_chunks);
+}
+
+static size_t chunks_memory_bytes(const struct merkle__chunks *chunks, size_t count,
+                                  size_t size_bytes) {
+    return chunks->capacity * sizeof(*chunks->table) + chunks->count * count * size_bytes;
 }
 
 size_t merkle__arena_memory_bytes(const struct merkle_tree *tree) {
     size_t total_bytes =
-        tree->big_leaves_capacity * sizeof(struct merkle__big_leaf) +
-        tree->unit_chunks.capacity * sizeof(void *) + tree->inner_chunks.capacity * sizeof(void *) +
-        (size_t)tree->unit_chunks.count * MERKLE__UNITS_PER_CHUNK * MERKLE__UNIT_SIZE_BYTES +
-        (size_t)tree->inner_chunks.count * MERKLE__INNERS_PER_CHUNK * sizeof(struct merkle__inner);
+        chunks_memory_bytes(&tree->unit_chunks, MERKLE__UNITS_PER_CHUNK, MERKLE__UNIT_SIZE_BYTES) +
+        chunks_memory_bytes(&tree->inner_chunks, MERKLE__INNERS_PER_CHUNK,
+                            sizeof(struct merkle__inner)) +
+        chunks_memory_bytes(&tree->digest_chunks, MERKLE__INNERS_PER_CHUNK,
+                            sizeof(struct merkle__digests)) +
+        tree->big_leaves_capacity * sizeof(*tree->big_leaves);
     for (uint32_t i = 0; i < tree->big_leaves_count; i++) {
         total_bytes += (size_t)tree->big_leaves[i].capacity * MERKLE__UNIT_SIZE_BYTES;
     }

@@ -17,12 +17,17 @@ struct merkle_digest merkle__leaf_digest(const struct merkle__leaf *leaf, size_t
 static struct merkle_digest node_digest(const struct merkle_tree *tree,
                                         merkle__reference reference);
 
-static void inner_refresh(const struct merkle_tree *tree, struct merkle__inner *inner) {
+/* Recomputes what is marked, and returns the digests of the children. */
+static struct merkle__digests *inner_refresh(const struct merkle_tree *tree,
+                                             merkle__reference reference) {
+    struct merkle__inner *inner = merkle__inner_at(tree, reference);
+    struct merkle__digests *digests = merkle__digests_at(tree, reference);
     for (unsigned marked = inner->marked; marked != 0; marked &= marked - 1) {
         unsigned i = (unsigned)__builtin_ctz(marked);
-        inner->digests[i] = node_digest(tree, inner->children[i]);
+        digests->of_child[i] = node_digest(tree, inner->children[i]);
     }
     inner->marked = 0;
+    return digests;
 }
 
 static struct merkle_digest node_digest(const struct merkle_tree *tree,
@@ -31,9 +36,8 @@ static struct merkle_digest node_digest(const struct merkle_tree *tree,
         struct merkle__leaf leaf = merkle__leaf_at(tree, reference);
         return merkle__leaf_digest(&leaf, 0, leaf.count);
     }
-    struct merkle__inner *inner = merkle__inner_at(tree, reference);
-    inner_refresh(tree, inner);
-    return merkle_digest_of(inner->digests, sizeof(inner->digests), MERKLE_SEED_INNER);
+    const struct merkle__digests *digests = inner_refresh(tree, reference);
+    return merkle_digest_of(digests, sizeof(*digests), MERKLE_SEED_INNER);
 }
 
 struct merkle_digest merkle_tree_root(struct merkle_tree *tree) {
@@ -59,12 +63,13 @@ struct merkle_digest merkle_tree_path_digest(struct merkle_tree *tree, struct me
         return merkle__leaf_digest(&leaf, first, count);
     }
     struct merkle__inner *inner = merkle__inner_at(tree, above);
+    struct merkle__digests *digests = merkle__digests_at(tree, above);
     unsigned nibble = merkle__nibble(path.prefix, parent.depth);
     if ((inner->marked >> nibble) & 1) {
-        inner->digests[nibble] = node_digest(tree, inner->children[nibble]);
+        digests->of_child[nibble] = node_digest(tree, inner->children[nibble]);
         inner->marked &= (uint16_t) ~(1u << nibble);
     }
-    return inner->digests[nibble];
+    return digests->of_child[nibble];
 }
 
 uint16_t merkle__tree_children(struct merkle_tree *tree, struct merkle_path path,
@@ -73,9 +78,8 @@ uint16_t merkle__tree_children(struct merkle_tree *tree, struct merkle_path path
     uint16_t present = 0;
     merkle__reference reference = merkle__tree_at(tree, path);
     if (merkle__kind(reference) == MERKLE__KIND_INNER) {
-        struct merkle__inner *inner = merkle__inner_at(tree, reference);
-        inner_refresh(tree, inner);
-        memcpy(digests, inner->digests, sizeof(inner->digests));
+        const struct merkle__inner *inner = merkle__inner_at(tree, reference);
+        memcpy(digests, inner_refresh(tree, reference), sizeof(struct merkle__digests));
         for (unsigned i = 0; i < MERKLE_FAN_OUT; i++) {
             present |= (uint16_t)((inner->children[i] != 0) << i);
         }

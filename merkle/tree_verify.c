@@ -38,13 +38,14 @@ static size_t check_node(struct check *check, merkle__reference reference, struc
         return check_leaf(check, reference, path, digest);
     }
     const struct merkle__inner *inner = merkle__inner_at(check->tree, reference);
+    const struct merkle__digests *kept = merkle__digests_at(check->tree, reference);
     struct merkle_digest digests[MERKLE_FAN_OUT];
     size_t count = 0;
     check->inners++;
     for (unsigned i = 0; i < MERKLE_FAN_OUT; i++) {
         count += check_node(check, inner->children[i], merkle__path_child(path, i), &digests[i]);
         bool marked = (inner->marked >> i) & 1;
-        if (!marked && !merkle_digest_equal(&digests[i], &inner->digests[i])) {
+        if (!marked && !merkle_digest_equal(&digests[i], &kept->of_child[i])) {
             check->fine = false;
         }
     }

@@ -112,7 +112,8 @@ size_t merkle_walk_frontier_count(const struct merkle_walk *walk) {
 
 static void request_node_write(struct merkle_walk *walk, struct merkle_path path,
                                struct merkle_buffer *request) {
-    if (merkle__travels_as_leaf(path, merkle_tree_path_count(walk->tree, path))) {
+    if (merkle__travels_as_leaf(path, merkle_tree_path_count(walk->tree, path),
+                                MERKLE_LEAF_ITEMS_MAX)) {
         merkle__node_write(request, MERKLE__NODE_EXPAND, path);
     } else {
         merkle__node_write_inner(request, walk->tree, walk->salt, path);

@@ -59,9 +59,15 @@ void merkle__node_write_inner(struct merkle_buffer *buffer, struct merkle_tree *
 void merkle__node_write_leaf(struct merkle_buffer *buffer, const struct merkle_tree *tree,
                              uint64_t salt, struct merkle_path path, size_t count);
 
-/* Does the content of a path travel as LEAF (or EMPTY)? */
-static inline bool merkle__travels_as_leaf(struct merkle_path path, size_t count) {
-    return count <= MERKLE_LEAF_ITEMS_MAX || path.depth == MERKLE_DEPTH_MAX;
+/* Items that a LEAF may hold below depth 16. To INNER at most MERKLE_LEAF_ITEMS_MAX are answered so; to EXPAND twice as
+ * many, because there both sides usually hold about as many, and a side with 17 against one with 16 would otherwise
+ * cost a round trip more. */
+enum { MERKLE__EXPAND_ITEMS_MAX = 2 * MERKLE_LEAF_ITEMS_MAX };
+
+/* Does the content of a path travel as LEAF (or EMPTY) where a leaf may hold `items_max`? */
+static inline bool merkle__travels_as_leaf(struct merkle_path path, size_t count,
+                                           size_t items_max) {
+    return count <= items_max || path.depth == MERKLE_DEPTH_MAX;
 }
 
 /* --- walk.c */

@@ -6,11 +6,11 @@
 #include "merkle/walk.h"
 
 static void content_write(struct merkle_buffer *answer, struct merkle_tree *tree, uint64_t salt,
-                          struct merkle_path path) {
+                          struct merkle_path path, size_t leaf_items_max) {
     size_t count = merkle_tree_path_count(tree, path);
     if (count == 0) {
         merkle__node_write(answer, MERKLE__NODE_EMPTY, path);
-    } else if (merkle__travels_as_leaf(path, count)) {
+    } else if (merkle__travels_as_leaf(path, count, leaf_items_max)) {
         merkle__node_write_leaf(answer, tree, salt, path, count);
     } else {
         merkle__node_write_inner(answer, tree, salt, path);
@@ -31,16 +31,20 @@ static void children_write(struct merkle_buffer *answer, struct merkle_tree *tre
         } else if (theirs &&
                    !merkle__fingerprint_equal(merkle_fingerprint_of_digest(&digests[i], salt),
                                               merkle__node_child(asked, i))) {
-            content_write(answer, tree, salt, child);
+            content_write(answer, tree, salt, child, MERKLE_LEAF_ITEMS_MAX);
         }
     }
 }
 
 static void node_answer(struct merkle_buffer *answer, struct merkle_tree *tree, uint64_t salt,
                         const struct merkle__node *asked) {
+    if (asked->kind == MERKLE__NODE_EXPAND) {
+        content_write(answer, tree, salt, asked->path, MERKLE__EXPAND_ITEMS_MAX);
+        return;
+    }
     size_t count = merkle_tree_path_count(tree, asked->path);
-    if (asked->kind == MERKLE__NODE_EXPAND || merkle__travels_as_leaf(asked->path, count)) {
-        content_write(answer, tree, salt, asked->path);
+    if (merkle__travels_as_leaf(asked->path, count, MERKLE_LEAF_ITEMS_MAX)) {
+        content_write(answer, tree, salt, asked->path, MERKLE_LEAF_ITEMS_MAX);
     } else {
         children_write(answer, tree, salt, asked);
     }

@@ -84,7 +84,7 @@ static int leaf_read(struct merkle__reader *reader, struct merkle__node *node) {
     if (merkle__varint_read(reader, &count) != 0 || count == 0) {
         return MERKLE_EMALFORMED;
     }
-    if (node->path.depth < MERKLE_DEPTH_MAX && count > MERKLE_LEAF_ITEMS_MAX) {
+    if (node->path.depth < MERKLE_DEPTH_MAX && count > MERKLE__EXPAND_ITEMS_MAX) {
         return MERKLE_EMALFORMED;
     }
     if (count > (reader->size_bytes - reader->position) / MERKLE_FINGERPRINT_SIZE_BYTES) {
@@ -185,8 +185,8 @@ void merkle__node_write_inner(struct merkle_buffer *buffer, struct merkle_tree *
 
 void merkle__node_write_leaf(struct merkle_buffer *buffer, const struct merkle_tree *tree,
                              uint64_t salt, struct merkle_path path, size_t count) {
-    enum { ITEMS_AT_ONCE = 32 };
-    assert(count > 0 && merkle__travels_as_leaf(path, count));
+    enum { ITEMS_AT_ONCE = MERKLE__EXPAND_ITEMS_MAX };
+    assert(count > 0 && merkle__travels_as_leaf(path, count, MERKLE__EXPAND_ITEMS_MAX));
     merkle__node_write(buffer, MERKLE__NODE_LEAF, path);
     uint8_t count_bytes[10];
     size_t count_size_bytes = merkle__varint_write(count, count_bytes);

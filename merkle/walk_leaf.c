@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { THEIRS_ON_STACK = 16, ITEMS_AT_ONCE = 32 };
+enum { THEIRS_ON_STACK = MERKLE__EXPAND_ITEMS_MAX, ITEMS_AT_ONCE = 32 };
 
 struct theirs {
     uint64_t fingerprint;
@@ -164,7 +164,7 @@ static int have_unmatched(const struct comparison *comparison, struct merkle_pat
         struct merkle_walk_have have = {.whole_path = true, .path = path};
         return merkle__list_append(walk->allocator, &walk->haves, &have);
     }
-    if (merkle__travels_as_leaf(path, count)) {
+    if (merkle__travels_as_leaf(path, count, MERKLE_LEAF_ITEMS_MAX)) {
         return have_items(comparison, path);
     }
     for (unsigned i = 0; i < MERKLE_FAN_OUT; i++) {

@@ -77,8 +77,10 @@ static bool child_is_allowed(const struct merkle__node *node, bool named) {
     switch (node->kind) {
     case MERKLE__NODE_SOME:
         return !named;
-    case MERKLE__NODE_EMPTY:
     case MERKLE__NODE_LEAF:
+        return named &&
+               merkle__travels_as_leaf(node->path, node->fingerprint_count, MERKLE_LEAF_ITEMS_MAX);
+    case MERKLE__NODE_EMPTY:
     case MERKLE__NODE_INNER:
         return named;
     default:
@@ -109,7 +111,8 @@ static int answer_to_inner(struct merkle_walk *walk, const struct merkle__node *
         bool whole = path_equal(node.path, asked->path);
         if (whole) {
             if (nibble_next > 0 ||
-                !(node.kind == MERKLE__NODE_EMPTY || node.kind == MERKLE__NODE_LEAF)) {
+                !(node.kind == MERKLE__NODE_EMPTY || node.kind == MERKLE__NODE_LEAF) ||
+                node.fingerprint_count > MERKLE_LEAF_ITEMS_MAX) {
                 return MERKLE_EMALFORMED;
             }
         } else if (path_is_child(node.path, asked->path, &nibble)) {
