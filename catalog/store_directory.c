@@ -126,8 +126,9 @@ static int take_lock(struct catalog__directory *directory, struct catalog_proble
     /* The number only helps whoever is refused; a full disk must not keep a store from being opened. */
     char text[32];
     int size = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)size, 0) != size) {
-        (void)ftruncate(fd, 0);
+    bool written = ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)size, 0) == size;
+    if (!written && ftruncate(fd, 0) != 0) {
+        errno = 0; /* then an old number stands there */
     }
     directory->lock_fd = fd;
     return 0;
