@@ -190,22 +190,30 @@ static const struct gossip__hello good = {
     .incarnation = 1 << 16,
 };
 
-static enum gossip_close_reason hello_step(struct gossip *engine,
-                                           const struct gossip__hello *hello) {
+static enum gossip_close_reason hello_step_on(struct gossip *engine,
+                                              const struct gossip__hello *hello,
+                                              uint32_t connection, gossip_time_ms now_ms) {
     struct gossip__message message = {.type = GOSSIP__HELLO, .hello = *hello};
     struct merkle_buffer frame;
     merkle_buffer_init(&frame, &merkle_allocator_libc);
     ck_assert_int_eq(gossip__message_encode(&message, &frame), 0);
-    struct gossip_event connected = {.type = GOSSIP_CONNECTED, .now_ms = 10, .connection = 1};
-    (void)step(engine, &connected);
     struct gossip_event received = {
         .type = GOSSIP_MESSAGE,
-        .now_ms = 11,
-        .message = {.connection = 1, .bytes = frame.data + 4, .size_bytes = frame.size_bytes - 4},
+        .now_ms = now_ms,
+        .message = {.connection = connection,
+                    .bytes = frame.data + 4,
+                    .size_bytes = frame.size_bytes - 4},
     };
     enum gossip_close_reason reason = step(engine, &received);
     merkle_buffer_close(&frame);
     return reason;
+}
+
+static enum gossip_close_reason hello_step(struct gossip *engine,
+                                           const struct gossip__hello *hello) {
+    struct gossip_event connected = {.type = GOSSIP_CONNECTED, .now_ms = 10, .connection = 1};
+    (void)step(engine, &connected);
+    return hello_step_on(engine, hello, 1, 11);
 }
 
 static enum gossip_close_reason answer_to(const struct gossip__hello *hello) {
@@ -264,6 +272,34 @@ START_TEST(each_reason) {
 }
 END_TEST
 
+START_TEST(dead_is_dialled_before_its_name_goes) {
+    /* P4: a newcomer gets the name of a dead member only after a direct dial to that one has failed. */
+    struct gossip *engine = engine_new(&merkle_allocator_libc);
+    struct gossip_event event = {.type = GOSSIP_START, .now_ms = 1};
+    (void)step(engine, &event);
+    struct gossip__member_update old = {.id = {{40}},
+                                        .name = {"peer", 4},
+                                        .address = {"old:1", 5},
+                                        .incarnation = 1,
+                                        .state = GOSSIP_MEMBER_DEAD,
+                                        .ready = true};
+    gossip__member_update(engine, &old, NULL);
+    ck_assert_int_eq(hello_step(engine, &good), GOSSIP_CLOSE_DUPLICATE_NAME);
+    ck_assert_int_eq(engine->members[0]->state, GOSSIP_MEMBER_DEAD);
+    ck_assert_uint_eq(engine->session_count, 1); /* the dial */
+    struct gossip_event failed = {
+        .type = GOSSIP_DISCONNECTED, .now_ms = 12, .connection = engine->sessions->connection};
+    (void)step(engine, &failed);
+    ck_assert_uint_eq(engine->members[0]->dial_failures, 1);
+    struct gossip_event connected = {.type = GOSSIP_CONNECTED, .now_ms = 13, .connection = 2};
+    (void)step(engine, &connected);
+    ck_assert_int_eq(hello_step_on(engine, &good, 2, 14), GOSSIP_CLOSE_NONE);
+    ck_assert_int_eq(gossip__member_find(engine, &old.id)->state, GOSSIP_MEMBER_REMOVED);
+    ck_assert_int_eq(gossip__member_find(engine, &good.node_id)->state, GOSSIP_MEMBER_JOINING);
+    gossip_free(engine);
+}
+END_TEST
+
 START_TEST(memory_is_short) {
     /* Whichever allocation fails while a hello is taken, nothing is lost but the message, and nothing leaks. */
     size_t fired = 0;
@@ -298,6 +334,7 @@ Suite *recv_hello_suite(void) {
     tcase_add_test(tcase, live_name_is_refused);
     tcase_add_test(tcase, larger_newcomer_gives_way);
     tcase_add_test(tcase, each_reason);
+    tcase_add_test(tcase, dead_is_dialled_before_its_name_goes);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("recv_hello_duplicate");
     tcase_add_test(tcase, copied_disk_is_refused);
