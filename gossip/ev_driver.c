@@ -183,6 +183,12 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events) {
     driver->hooks.turn(driver->hooks.context);
 }
 
+static void on_wake(struct ev_loop *loop, ev_check *watcher, int events) {
+    (void)loop;
+    (void)events;
+    gossip__driver_now(watcher->data);
+}
+
 static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events) {
     (void)loop;
     (void)events;
@@ -203,6 +209,9 @@ int gossip__driver_init(struct gossip__driver *driver, struct ev_loop *loop,
         .listener = {.descriptor = -1},
         .read_buffer = merkle_allocate(allocator, GOSSIP__READ_SIZE_BYTES, 1),
     };
+    ev_check_init(&driver->wake, on_wake);
+    ev_set_priority(&driver->wake, EV_MAXPRI);
+    driver->wake.data = driver;
     ev_prepare_init(&driver->turn, on_turn);
     driver->turn.data = driver;
     ev_timer_init(&driver->timer, on_timer, 0, 0);
@@ -214,6 +223,7 @@ int gossip__driver_init(struct gossip__driver *driver, struct ev_loop *loop,
 int gossip__driver_start(struct gossip__driver *driver, struct gossip *engine) {
     assert(driver->engine == NULL);
     driver->engine = engine;
+    ev_check_start(driver->loop, &driver->wake);
     ev_prepare_start(driver->loop, &driver->turn);
     gossip__listener_start(driver);
     struct gossip_event event = {.type = GOSSIP_START};
@@ -224,6 +234,7 @@ void gossip__driver_close(struct gossip__driver *driver) {
     assert(!driver->stepping);
     driver->finished = true;
     gossip__listener_close(driver);
+    ev_check_stop(driver->loop, &driver->wake);
     ev_prepare_stop(driver->loop, &driver->turn);
     ev_timer_stop(driver->loop, &driver->timer);
     for (struct gossip__connection *each = driver->connections; each != NULL; each = each->next) {

@@ -123,7 +123,8 @@ struct gossip__driver {
     size_t lookup_count;
     size_t ended_count, dirty_count, dead_count; /* connections that wait for the end of the turn */
     struct gossip__listener listener;
-    ev_prepare turn;
+    ev_check wake;   /* the clocks are read before anyone else's callbacks of the turn */
+    ev_prepare turn; /* the end of it */
     ev_timer timer;
     gossip_time_ms now_ms;
     uint64_t wall_ms;
