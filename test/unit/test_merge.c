@@ -78,6 +78,14 @@ START_TEST(dropped_entries_do_not_return) {
 }
 END_TEST
 
+/* Of one origin the later write stays, whether it stands alone or beside others. */
+START_TEST(later_write_of_an_origin_stays) {
+    assert_merge(ENTRY({1, 5, 1, 'a'}), ENTRY({1, 7, 1, 'b'}), 0, ENTRY({1, 7, 1, 'b'}));
+    assert_merge(ENTRY({1, 5, 1, 'a'}, {2, 6, 1, 'c'}), ENTRY({1, 7, 1, 'b'}), 0,
+                 ENTRY({2, 6, 1, 'c'}, {1, 7, 1, 'b'}));
+}
+END_TEST
+
 /* A result that equals a side is that side itself, held; with an absent side and no horizon nothing is even read. */
 START_TEST(result_is_a_side_if_it_equals_one) {
     struct catalog_entry *a = ENTRY({1, 5, 0, 0}, {2, 6, 1, 'a'});
@@ -258,6 +266,7 @@ Suite *merge_suite(void) {
     tcase_add_checked_fixture(merging, set_up, NULL);
     tcase_add_test(merging, concurrent_writes_are_kept_until_resolved);
     tcase_add_test(merging, dropped_entries_do_not_return);
+    tcase_add_test(merging, later_write_of_an_origin_stays);
     tcase_add_test(merging, result_is_a_side_if_it_equals_one);
     tcase_add_test(merging, fork_keeps_the_larger_digest);
     tcase_add_test(merging, tails_survive);
