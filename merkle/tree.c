@@ -33,15 +33,18 @@ size_t merkle_tree_memory_bytes(const struct merkle_tree *tree) {
     return sizeof(*tree) + merkle__arena_memory_bytes(tree);
 }
 
-struct merkle__trace merkle__tree_trace(struct merkle_tree *tree, uint64_t slot) {
-    struct merkle__trace trace = {.link = &tree->root};
-    while (merkle__kind(*trace.link) == MERKLE__KIND_INNER) {
-        assert(trace.depth < MERKLE_DEPTH_MAX);
-        struct merkle__inner *inner = merkle__inner_at(tree, *trace.link);
-        trace.link = &inner->children[merkle__nibble(slot, trace.depth)];
-        trace.inners[trace.depth++] = inner;
+/* Fills only what is passed: clearing the rest would take longer than the way down. */
+void merkle__tree_trace(struct merkle_tree *tree, uint64_t slot, struct merkle__trace *trace) {
+    merkle__reference *link = &tree->root;
+    unsigned depth = 0;
+    while (merkle__kind(*link) == MERKLE__KIND_INNER) {
+        assert(depth < MERKLE_DEPTH_MAX);
+        struct merkle__inner *inner = merkle__inner_at(tree, *link);
+        link = &inner->children[merkle__nibble(slot, depth)];
+        trace->inners[depth++] = inner;
     }
-    return trace;
+    trace->depth = depth;
+    trace->link = link;
 }
 
 /* Marks the first `depth` inner nodes of a trace and adds `change` to their counts. */
@@ -167,7 +170,8 @@ static merkle__reference leaf_split(struct merkle_tree *tree, const struct merkl
 }
 
 int merkle_tree_insert(struct merkle_tree *tree, const struct merkle_item *item) {
-    struct merkle__trace trace = merkle__tree_trace(tree, item->slot);
+    struct merkle__trace trace;
+    merkle__tree_trace(tree, item->slot, &trace);
     merkle__reference old = *trace.link;
     struct merkle__leaf leaf = merkle__leaf_at(tree, old);
     size_t first;
@@ -214,7 +218,8 @@ int merkle_tree_insert(struct merkle_tree *tree, const struct merkle_item *item)
 
 int merkle_tree_replace(struct merkle_tree *tree, uint64_t slot, uint32_t handle,
                         const struct merkle_digest *digest) {
-    struct merkle__trace trace = merkle__tree_trace(tree, slot);
+    struct merkle__trace trace;
+    merkle__tree_trace(tree, slot, &trace);
     struct merkle__leaf leaf = merkle__leaf_at(tree, *trace.link);
     size_t index = leaf_find(&leaf, slot, handle);
     if (index == leaf.count) {
@@ -296,7 +301,8 @@ static merkle__reference leaf_without(struct merkle_tree *tree, merkle__referenc
 }
 
 int merkle_tree_remove(struct merkle_tree *tree, uint64_t slot, uint32_t handle) {
-    struct merkle__trace trace = merkle__tree_trace(tree, slot);
+    struct merkle__trace trace;
+    merkle__tree_trace(tree, slot, &trace);
     struct merkle__leaf leaf = merkle__leaf_at(tree, *trace.link);
     size_t index = leaf_find(&leaf, slot, handle);
     if (index == leaf.count) {

@@ -188,7 +188,7 @@ size_t merkle__arena_memory_bytes(const struct merkle_tree *tree);
 
 /* --- tree.c */
 
-struct merkle__trace merkle__tree_trace(struct merkle_tree *tree, uint64_t slot);
+void merkle__tree_trace(struct merkle_tree *tree, uint64_t slot, struct merkle__trace *trace);
 
 /* --- tree_digest.c */
 

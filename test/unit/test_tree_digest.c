@@ -150,7 +150,8 @@ START_TEST(only_the_marked_path_is_marked) {
     merkle_tree_root(tree);
     const struct merkle_digest digest = items_item(0, 9999).digest;
     ck_assert_int_eq(merkle_tree_replace(tree, items.rows[0].slot, 0, &digest), 0);
-    const struct merkle__trace trace = merkle__tree_trace(tree, items.rows[0].slot);
+    struct merkle__trace trace;
+    merkle__tree_trace(tree, items.rows[0].slot, &trace);
     ck_assert_uint_gt(trace.depth, 1);
     for (unsigned i = 0; i < trace.depth; ++i)
         ck_assert_uint_eq(trace.inners[i]->marked, 1u << merkle__nibble(items.rows[0].slot, i));
