@@ -84,6 +84,27 @@ START_TEST(needs_two_members) {
 }
 END_TEST
 
+START_TEST(walks_begun_before_do_not_count) {
+    /* A walk makes ready only if it began after the member's ADMIT was stored here: that member had stored us by then. */
+    struct pair *pair = cluster(2);
+    pair_cut(pair, 'b', 'c', true);
+    pair_start(pair, 'c', (struct pair_start){.join = {"a:1"}});
+    pair_run(pair, 3000);
+    struct gossip *c = pair_engine(pair, 'c');
+    struct gossip__member *b = pair_member(pair, 'c', "b");
+    gossip__join_counted(c, b, pair_now(pair)); /* it has not admitted us at all */
+    ck_assert(!b->joined_through);
+    b->admitted_ms = pair_now(pair);
+    gossip__join_counted(c, b, pair_now(pair) - 1);
+    ck_assert(!b->joined_through);
+    ck_assert(!c->state.ready);
+    gossip__join_counted(c, b, pair_now(pair));
+    ck_assert(b->joined_through);
+    ck_assert(c->state.ready);
+    pair_free(pair);
+}
+END_TEST
+
 START_TEST(lost_admit_is_repeated) {
     /* An ADMIT that was lost is sent again. */
     struct pair *pair = pair_new();
@@ -322,6 +343,7 @@ Suite *join_suite(void) {
     tcase = tcase_create("join_admit");
     tcase_add_test(tcase, joins_by_admit);
     tcase_add_test(tcase, needs_two_members);
+    tcase_add_test(tcase, walks_begun_before_do_not_count);
     tcase_add_test(tcase, lost_admit_is_repeated);
     tcase_add_test(tcase, interrupted_join_goes_on);
     tcase_add_test(tcase, restarts_ready);
