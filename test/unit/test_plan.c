@@ -348,8 +348,11 @@ END_TEST
 
 /* Whichever allocation fails, the plan gives everything back and the catalog is as it was. */
 START_TEST(out_of_memory) {
-    struct alloc_fault fault = {.allowed = SIZE_MAX};
-    const struct merkle_allocator allocator = alloc_fault_allocator(&fault);
+    /* The catalog, and so its allocator, live until the fixture closes them. */
+    static struct alloc_fault fault;
+    static struct merkle_allocator allocator;
+    fault = (struct alloc_fault){.allowed = SIZE_MAX};
+    allocator = alloc_fault_allocator(&fault);
     catalog_kit_close(&kit);
     catalog_kit_init(&kit, &allocator, 1);
     make_blog();
