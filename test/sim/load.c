@@ -16,12 +16,14 @@ static const char *const schemas[] = {
     "{\"fields\":{\"a\":{\"type\":\"string\"},\"b\":{\"type\":\"integer\"},\"d\":{\"type\":\"any\"}"
     "}}",
 };
+#define FOREIGN_KEY                                                                                \
+    "{\"type\":\"foreign_key\",\"fields\":[\"b\"],"                                                \
+    "\"references\":{\"entity\":\"e0\",\"fields\":[\"b\"]},\"on_delete\":\"restrict\"}"
 static const char *const constraints[] = {
     "{\"type\":\"unique\",\"fields\":[\"a\"]}",
     "{\"type\":\"unique\",\"fields\":[\"a\",\"b\"]}",
     "{\"type\":\"not_null\",\"fields\":[\"b\"]}",
-    "{\"type\":\"foreign_key\",\"fields\":[\"b\"],\"references\":{\"entity\":\"e0\",\"fields\":["
-    "\"b\"]},\"on_delete\":\"restrict\"}",
+    FOREIGN_KEY,
 };
 static const char *const indexes[] = {"{\"fields\":[\"a\"]}", "{\"fields\":[\"b\",\"a\"]}"};
 

@@ -70,8 +70,8 @@ struct sim_batch {
 
 struct sim_node {
     size_t index;
-    char name[16];
-    char address[32];
+    char name[24];
+    char address[64];
     struct catalog_id id;
     struct gossip *engine; /* NULL: down */
     unsigned starts;

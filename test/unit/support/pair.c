@@ -50,6 +50,8 @@ struct pair {
     bool cut[PAIR_NODES_MAX][PAIR_NODES_MAX];
     char *transcript;
     size_t transcript_size;
+    size_t difference_count; /* of the last reply with differences */
+    enum catalog_relation difference_first;
 };
 
 static struct node *node_of(struct pair *pair, char letter) {
@@ -312,6 +314,10 @@ static void step(struct pair *pair, size_t index, struct gossip_event event) {
         (void)snprintf(line, sizeof line, "%6llu %c = %d\n", (unsigned long long)pair->now_ms,
                        (char)('a' + index), update->replies[i].code);
         say(pair, line);
+        pair->difference_count = update->replies[i].difference_count;
+        if (pair->difference_count > 0) {
+            pair->difference_first = update->replies[i].differences[0].relation;
+        }
     }
     connections_perform(pair, index, update, false);
     for (size_t i = 0; i < update->send_count; i++) {
@@ -471,6 +477,43 @@ void pair_remove(struct pair *pair, char letter, const char *name) {
     };
     struct gossip_event event = {.type = GOSSIP_OPERATION, .operation = &operation};
     step(pair, (size_t)(node_of(pair, letter) - pair->nodes), event);
+}
+
+static void operate(struct pair *pair, char letter, const struct gossip_operation *operation) {
+    struct gossip_event event = {.type = GOSSIP_OPERATION, .operation = operation};
+    step(pair, (size_t)(node_of(pair, letter) - pair->nodes), event);
+}
+
+void pair_write(struct pair *pair, char letter, uint16_t kind, const char *entity, const char *name,
+                const char *json) {
+    struct merkle_buffer body;
+    struct catalog_problem problem;
+    merkle_buffer_init(&body, &merkle_allocator_libc);
+    struct catalog_write write = {
+        .operation = json == NULL ? CATALOG_DROP : CATALOG_SET,
+        .key = {.kind = kind, .entity = {entity, strlen(entity)}, .name = {name, strlen(name)}},
+    };
+    if (json != NULL) {
+        int result = catalog_body_parse(kind, json, strlen(json), true, &body, &problem);
+        assert(result == 0);
+        write.body = body.data;
+        write.body_size_bytes = body.size_bytes;
+    }
+    operate(pair, letter,
+            &(struct gossip_operation){
+                .type = GOSSIP_WRITE, .token = 2, .writes = &write, .write_count = 1});
+    merkle_buffer_close(&body);
+}
+
+void pair_ask(struct pair *pair, char letter, enum gossip_operation_type type, const char *member) {
+    operate(
+        pair, letter,
+        &(struct gossip_operation){.type = type, .token = 3, .member = {member, strlen(member)}});
+}
+
+size_t pair_differences(const struct pair *pair, enum catalog_relation *first) {
+    *first = pair->difference_first;
+    return pair->difference_count;
 }
 
 void pair_cut(struct pair *pair, char a, char b, bool cut) {

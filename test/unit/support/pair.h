@@ -50,6 +50,14 @@ void pair_run(struct pair *pair, gossip_duration_ms span_ms);
 /* The operator removes a member, asking this node. The reply stands in the transcript ("a = 0"). */
 void pair_remove(struct pair *pair, char letter, const char *name);
 
+/* A client sets a body (JSON; NULL: drops what is there), or asks for an exchange or a diff with a member. The reply stands
+ * in the transcript ("a = 0"). */
+void pair_write(struct pair *pair, char letter, uint16_t kind, const char *entity, const char *name,
+                const char *json);
+void pair_ask(struct pair *pair, char letter, enum gossip_operation_type type, const char *member);
+/* How many differences the last reply to a GOSSIP_DIFF had, and how the first relates. */
+size_t pair_differences(const struct pair *pair, enum catalog_relation *first);
+
 struct gossip *pair_engine(struct pair *pair, char letter); /* NULL if it is down */
 /* What a knows of the member of this name; removed ones only if there is no other. NULL if nothing. */
 struct gossip__member *pair_member(struct pair *pair, char letter, const char *name);
