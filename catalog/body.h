@@ -44,14 +44,18 @@ struct catalog__schema {
     struct catalog__field fields[]; /* sorted bytewise by name */
 };
 
-enum catalog__constraint_type { CATALOG__UNIQUE = 1, CATALOG__FOREIGN_KEY = 2, CATALOG__NOT_NULL = 3 };
+enum catalog__constraint_type {
+    CATALOG__UNIQUE = 1,
+    CATALOG__FOREIGN_KEY = 2,
+    CATALOG__NOT_NULL = 3
+};
 enum catalog__action { CATALOG__RESTRICT = 1, CATALOG__CASCADE = 2, CATALOG__SET_NULL = 3 };
 
 /* A constraint or an index (type 0). */
 struct catalog__constraint {
     enum catalog__constraint_type type;
-    enum catalog__action on_delete;      /* foreign_key */
-    struct catalog_text referenced;      /* foreign_key: entity */
+    enum catalog__action on_delete; /* foreign_key */
+    struct catalog_text referenced; /* foreign_key: entity */
     size_t field_count;
     size_t referenced_count;
     struct catalog_text *fields;            /* within the same block */
@@ -59,12 +63,14 @@ struct catalog__constraint {
 };
 
 /* CATALOG_EMALFORMED if the body is not of the shape above; CATALOG_ENOMEM. */
-int catalog__schema_parse(const struct merkle_allocator *allocator, const uint8_t *body, size_t size_bytes,
-                          struct catalog__schema **schema);
-int catalog__constraint_parse(const struct merkle_allocator *allocator, uint16_t kind, const uint8_t *body,
-                              size_t size_bytes, struct catalog__constraint **constraint);
+int catalog__schema_parse(const struct merkle_allocator *allocator, const uint8_t *body,
+                          size_t size_bytes, struct catalog__schema **schema);
+int catalog__constraint_parse(const struct merkle_allocator *allocator, uint16_t kind,
+                              const uint8_t *body, size_t size_bytes,
+                              struct catalog__constraint **constraint);
 /* The field of this name, NULL if none (binary search). */
-const struct catalog__field *catalog__schema_find(const struct catalog__schema *schema, struct catalog_text name);
+const struct catalog__field *catalog__schema_find(const struct catalog__schema *schema,
+                                                  struct catalog_text name);
 
 /* Appends a MessagePack value as JSON, and reads one JSON text into canonical MessagePack (depth <= depth_max). */
 int catalog__json_print_value(const uint8_t *value, size_t size_bytes, struct merkle_buffer *json);

@@ -29,31 +29,36 @@
 /* --- errors ------------------------------------------------------------------------------------------------------ */
 
 /* code, number, short name as operators and HTTP clients see it, message. */
-#define CATALOG_ERRORS(X)                                                                                      \
-    X(CATALOG_ENOMEM, -20, "out_of_memory", "out of memory")                                                   \
-    X(CATALOG_EMALFORMED, -21, "malformed", "malformed input")                                                 \
-    X(CATALOG_ENOTCANONICAL, -22, "not_canonical", "not the one canonical encoding")                           \
-    X(CATALOG_ETOODEEP, -23, "too_deep", "nested too deeply")                                                  \
-    X(CATALOG_ETOOBIG, -24, "too_big", "over the size limit")                                                  \
-    X(CATALOG_ECLOCKRANGE, -25, "clock_range", "clock past the year 2200")                                     \
-    X(CATALOG_ENOTFOUND, -26, "not_found", "no such entry")                                                    \
-    X(CATALOG_EPRECONDITION, -27, "precondition_failed", "the entry is not at the expected number")            \
-    X(CATALOG_ESTATE, -28, "state", "the entry's state does not allow this step")                              \
-    X(CATALOG_ETOOMANYVERSIONS, -29, "too_many_versions", "the entry holds too many unresolved versions")      \
-    X(CATALOG_EMISSINGFIELD, -30, "missing_field", "a field that the schema does not have")                    \
-    X(CATALOG_EREFERENCE, -31, "bad_reference", "the referenced schema lacks the fields or has other types")   \
-    X(CATALOG_ESETNULL, -32, "set_null", "set_null on a field that must not be null")                          \
-    X(CATALOG_EFIELDINUSE, -33, "field_in_use", "the field is used by a constraint or an index")               \
-    X(CATALOG_EREFERENCED, -34, "referenced", "a foreign key of another entity references this schema")        \
-    X(CATALOG_ESAMEMEANING, -35, "same_meaning", "a constraint of the same meaning exists under another name") \
-    X(CATALOG_EDUPLICATE, -36, "duplicate", "the same entry twice in one batch")                               \
-    X(CATALOG_ECLOCK, -37, "clock", "the clock of this node cannot be used")                                   \
-    X(CATALOG_EFULL, -38, "disk_full", "the disk is full")                                                     \
-    X(CATALOG_EIO, -39, "store", "the store failed")                                                           \
-    X(CATALOG_EDAMAGED, -40, "damaged", "the store is damaged")                                                \
-    X(CATALOG_EINUSE, -41, "in_use", "the data directory is in use by another process")                        \
-    X(CATALOG_EFORMAT, -42, "newer_format", "the data directory has a newer format")                           \
-    X(CATALOG_ECLUSTER, -43, "other_cluster", "the data directory belongs to another cluster")                 \
+#define CATALOG_ERRORS(X)                                                                          \
+    X(CATALOG_ENOMEM, -20, "out_of_memory", "out of memory")                                       \
+    X(CATALOG_EMALFORMED, -21, "malformed", "malformed input")                                     \
+    X(CATALOG_ENOTCANONICAL, -22, "not_canonical", "not the one canonical encoding")               \
+    X(CATALOG_ETOODEEP, -23, "too_deep", "nested too deeply")                                      \
+    X(CATALOG_ETOOBIG, -24, "too_big", "over the size limit")                                      \
+    X(CATALOG_ECLOCKRANGE, -25, "clock_range", "clock past the year 2200")                         \
+    X(CATALOG_ENOTFOUND, -26, "not_found", "no such entry")                                        \
+    X(CATALOG_EPRECONDITION, -27, "precondition_failed",                                           \
+      "the entry is not at the expected number")                                                   \
+    X(CATALOG_ESTATE, -28, "state", "the entry's state does not allow this step")                  \
+    X(CATALOG_ETOOMANYVERSIONS, -29, "too_many_versions",                                          \
+      "the entry holds too many unresolved versions")                                              \
+    X(CATALOG_EMISSINGFIELD, -30, "missing_field", "a field that the schema does not have")        \
+    X(CATALOG_EREFERENCE, -31, "bad_reference",                                                    \
+      "the referenced schema lacks the fields or has other types")                                 \
+    X(CATALOG_ESETNULL, -32, "set_null", "set_null on a field that must not be null")              \
+    X(CATALOG_EFIELDINUSE, -33, "field_in_use", "the field is used by a constraint or an index")   \
+    X(CATALOG_EREFERENCED, -34, "referenced",                                                      \
+      "a foreign key of another entity references this schema")                                    \
+    X(CATALOG_ESAMEMEANING, -35, "same_meaning",                                                   \
+      "a constraint of the same meaning exists under another name")                                \
+    X(CATALOG_EDUPLICATE, -36, "duplicate", "the same entry twice in one batch")                   \
+    X(CATALOG_ECLOCK, -37, "clock", "the clock of this node cannot be used")                       \
+    X(CATALOG_EFULL, -38, "disk_full", "the disk is full")                                         \
+    X(CATALOG_EIO, -39, "store", "the store failed")                                               \
+    X(CATALOG_EDAMAGED, -40, "damaged", "the store is damaged")                                    \
+    X(CATALOG_EINUSE, -41, "in_use", "the data directory is in use by another process")            \
+    X(CATALOG_EFORMAT, -42, "newer_format", "the data directory has a newer format")               \
+    X(CATALOG_ECLUSTER, -43, "other_cluster", "the data directory belongs to another cluster")     \
     X(CATALOG_EPERMISSION, -44, "permission", "the data directory is not writable")
 
 enum catalog_error {
@@ -69,19 +74,20 @@ const char *catalog_error_message(int code);
 /* What is wrong with one thing that a user gave. */
 struct catalog_problem {
     int code;
-    uint32_t line; /* of an import, from 1; 0 if there are no lines */
+    uint32_t line;     /* of an import, from 1; 0 if there are no lines */
     char message[480]; /* one sentence, UTF-8, NUL-terminated, names the field or entry */
 };
 
 /* --- limits ------------------------------------------------------------------------------------------------------ */
 
 enum {
-    CATALOG_NAME_SIZE_MAX = 128,          /* bytes of an entity, a name, a node's name */
-    CATALOG_BODY_SIZE_MAX = 32 * 1024,    /* bytes of one encoded body */
-    CATALOG_VERSIONS_WRITE_MAX = 16,      /* a write is refused while an entry holds this many, unless it resolves them */
-    CATALOG_DEPTH_MAX = 8,                /* nesting of entries and frames */
+    CATALOG_NAME_SIZE_MAX = 128,       /* bytes of an entity, a name, a node's name */
+    CATALOG_BODY_SIZE_MAX = 32 * 1024, /* bytes of one encoded body */
+    /* a write is refused while an entry holds this many, unless it resolves them */
+    CATALOG_VERSIONS_WRITE_MAX = 16,
+    CATALOG_DEPTH_MAX = 8,                           /* nesting of entries and frames */
     CATALOG_ENTRY_SIZE_MAX = 4 * 1024 * 1024 - 4096, /* an entry fits a frame */
-    CATALOG_FORMAT = 1,                   /* digest and file format */
+    CATALOG_FORMAT = 1,                              /* digest and file format */
 };
 
 /* --- clocks, origins, ids ---------------------------------------------------------------------------------------- */
@@ -101,7 +107,8 @@ bool catalog_id_equal(const struct catalog_id *a, const struct catalog_id *b);
 int catalog_id_compare(const struct catalog_id *a, const struct catalog_id *b); /* as memcmp */
 bool catalog_id_is_none(const struct catalog_id *id);
 void catalog_id_print(const struct catalog_id *id, char text[33]);
-bool catalog_id_parse(const char *text, size_t size_bytes, struct catalog_id *id); /* 32 hex digits */
+/* 32 hex digits */
+bool catalog_id_parse(const char *text, size_t size_bytes, struct catalog_id *id);
 
 /* A bounded text, not NUL-terminated, borrowed. */
 struct catalog_text {
@@ -154,9 +161,9 @@ struct catalog_entry {
     catalog_clock clock_highest; /* the largest in versions and context */
     uint64_t number;             /* of the version in force */
     uint16_t kind;
-    uint8_t state;      /* of the version in force: enum catalog_state */
-    bool conflict;      /* more than one version with different (state, body) */
-    bool tombstone;     /* all versions are dropped */
+    uint8_t state;  /* of the version in force: enum catalog_state */
+    bool conflict;  /* more than one version with different (state, body) */
+    bool tombstone; /* all versions are dropped */
     uint32_t version_count;
     uint32_t entity_offset, entity_size_bytes; /* within bytes */
     uint32_t name_offset, name_size_bytes;
@@ -168,8 +175,8 @@ struct catalog_entry {
  * it at context[origin], versions sorted by (clock, origin), known state, body size; a body of a known kind is checked
  * for its shape as well) and makes an entry of them, with one reference. CATALOG_EMALFORMED, _ENOTCANONICAL, _ETOODEEP,
  * _ETOOBIG, _ECLOCKRANGE, _ENOMEM. */
-int catalog_entry_decode(const struct merkle_allocator *allocator, const uint8_t *bytes, size_t size_bytes,
-                         struct catalog_entry **entry);
+int catalog_entry_decode(const struct merkle_allocator *allocator, const uint8_t *bytes,
+                         size_t size_bytes, struct catalog_entry **entry);
 struct catalog_entry *catalog_entry_hold(struct catalog_entry *entry);
 void catalog_entry_release(struct catalog_entry *entry); /* NULL is allowed */
 struct catalog_key catalog_entry_key(const struct catalog_entry *entry);
@@ -183,13 +190,15 @@ struct catalog_version {
     enum catalog_state state;
     const uint8_t *body; /* MessagePack; of a dropped version nil, one byte */
     size_t body_size_bytes;
-    const uint8_t *previous; /* the body enforced while pending_add over an active one; NULL if none */
+    /* the body enforced while pending_add over an active one; NULL if none */
+    const uint8_t *previous;
     size_t previous_size_bytes;
     const uint8_t *bytes; /* the whole version, as encoded, with what newer formats append */
     size_t size_bytes;
 };
 /* Reads up to `max` versions, in ascending (clock, origin): the last is the one in force. Returns how many there are. */
-size_t catalog_entry_versions(const struct catalog_entry *entry, struct catalog_version *versions, size_t max);
+size_t catalog_entry_versions(const struct catalog_entry *entry, struct catalog_version *versions,
+                              size_t max);
 /* The version in force. */
 struct catalog_version catalog_entry_in_force(const struct catalog_entry *entry);
 
@@ -198,8 +207,9 @@ struct catalog_version catalog_entry_in_force(const struct catalog_entry *entry)
  * may be NULL (then the other is returned, held, with pruned context). The result is `a` or `b` itself, held, if it
  * equals one. `*forked` (may be NULL) is set if two contents stood under one (clock, origin). CATALOG_ENOMEM,
  * CATALOG_ETOOBIG. */
-int catalog_merge(const struct merkle_allocator *allocator, struct catalog_entry *a, struct catalog_entry *b,
-                  catalog_clock horizon, struct catalog_entry **merged, bool *forked);
+int catalog_merge(const struct merkle_allocator *allocator, struct catalog_entry *a,
+                  struct catalog_entry *b, catalog_clock horizon, struct catalog_entry **merged,
+                  bool *forked);
 
 /* How two versions of one entry stand to each other; either may be NULL. */
 enum catalog_relation {
@@ -210,8 +220,8 @@ enum catalog_relation {
     CATALOG_NEWER_B = 4,
     CATALOG_CONFLICTING = 5,
 };
-int catalog_relate(const struct merkle_allocator *allocator, struct catalog_entry *a, struct catalog_entry *b,
-                   enum catalog_relation *relation);
+int catalog_relate(const struct merkle_allocator *allocator, struct catalog_entry *a,
+                   struct catalog_entry *b, enum catalog_relation *relation);
 
 /* Canonical MessagePack: exactly one object, depth <= depth_max, shortest forms, map keys strings, sorted bytewise and
  * distinct, valid UTF-8, no float where an integer says the same, no NaN, no ext. Reads nothing past size_bytes,
@@ -225,7 +235,8 @@ enum catalog_form {
     CATALOG_FORM_FULL = 2,   /* as GET shows it: + number, state, origin, node, clock, conflict */
 };
 /* Appends the version in force as one JSON object. CATALOG_ENOMEM. */
-int catalog_entry_print(const struct catalog_entry *entry, enum catalog_form form, struct merkle_buffer *json);
+int catalog_entry_print(const struct catalog_entry *entry, enum catalog_form form,
+                        struct merkle_buffer *json);
 /* Appends {"kind","entity","name","versions":[...full form of each version, the one in force last...]}: for conflicts. */
 int catalog_entry_print_versions(const struct catalog_entry *entry, struct merkle_buffer *json);
 /* Appends a JSON string with quotes. */
@@ -234,8 +245,8 @@ int catalog_json_print_text(struct catalog_text text, struct merkle_buffer *json
 /* Reads a JSON body as PUT takes it (schema: {"fields":{...}}; constraint: with "type"; index: {"fields":[...]}) into the
  * canonical body. Accepts for a schema also MQDB's flat form if `flat_allowed`. On CATALOG_EMALFORMED or _ETOOBIG
  * `problem` names the line and column, or the field. */
-int catalog_body_parse(uint16_t kind, const char *json, size_t size_bytes, bool flat_allowed, struct merkle_buffer *body,
-                       struct catalog_problem *problem);
+int catalog_body_parse(uint16_t kind, const char *json, size_t size_bytes, bool flat_allowed,
+                       struct merkle_buffer *body, struct catalog_problem *problem);
 
 /* --- the catalog ------------------------------------------------------------------------------------------------- */
 
@@ -247,7 +258,8 @@ void catalog_free(struct catalog *catalog);
 
 /* Stored layer. The tree is the catalog's own; the walk reads it, nobody else changes it. */
 struct merkle_tree *catalog_tree(struct catalog *catalog);
-struct catalog_entry *catalog_entry_of_handle(const struct catalog *catalog, uint32_t handle); /* borrowed; NULL if none */
+/* borrowed; NULL if none */
+struct catalog_entry *catalog_entry_of_handle(const struct catalog *catalog, uint32_t handle);
 /* The stored entry, borrowed until the next change; NULL if none. Tombstones are entries. */
 struct catalog_entry *catalog_find(const struct catalog *catalog, const struct catalog_key *key);
 /* [any thread] the same, held. */
@@ -256,10 +268,10 @@ struct catalog_entry *catalog_get(struct catalog *catalog, const struct catalog_
 /* Counts of the stored layer, for status and metrics. Schema, constraint, index, other kinds by state. */
 struct catalog_counts {
     uint64_t by_kind_and_state[4][CATALOG_STATE_COUNT]; /* kind 0 = others, 1..3 */
-    uint64_t entries;    /* not dropped (version in force) */
+    uint64_t entries;                                   /* not dropped (version in force) */
     uint64_t tombstones;
     uint64_t conflicts;
-    uint64_t all; /* items in the tree */
+    uint64_t all;     /* items in the tree */
     uint64_t changes; /* rises with every stored change (the change counter of DESIGN 7.2) */
 };
 struct catalog_counts catalog_count(const struct catalog *catalog);
@@ -267,11 +279,12 @@ struct catalog_counts catalog_count(const struct catalog *catalog);
 /* Steps through stored entries (tombstones too) in the order of export, within a kind (0: all kinds) and an entity
  * (empty: all). Returns the first entry with a key greater than `after` (NULL: the first of all), borrowed; NULL at the
  * end. O(log n). */
-struct catalog_entry *catalog_next(const struct catalog *catalog, uint16_t kind, struct catalog_text entity,
-                                   const struct catalog_key *after);
+struct catalog_entry *catalog_next(const struct catalog *catalog, uint16_t kind,
+                                   struct catalog_text entity, const struct catalog_key *after);
 
 /* Pending layer (the loop thread). The newest of pending and stored, borrowed; NULL if none. */
-struct catalog_entry *catalog_pending_find(const struct catalog *catalog, const struct catalog_key *key);
+struct catalog_entry *catalog_pending_find(const struct catalog *catalog,
+                                           const struct catalog_key *key);
 /* Puts an entry on the pending layer (holds it) for a store ticket. Tickets rise. CATALOG_ENOMEM: nothing changed. */
 int catalog_pending_put(struct catalog *catalog, struct catalog_entry *entry, uint64_t ticket);
 /* The batch of this ticket is on disk: its entries become stored: tree, indexes and readers see them. CATALOG_ENOMEM is
@@ -305,10 +318,11 @@ struct catalog_write {
     struct catalog_key key;
     const uint8_t *body; /* canonical, for CATALOG_SET */
     size_t body_size_bytes;
-    enum catalog_state state; /* to set: CATALOG_ACTIVE (0 means that) or, from an import, CATALOG_PENDING_ADD/_DROP */
-    bool cascade;             /* a drop of a schema also drops the foreign keys that reference it */
-    bool number_expected;     /* If-Match */
-    uint64_t number;          /* 0: must not exist */
+    /* to set: CATALOG_ACTIVE (0 means that) or, from an import, CATALOG_PENDING_ADD/_DROP */
+    enum catalog_state state;
+    bool cascade;         /* a drop of a schema also drops the foreign keys that reference it */
+    bool number_expected; /* If-Match */
+    uint64_t number;      /* 0: must not exist */
 };
 
 /* Who writes: stamps new versions. */
@@ -323,7 +337,8 @@ struct catalog_writer {
 struct catalog_outcome {
     bool changed; /* false: what was asked for was in force already */
     bool created; /* nothing (or a dropped version) was in force before */
-    struct catalog_entry *entry; /* as it will be (or is, if unchanged), held by the plan; of a drop the tombstone */
+    /* as it will be (or is, if unchanged), held by the plan; of a drop the tombstone */
+    struct catalog_entry *entry;
     struct catalog_entry *before; /* what was in force before, held by the plan; NULL if absent */
 };
 
@@ -342,8 +357,9 @@ struct catalog_plan {
 enum { CATALOG_PROBLEMS_MAX = 1000 };
 
 /* Plans a batch; changes nothing in the catalog. 0 also if the plan has problems; CATALOG_ENOMEM. */
-int catalog_plan_new(const struct catalog *catalog, const struct catalog_write *writes, size_t write_count,
-                     const struct catalog_writer *writer, struct catalog_plan **plan);
+int catalog_plan_new(const struct catalog *catalog, const struct catalog_write *writes,
+                     size_t write_count, const struct catalog_writer *writer,
+                     struct catalog_plan **plan);
 void catalog_plan_free(struct catalog_plan *plan);
 
 /* Import: reads JSON Lines into writes. On success `*import` holds `write_count` writes (and their memory); if lines are
@@ -354,8 +370,8 @@ struct catalog_import {
     struct catalog_problem *problems;
     size_t problem_count;
 };
-int catalog_import_parse(const struct merkle_allocator *allocator, const char *text, size_t size_bytes,
-                         struct catalog_import **import);
+int catalog_import_parse(const struct merkle_allocator *allocator, const char *text,
+                         size_t size_bytes, struct catalog_import **import);
 void catalog_import_free(struct catalog_import *import);
 /* Appends the whole export to `text` (stored layer). CATALOG_ENOMEM. */
 int catalog_export(const struct catalog *catalog, struct merkle_buffer *text);
@@ -398,12 +414,13 @@ struct catalog_check {
 /* [any thread] Checks a JSON record against what is stored here. 0 with `*check` also for an invalid record. An entity
  * without a schema takes any object. CATALOG_EMALFORMED (not JSON: `problem`, may be NULL, has line and column),
  * CATALOG_ENOMEM. Microseconds: what an entity demands is compiled once and kept until it changes. */
-int catalog_check(struct catalog *catalog, struct catalog_text entity, const char *record, size_t size_bytes,
-                  struct catalog_check **check, struct catalog_problem *problem);
+int catalog_check(struct catalog *catalog, struct catalog_text entity, const char *record,
+                  size_t size_bytes, struct catalog_check **check, struct catalog_problem *problem);
 void catalog_check_free(struct catalog_check *check);
 /* Appends {"valid":..., "violations":[...], "unique":[...], "foreign_keys":[...], "number":N,"agreement_age_ms":A} with
  * null for A < 0. */
-int catalog_check_print(const struct catalog_check *check, int64_t agreement_age_ms, struct merkle_buffer *json);
+int catalog_check_print(const struct catalog_check *check, int64_t agreement_age_ms,
+                        struct merkle_buffer *json);
 
 /* --- what is stored ---------------------------------------------------------------------------------------------- */
 
@@ -417,8 +434,8 @@ struct catalog_node_state {
     catalog_clock high_water;
     catalog_clock seen;
     catalog_clock horizon;
-    bool ready;   /* has been ready once: a member; else a newcomer that must join first */
-    bool healing; /* a row is missing or set aside: no writes until a walk has finished */
+    bool ready;     /* has been ready once: a member; else a newcomer that must join first */
+    bool healing;   /* a row is missing or set aside: no writes until a walk has finished */
     bool had_entry; /* this cluster once had an entry (DESIGN 7.1: two clusters of one name) */
     struct catalog_sum sum; /* over all entries, with this batch */
 };
@@ -439,7 +456,8 @@ struct catalog_batch {
     uint64_t ticket; /* rises by one with each batch */
     struct catalog_entry **entries;
     size_t entry_count;
-    bool members_cleared; /* forget all member rows first (this node leaves an empty cluster for another) */
+    /* forget all member rows first (this node leaves an empty cluster for another) */
+    bool members_cleared;
     const struct catalog_member_row *members;
     size_t member_count;
     struct catalog_node_state state;
@@ -447,15 +465,16 @@ struct catalog_batch {
 
 /* What a store held when it was opened. */
 struct catalog_load {
-    bool fresh;          /* the file was made now: `state` has only zeros */
-    bool damaged;        /* the file was set aside and a new one made (then fresh is true as well) */
+    bool fresh; /* the file was made now: `state` has only zeros */
+    /* the file was set aside and a new one made (then fresh is true as well) */
+    bool damaged;
     struct catalog_node_state state;
     struct catalog_entry **entries; /* in slot order, each held by the load */
     size_t entry_count;
     struct catalog_member_row *members;
     size_t member_count;
     uint64_t quarantined_count; /* rows in quarantine, with those set aside now */
-    bool rows_missing; /* count or digest sum do not fit the rows: something is gone */
+    bool rows_missing;          /* count or digest sum do not fit the rows: something is gone */
 };
 void catalog_load_free(struct catalog_load *load);
 
@@ -467,15 +486,18 @@ struct catalog_store;
  * sets bad rows aside into the table `quarantine` (one transaction, which also sets healing and lowers `seen` to the
  * horizon), renames a file that is no usable database aside (catalog.db.damaged-N) and starts a fresh one. With a
  * cluster name other than the stored one: CATALOG_ECLUSTER. On error `problem` says what to do. */
-int catalog_store_open(const struct merkle_allocator *allocator, const char *directory, const char *cluster_name,
-                       struct catalog_store **store, struct catalog_load **load, struct catalog_problem *problem);
+int catalog_store_open(const struct merkle_allocator *allocator, const char *directory,
+                       const char *cluster_name, struct catalog_store **store,
+                       struct catalog_load **load, struct catalog_problem *problem);
 void catalog_store_close(struct catalog_store *store);
 /* One transaction for several batches, in order: all or none. Returns after the sync. CATALOG_EFULL, CATALOG_EIO: nothing
  * of it counts; the store takes no more until catalog_store_reopen has succeeded. */
-int catalog_store_commit(struct catalog_store *store, struct catalog_batch *const *batches, size_t batch_count);
+int catalog_store_commit(struct catalog_store *store, struct catalog_batch *const *batches,
+                         size_t batch_count);
 /* Closes, opens and verifies again after a failure, and proves by a commit of its own that there is room. The new load
  * may hold what a failed commit had nevertheless made durable. CATALOG_EFULL, CATALOG_EIO, CATALOG_EDAMAGED. */
-int catalog_store_reopen(struct catalog_store *store, struct catalog_load **load, struct catalog_problem *problem);
+int catalog_store_reopen(struct catalog_store *store, struct catalog_load **load,
+                         struct catalog_problem *problem);
 
 /* --- the store thread -------------------------------------------------------------------------------------------- */
 
@@ -483,19 +505,24 @@ struct catalog_store_thread;
 
 struct catalog_store_done {
     uint64_t ticket;
-    int result; /* 0, CATALOG_EFULL, CATALOG_EIO; all behind a failed one fail too, until a reopen */
-    struct catalog_load *reopened; /* not NULL: the store was reopened after a failure (ticket 0); the taker owns it */
+    /* 0, CATALOG_EFULL, CATALOG_EIO; all behind a failed one fail too, until a reopen */
+    int result;
+    /* not NULL: the store was reopened after a failure (ticket 0); the taker owns it */
+    struct catalog_load *reopened;
 };
 
 /* Starts the thread that owns the store. `notify` is called from the thread whenever something can be taken: it must only
  * wake the loop (ev_async_send). After a failed commit the thread fails all batches that wait, then tries
  * catalog_store_reopen each second until it succeeds and reports that as `reopened`. */
-int catalog_store_thread_start(const struct merkle_allocator *allocator, struct catalog_store *store,
-                               void (*notify)(void *context), void *context, struct catalog_store_thread **thread);
+int catalog_store_thread_start(const struct merkle_allocator *allocator,
+                               struct catalog_store *store, void (*notify)(void *context),
+                               void *context, struct catalog_store_thread **thread);
 /* Copies the batch (entries are held). Never blocks on the disk. CATALOG_ENOMEM. */
-int catalog_store_thread_submit(struct catalog_store_thread *thread, const struct catalog_batch *batch);
+int catalog_store_thread_submit(struct catalog_store_thread *thread,
+                                const struct catalog_batch *batch);
 /* Takes up to `max` completions, in order; returns how many. */
-size_t catalog_store_thread_take(struct catalog_store_thread *thread, struct catalog_store_done *done, size_t max);
+size_t catalog_store_thread_take(struct catalog_store_thread *thread,
+                                 struct catalog_store_done *done, size_t max);
 /* Finishes what was submitted, stops the thread, frees it; the store stays open. */
 void catalog_store_thread_stop(struct catalog_store_thread *thread);
 /* Seconds that the last commits took, for metrics: count, sum and buckets (bounds in catalog_store_bounds). [any thread] */
@@ -504,7 +531,8 @@ extern const double catalog_store_bounds[CATALOG_STORE_BUCKETS];
 struct catalog_store_times {
     uint64_t count;
     double sum_seconds;
-    uint64_t buckets[CATALOG_STORE_BUCKETS]; /* not cumulative; what is above the last bound is only in count */
+    /* not cumulative; what is above the last bound is only in count */
+    uint64_t buckets[CATALOG_STORE_BUCKETS];
     uint64_t failed_count;
 };
 struct catalog_store_times catalog_store_thread_times(struct catalog_store_thread *thread);

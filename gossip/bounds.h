@@ -12,42 +12,53 @@
 enum {
     /* --- frames */
     GOSSIP__FRAME_SIZE_MAX = 4 * 1024 * 1024, /* a longer one closes the connection */
-    GOSSIP__ENTRIES_SIZE_SOFT = 256 * 1024,   /* a message with entries ends after the entry that reaches this */
-    GOSSIP__WALK_ANSWER_SIZE_MAX = 1024 * 1024, /* the answer stops there; the rest is asked again */
+    /* a message with entries ends after the entry that reaches this */
+    GOSSIP__ENTRIES_SIZE_SOFT = 256 * 1024,
+    /* the answer stops there; the rest is asked again */
+    GOSSIP__WALK_ANSWER_SIZE_MAX = 1024 * 1024,
 
     /* --- members */
-    GOSSIP__MEMBERS_MAX = 4096,        /* further ids are not taken (counted as limit) */
-    GOSSIP__UPDATES_PER_MESSAGE = 8,   /* member updates that ride on a message */
-    GOSSIP__PROBE_HELPERS = 3,         /* k of SWIM */
-    GOSSIP__PROBE_RELAYS_MAX = 64,     /* probes for others under way; a further one is not done */
-    GOSSIP__REFUSALS_MAX = 64,         /* remembered, so that none is noticed twice a minute; the oldest is forgotten */
-    GOSSIP__SEEDS_PER_INTERVAL = 3,    /* dialled while there is nobody else, round robin */
+    GOSSIP__MEMBERS_MAX = 4096,      /* further ids are not taken (counted as limit) */
+    GOSSIP__UPDATES_PER_MESSAGE = 8, /* member updates that ride on a message */
+    GOSSIP__PROBE_HELPERS = 3,       /* k of SWIM */
+    GOSSIP__PROBE_RELAYS_MAX = 64,   /* probes for others under way; a further one is not done */
+    /* remembered, so that none is noticed twice a minute; the oldest is forgotten */
+    GOSSIP__REFUSALS_MAX = 64,
+    GOSSIP__SEEDS_PER_INTERVAL = 3, /* dialled while there is nobody else, round robin */
 
     /* --- sessions */
     GOSSIP__SESSIONS_ESTABLISHED_MAX = 128, /* the idlest above it is closed */
-    GOSSIP__SESSIONS_MAX = 512,             /* with those that have not said hello; further ones are closed */
+    /* with those that have not said hello; further ones are closed */
+    GOSSIP__SESSIONS_MAX = 512,
 
     /* --- exchanges */
-    GOSSIP__EXCHANGES_MAX = 8,           /* under way at once, one a member; further ones wait for the next interval */
-    GOSSIP__REQUESTS_IN_FLIGHT = 16,     /* of one exchange */
-    GOSSIP__REQUEST_TRIES = 4,           /* the first and three repeats, then the exchange times out */
+    /* under way at once, one a member; further ones wait for the next interval */
+    GOSSIP__EXCHANGES_MAX = 8,
+    GOSSIP__REQUESTS_IN_FLIGHT = 16, /* of one exchange */
+    /* the first and three repeats, then the exchange times out */
+    GOSSIP__REQUEST_TRIES = 4,
     GOSSIP__WALK_NODES_PER_REQUEST = 1024,
     GOSSIP__PULL_WANTS_PER_REQUEST = 512,
-    GOSSIP__WANTS_MAX = 65536,           /* found and not yet asked for: the walk waits above it */
-    GOSSIP__WALKS_PER_EXCHANGE = 4,      /* walked again with another salt at once; then at the next interval */
-    GOSSIP__UNSTORED_SIZE_MAX = 16 * 1024 * 1024, /* pulled and not yet on disk: no further pull above it */
-    GOSSIP__DIFFERENCES_MAX = 10000,     /* of a diff; `differences_cut` above */
+    GOSSIP__WANTS_MAX = 65536, /* found and not yet asked for: the walk waits above it */
+    /* walked again with another salt at once; then at the next interval */
+    GOSSIP__WALKS_PER_EXCHANGE = 4,
+    /* pulled and not yet on disk: no further pull above it */
+    GOSSIP__UNSTORED_SIZE_MAX = 16 * 1024 * 1024,
+    GOSSIP__DIFFERENCES_MAX = 10000, /* of a diff; `differences_cut` above */
 
     /* --- pushes */
-    GOSSIP__PUSH_ALL_MEMBERS_MAX = 32,   /* above: ceil(log2 n) + 2 random ones, which pass on what was new */
-    GOSSIP__PUSH_QUEUE_MAX = 4096,       /* keys waiting for one member; a further one is left to the timer exchange */
-    GOSSIP__PUSHES_IN_FLIGHT = 4,        /* messages to one member that are not acknowledged */
-    GOSSIP__PUSH_TRIES = 6,              /* of one message, with doubling waits */
-    GOSSIP__PUSH_ENTRIES_MAX = 512,      /* of one message */
+    /* above: ceil(log2 n) + 2 random ones, which pass on what was new */
+    GOSSIP__PUSH_ALL_MEMBERS_MAX = 32,
+    /* keys waiting for one member; a further one is left to the timer exchange */
+    GOSSIP__PUSH_QUEUE_MAX = 4096,
+    GOSSIP__PUSHES_IN_FLIGHT = 4,   /* messages to one member that are not acknowledged */
+    GOSSIP__PUSH_TRIES = 6,         /* of one message, with doubling waits */
+    GOSSIP__PUSH_ENTRIES_MAX = 512, /* of one message */
 
     /* --- store and operations */
-    GOSSIP__BATCHES_IN_FLIGHT = 1024,    /* above: writes get 503 busy, received entries are left for later */
-    GOSSIP__OPERATIONS_MAX = 4096,       /* waiting at once; further ones get 503 busy */
+    /* above: writes get 503 busy, received entries are left for later */
+    GOSSIP__BATCHES_IN_FLIGHT = 1024,
+    GOSSIP__OPERATIONS_MAX = 4096, /* waiting at once; further ones get 503 busy */
 };
 
 /* Times in milliseconds. */
@@ -59,13 +70,16 @@ enum {
     GOSSIP__CONNECT_TIMEOUT_MS = 2000,
     GOSSIP__JOIN_INTERVALS = 10, /* newcomers that reach only each other */
     GOSSIP__SKEW_ALARM_MS = 60000,
-    GOSSIP__DIAL_BACKOFF_MS_MAX = 60000, /* doubling from one interval; a dead member has its turn all the same */
+    /* doubling from one interval; a dead member has its turn all the same */
+    GOSSIP__DIAL_BACKOFF_MS_MAX = 60000,
     GOSSIP__REFUSAL_NOTICE_MS = 60000,
-    GOSSIP__DUPLICATE_ALARM_INTERVALS = 10, /* the alarm of a doubled id ends when nobody has said it for so long */
+    /* the alarm of a doubled id ends when nobody has said it for so long */
+    GOSSIP__DUPLICATE_ALARM_INTERVALS = 10,
 };
 
 /* A message with entries never passes the frame limit: it ends after the entry that reaches the soft size. */
-static_assert((int)GOSSIP__ENTRIES_SIZE_SOFT < (int)GOSSIP__FRAME_SIZE_MAX, "soft size within a frame");
+static_assert((int)GOSSIP__ENTRIES_SIZE_SOFT < (int)GOSSIP__FRAME_SIZE_MAX,
+              "soft size within a frame");
 static_assert((int)CATALOG_ENTRY_SIZE_MAX < (int)GOSSIP__FRAME_SIZE_MAX, "an entry fits a frame");
 
 #endif

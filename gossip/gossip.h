@@ -29,26 +29,26 @@
 /* --- errors ------------------------------------------------------------------------------------------------------ */
 
 /* code, number, short name as operators and HTTP clients see it, message. */
-#define GOSSIP_ERRORS(X)                                                                            \
-    X(GOSSIP_ENOMEM, -70, "out_of_memory", "out of memory")                                         \
-    X(GOSSIP_EMALFORMED, -71, "malformed_message", "malformed message")                             \
-    X(GOSSIP_ETOOBIG, -72, "too_big", "frame over the limit")                                       \
-    X(GOSSIP_EJOINING, -73, "joining", "this node has not finished joining")                        \
-    X(GOSSIP_EHEALING, -74, "healing", "this node is fetching entries that it lost")                \
-    X(GOSSIP_ESTOREDOWN, -75, "store", "the store has failed and is not open again yet")            \
-    X(GOSSIP_EBUSY, -76, "busy", "too much is in flight; try again")                                \
-    X(GOSSIP_ENOMEMBER, -77, "no_such_member", "no member of this name")                            \
-    X(GOSSIP_EUNREACHABLE, -78, "unreachable", "the member did not answer")                         \
-    X(GOSSIP_EREMOVED, -79, "removed", "this node was removed from the cluster")                    \
-    X(GOSSIP_ESTOPPING, -80, "stopping", "this node is stopping")                                   \
-    X(GOSSIP_ESELF, -81, "self", "a node cannot do this to itself")                                 \
-    X(GOSSIP_ECLOCKAHEAD, -82, "clock", "this node's clock is ahead of the majority of its peers")  \
-    X(GOSSIP_EFATAL, -83, "fatal", "memory and disk differ; the process must start again")          \
-    X(GOSSIP_EADDRESS, -84, "address", "malformed address")                                         \
-    X(GOSSIP_ELISTEN, -85, "listen", "cannot listen on the address")                                \
-    X(GOSSIP_ESTARTED, -86, "started", "the service runs already")                                  \
+#define GOSSIP_ERRORS(X)                                                                           \
+    X(GOSSIP_ENOMEM, -70, "out_of_memory", "out of memory")                                        \
+    X(GOSSIP_EMALFORMED, -71, "malformed_message", "malformed message")                            \
+    X(GOSSIP_ETOOBIG, -72, "too_big", "frame over the limit")                                      \
+    X(GOSSIP_EJOINING, -73, "joining", "this node has not finished joining")                       \
+    X(GOSSIP_EHEALING, -74, "healing", "this node is fetching entries that it lost")               \
+    X(GOSSIP_ESTOREDOWN, -75, "store", "the store has failed and is not open again yet")           \
+    X(GOSSIP_EBUSY, -76, "busy", "too much is in flight; try again")                               \
+    X(GOSSIP_ENOMEMBER, -77, "no_such_member", "no member of this name")                           \
+    X(GOSSIP_EUNREACHABLE, -78, "unreachable", "the member did not answer")                        \
+    X(GOSSIP_EREMOVED, -79, "removed", "this node was removed from the cluster")                   \
+    X(GOSSIP_ESTOPPING, -80, "stopping", "this node is stopping")                                  \
+    X(GOSSIP_ESELF, -81, "self", "a node cannot do this to itself")                                \
+    X(GOSSIP_ECLOCKAHEAD, -82, "clock", "this node's clock is ahead of the majority of its peers") \
+    X(GOSSIP_EFATAL, -83, "fatal", "memory and disk differ; the process must start again")         \
+    X(GOSSIP_EADDRESS, -84, "address", "malformed address")                                        \
+    X(GOSSIP_ELISTEN, -85, "listen", "cannot listen on the address")                               \
+    X(GOSSIP_ESTARTED, -86, "started", "the service runs already")                                 \
     X(GOSSIP_EDIRECTORY, -87, "data_dir", "cannot use the data directory")                         \
-    X(GOSSIP_ESTALE, -88, "stale", "this node has been cut off for longer than allowed")   \
+    X(GOSSIP_ESTALE, -88, "stale", "this node has been cut off for longer than allowed")           \
     X(GOSSIP_EDUPLICATE, -89, "duplicate_id", "another live process has this node's id")
 
 enum gossip_error {
@@ -84,7 +84,8 @@ struct gossip_config {
     struct catalog_id origin;              /* drawn for this start */
     struct catalog_id fresh_node_id;       /* used if the store is fresh */
     struct catalog_id fresh_cluster_id;    /* used if this node founds a cluster */
-    bool pushes_lost; /* test builds: drop every push before it is sent, so that the timer exchange alone must heal */
+    /* test builds: drop every push before it is sent, so that the timer exchange alone must heal */
+    bool pushes_lost;
 };
 
 /* --- events ------------------------------------------------------------------------------------------------------ */
@@ -96,8 +97,9 @@ struct gossip_config {
 enum gossip_event_type {
     GOSSIP_START = 1,
     GOSSIP_TICK = 2,
-    GOSSIP_CONNECTED = 3,    /* a dial succeeded or a connection was accepted */
-    GOSSIP_DISCONNECTED = 4, /* a dial failed or a connection ended; not sent for what the engine closed itself */
+    GOSSIP_CONNECTED = 3, /* a dial succeeded or a connection was accepted */
+    /* a dial failed or a connection ended; not sent for what the engine closed itself */
+    GOSSIP_DISCONNECTED = 4,
     GOSSIP_MESSAGE = 5,
     GOSSIP_STORED = 6,
     GOSSIP_REOPENED = 7,
@@ -148,25 +150,26 @@ struct gossip_event {
 
 enum gossip_close_reason {
     GOSSIP_CLOSE_NONE = 0,
-    GOSSIP_CLOSE_IDLE = 1,           /* above the limit of connections, or not used */
-    GOSSIP_CLOSE_DUPLICATE = 2,      /* the other of two connections between one pair stays */
-    GOSSIP_CLOSE_SELF = 3,           /* dialled itself */
-    GOSSIP_CLOSE_MALFORMED = 4,      /* bytes that are no message */
-    GOSSIP_CLOSE_HELLO_TIMEOUT = 5,  /* no hello by the deadline */
-    GOSSIP_CLOSE_PROTOCOL = 6,       /* no common protocol version, or other digest format */
-    GOSSIP_CLOSE_CLUSTER_NAME = 7,   /* another cluster */
-    GOSSIP_CLOSE_CLUSTER_ID = 8,     /* another cluster of the same name */
-    GOSSIP_CLOSE_DUPLICATE_ID = 9,   /* this id is live elsewhere */
-    GOSSIP_CLOSE_DUPLICATE_NAME = 10,/* this name is a live member's */
-    GOSSIP_CLOSE_REMOVED = 11,       /* removed members are not taken back */
+    GOSSIP_CLOSE_IDLE = 1,            /* above the limit of connections, or not used */
+    GOSSIP_CLOSE_DUPLICATE = 2,       /* the other of two connections between one pair stays */
+    GOSSIP_CLOSE_SELF = 3,            /* dialled itself */
+    GOSSIP_CLOSE_MALFORMED = 4,       /* bytes that are no message */
+    GOSSIP_CLOSE_HELLO_TIMEOUT = 5,   /* no hello by the deadline */
+    GOSSIP_CLOSE_PROTOCOL = 6,        /* no common protocol version, or other digest format */
+    GOSSIP_CLOSE_CLUSTER_NAME = 7,    /* another cluster */
+    GOSSIP_CLOSE_CLUSTER_ID = 8,      /* another cluster of the same name */
+    GOSSIP_CLOSE_DUPLICATE_ID = 9,    /* this id is live elsewhere */
+    GOSSIP_CLOSE_DUPLICATE_NAME = 10, /* this name is a live member's */
+    GOSSIP_CLOSE_REMOVED = 11,        /* removed members are not taken back */
     GOSSIP_CLOSE_STOPPING = 12,
-    GOSSIP_CLOSE_UNEXPECTED = 13,    /* a message that the state of the session does not allow */
-    GOSSIP_CLOSE_LIMIT = 14,         /* a bound of bounds.h */
-    GOSSIP_CLOSE_DEADLINE = 15,      /* driver: a frame did not come or go in time */
-    GOSSIP_CLOSE_TOO_BIG = 16,       /* driver: a frame over the limit */
+    GOSSIP_CLOSE_UNEXPECTED = 13, /* a message that the state of the session does not allow */
+    GOSSIP_CLOSE_LIMIT = 14,      /* a bound of bounds.h */
+    GOSSIP_CLOSE_DEADLINE = 15,   /* driver: a frame did not come or go in time */
+    GOSSIP_CLOSE_TOO_BIG = 16,    /* driver: a frame over the limit */
     GOSSIP_CLOSE_REASON_COUNT = 17,
 };
-const char *gossip_close_reason_name(enum gossip_close_reason reason); /* "duplicate_id"; label of a metric */
+/* "duplicate_id"; label of a metric */
+const char *gossip_close_reason_name(enum gossip_close_reason reason);
 
 enum gossip_connection_action {
     GOSSIP_DIAL = 1,
@@ -177,7 +180,7 @@ enum gossip_connection_action {
 struct gossip_connection_update {
     enum gossip_connection_action action;
     uint32_t connection;
-    const char *address; /* DIAL */
+    const char *address;             /* DIAL */
     enum gossip_close_reason reason; /* CLOSE */
 };
 
@@ -214,25 +217,26 @@ struct gossip_sync_member {
 
 struct gossip_reply {
     uint64_t token;
-    int code; /* 0 or an error of this folder or of catalog/; with `plan` problems: the first problem's code */
+    /* 0 or an error of this folder or of catalog/; with `plan` problems: the first problem's code */
+    int code;
     const struct catalog_plan *plan; /* WRITE that was planned: outcomes (stored), or problems */
     const struct gossip_difference *differences; /* DIFF */
     size_t difference_count;
-    bool differences_cut; /* more than bounds.h keeps */
+    bool differences_cut;                    /* more than bounds.h keeps */
     const struct gossip_sync_member *synced; /* SYNC */
     size_t synced_count;
 };
 
 enum gossip_notice_type {
-    GOSSIP_NOTICE_MEMBER = 1,     /* a member changed state: `member`, `text` */
-    GOSSIP_NOTICE_READY = 2,      /* this node became ready */
-    GOSSIP_NOTICE_REFUSED = 3,    /* a peer was refused or refused us: `text`, `reason` */
-    GOSSIP_NOTICE_STORE = 4,      /* the store failed or works again */
-    GOSSIP_NOTICE_REPAIRED = 5,   /* an exchange moved entries */
-    GOSSIP_NOTICE_FUTILE = 6,     /* must never happen */
-    GOSSIP_NOTICE_CLOCK = 7,      /* skew over a minute */
-    GOSSIP_NOTICE_CHANGED = 8,    /* `entry` became stored */
-    GOSSIP_NOTICE_CLUSTER = 9,    /* founded, joined, left for another */
+    GOSSIP_NOTICE_MEMBER = 1,   /* a member changed state: `member`, `text` */
+    GOSSIP_NOTICE_READY = 2,    /* this node became ready */
+    GOSSIP_NOTICE_REFUSED = 3,  /* a peer was refused or refused us: `text`, `reason` */
+    GOSSIP_NOTICE_STORE = 4,    /* the store failed or works again */
+    GOSSIP_NOTICE_REPAIRED = 5, /* an exchange moved entries */
+    GOSSIP_NOTICE_FUTILE = 6,   /* must never happen */
+    GOSSIP_NOTICE_CLOCK = 7,    /* skew over a minute */
+    GOSSIP_NOTICE_CHANGED = 8,  /* `entry` became stored */
+    GOSSIP_NOTICE_CLUSTER = 9,  /* founded, joined, left for another */
 };
 enum gossip_severity { GOSSIP_DEBUG = 1, GOSSIP_INFO = 2, GOSSIP_WARNING = 3, GOSSIP_ERROR = 4 };
 
@@ -265,13 +269,15 @@ struct gossip;
 
 /* Makes an engine from what the store held. Entries of `load` are held; the load stays the caller's. GOSSIP_ENOMEM,
  * GOSSIP_EADDRESS (address or a seed). The first event must be GOSSIP_START. */
-int gossip_new(const struct gossip_config *config, const struct catalog_load *load, struct gossip **engine);
+int gossip_new(const struct gossip_config *config, const struct catalog_load *load,
+               struct gossip **engine);
 void gossip_free(struct gossip *engine);
 
 /* One step. 0, or an error at which the engine is finished: GOSSIP_ENOMEM (the step changed nothing that is on disk or
  * was promised; the driver may stop the process or go on), GOSSIP_EFATAL (stop the process; the disk is right).
  * Malformed and hostile messages are no errors: they are counted, and the connection is closed in the update. */
-int gossip_step(struct gossip *engine, const struct gossip_event *event, const struct gossip_update **update);
+int gossip_step(struct gossip *engine, const struct gossip_event *event,
+                const struct gossip_update **update);
 /* When GOSSIP_TICK is due at the latest; GOSSIP_NEVER before GOSSIP_START. */
 gossip_time_ms gossip_deadline(const struct gossip *engine);
 
@@ -301,18 +307,20 @@ struct gossip_member_status {
     enum gossip_member_state state;
     bool self;
     bool root_known;
-    struct merkle_digest root;      /* the last that it sent */
-    enum gossip_truth agrees;       /* with our root: unknown if we changed since it last said */
-    gossip_duration_ms heard_age_ms;   /* since its last message; GOSSIP_NEVER: never */
-    gossip_duration_ms agreed_age_ms;  /* since the request that last ended in equal roots or a finished walk */
-    int64_t skew_ms;                /* its wall clock less ours, as of its last digest */
-    gossip_duration_ms rtt_ms;      /* smoothed; 0 until measured */
+    struct merkle_digest root;       /* the last that it sent */
+    enum gossip_truth agrees;        /* with our root: unknown if we changed since it last said */
+    gossip_duration_ms heard_age_ms; /* since its last message; GOSSIP_NEVER: never */
+    /* since the request that last ended in equal roots or a finished walk */
+    gossip_duration_ms agreed_age_ms;
+    int64_t skew_ms;           /* its wall clock less ours, as of its last digest */
+    gossip_duration_ms rtt_ms; /* smoothed; 0 until measured */
     uint32_t push_queue_count;
 };
 
 /* Fills up to `max` (this node first, the others by name); returns how many there are. Texts are valid until the next
  * step. Removed members are included. */
-size_t gossip_members(struct gossip *engine, gossip_time_ms now_ms, struct gossip_member_status *members, size_t max);
+size_t gossip_members(struct gossip *engine, gossip_time_ms now_ms,
+                      struct gossip_member_status *members, size_t max);
 
 struct gossip_status {
     struct catalog_id node_id, origin, cluster_id;
@@ -322,18 +330,18 @@ struct gossip_status {
     bool ready;
     bool healing;
     bool removed;
-    int store_error;     /* 0 while the store works; CATALOG_EFULL, CATALOG_EIO */
-    bool clock_ahead;    /* refuses writes: GOSSIP_ECLOCKAHEAD */
-    bool duplicate_id;   /* another live process has this id */
-    int write_refusal;   /* what a write would be answered now: 0 or a code */
+    int store_error;   /* 0 while the store works; CATALOG_EFULL, CATALOG_EIO */
+    bool clock_ahead;  /* refuses writes: GOSSIP_ECLOCKAHEAD */
+    bool duplicate_id; /* another live process has this id */
+    int write_refusal; /* what a write would be answered now: 0 or a code */
     struct merkle_digest root;
     struct catalog_counts counts;
-    enum gossip_truth agreed;          /* all members (not removed, not this one) have our root */
-    uint64_t agreed_since_wall_ms;     /* 0: not agreed */
-    uint64_t agreed_last_wall_ms;      /* when last agreed; 0: never since start */
-    size_t distinct_roots;             /* among members with a known root, this one included */
+    enum gossip_truth agreed;      /* all members (not removed, not this one) have our root */
+    uint64_t agreed_since_wall_ms; /* 0: not agreed */
+    uint64_t agreed_last_wall_ms;  /* when last agreed; 0: never since start */
+    size_t distinct_roots;         /* among members with a known root, this one included */
     size_t disagreeing_count;
-    int64_t agreement_age_ms;          /* DESIGN 7.7; -1: unknown */
+    int64_t agreement_age_ms; /* DESIGN 7.7; -1: unknown */
     catalog_clock high_water, seen, horizon;
     uint64_t quarantined_count;
     size_t connection_count;
@@ -348,7 +356,7 @@ enum gossip_exchange_result {
     GOSSIP_EXCHANGE_EQUAL = 0,    /* roots were equal at once */
     GOSSIP_EXCHANGE_REPAIRED = 1, /* a walk moved entries */
     GOSSIP_EXCHANGE_TIMEOUT = 2,
-    GOSSIP_EXCHANGE_LOST = 3,     /* the connection or the member went away */
+    GOSSIP_EXCHANGE_LOST = 3, /* the connection or the member went away */
     GOSSIP_EXCHANGE_FUTILE = 4,
     GOSSIP_EXCHANGE_UNFINISHED = 5, /* changed under way; goes on with the next one */
     GOSSIP_EXCHANGE_RESULT_COUNT = 6,
@@ -358,7 +366,7 @@ const char *gossip_exchange_result_name(enum gossip_exchange_result result);
 enum gossip_push_result {
     GOSSIP_PUSH_ACKNOWLEDGED = 0,
     GOSSIP_PUSH_RETRIED = 1,
-    GOSSIP_PUSH_DROPPED = 2,  /* queue full or peer gone: left to the timer exchange */
+    GOSSIP_PUSH_DROPPED = 2, /* queue full or peer gone: left to the timer exchange */
     GOSSIP_PUSH_RESULT_COUNT = 3,
 };
 const char *gossip_push_result_name(enum gossip_push_result result);
@@ -374,15 +382,15 @@ enum gossip_cause {
 const char *gossip_cause_name(enum gossip_cause cause);
 
 enum gossip_rejection {
-    GOSSIP_REJECT_FRAME = 0,       /* not canonical, too deep, counts over what is there */
-    GOSSIP_REJECT_MESSAGE = 1,     /* canonical, but no message */
-    GOSSIP_REJECT_ENTRY = 2,       /* an entry that does not decode */
-    GOSSIP_REJECT_CLOCK = 3,       /* an entry with a clock past 2200 */
-    GOSSIP_REJECT_WALK = 4,        /* a malformed walk request or answer */
-    GOSSIP_REJECT_UNKNOWN_TYPE = 5,/* ignored */
-    GOSSIP_REJECT_HORIZON = 6,     /* an absent entry from a sender behind our horizon */
-    GOSSIP_REJECT_FORKED = 7,      /* two contents under one (clock, origin) */
-    GOSSIP_REJECT_MERGE = 8,       /* a merge over the size limit */
+    GOSSIP_REJECT_FRAME = 0,        /* not canonical, too deep, counts over what is there */
+    GOSSIP_REJECT_MESSAGE = 1,      /* canonical, but no message */
+    GOSSIP_REJECT_ENTRY = 2,        /* an entry that does not decode */
+    GOSSIP_REJECT_CLOCK = 3,        /* an entry with a clock past 2200 */
+    GOSSIP_REJECT_WALK = 4,         /* a malformed walk request or answer */
+    GOSSIP_REJECT_UNKNOWN_TYPE = 5, /* ignored */
+    GOSSIP_REJECT_HORIZON = 6,      /* an absent entry from a sender behind our horizon */
+    GOSSIP_REJECT_FORKED = 7,       /* two contents under one (clock, origin) */
+    GOSSIP_REJECT_MERGE = 8,        /* a merge over the size limit */
     GOSSIP_REJECT_COUNT = 9,
 };
 const char *gossip_rejection_name(enum gossip_rejection rejection);
@@ -402,12 +410,12 @@ struct gossip_counters {
     uint64_t pushes[GOSSIP_PUSH_RESULT_COUNT];
     uint64_t propagation_count, propagation_sum_ms, propagation_buckets[GOSSIP_PROPAGATION_BUCKETS];
     uint64_t rejected[GOSSIP_REJECT_COUNT];
-    uint64_t closed[GOSSIP_CLOSE_REASON_COUNT];  /* by us */
+    uint64_t closed[GOSSIP_CLOSE_REASON_COUNT];     /* by us */
     uint64_t refused_by[GOSSIP_CLOSE_REASON_COUNT]; /* what peers refused us for */
     uint64_t writes, writes_refused;
     uint64_t batches_stored, batches_failed;
     uint64_t messages_received, messages_sent;
-    uint64_t skew_alarms; /* a peer was first seen over a minute off */
+    uint64_t skew_alarms;       /* a peer was first seen over a minute off */
     uint64_t clock_skew_ms_max; /* at present, over members: the largest absolute value */
 };
 const struct gossip_counters *gossip_counters(const struct gossip *engine);

@@ -68,7 +68,7 @@ struct gossip__hello {
     uint64_t incarnation;
     bool ready;
     bool had_entry; /* of its cluster; from a newcomer: it has met a cluster, or somebody who has */
-    bool removed; /* (the sender knows that it was removed) */
+    bool removed;   /* (the sender knows that it was removed) */
 };
 
 /* Why the connection is closed. */
@@ -87,11 +87,11 @@ struct gossip__digest {
     catalog_clock clock; /* the high-water mark stored with that root */
     catalog_clock seen;
     catalog_clock horizon;
-    uint64_t changes; /* the sender's change counter */
+    uint64_t changes;                /* the sender's change counter */
     struct merkle_fingerprint table; /* of the member table, salted by the exchange */
     bool ready;
     bool healing;
-    uint64_t wall_s; /* DIGEST only: seconds since 1970; 0: not given */
+    uint64_t wall_s;          /* DIGEST only: seconds since 1970; 0: not given */
     struct gossip__span walk; /* DIGEST_ANSWER only: merkle_walk_answer_root, if the roots differ */
     struct gossip__member_updates updates;
 };
@@ -208,8 +208,9 @@ struct gossip__message {
  * or GOSSIP_EMALFORMED with GOSSIP_REJECT_UNKNOWN_TYPE for a canonical message of a type that we do not know (ignore it).
  * Checked here: field types, sizes of ids and digests, names and addresses (1..128 bytes, names as catalog_key_check
  * demands, addresses printable ASCII with a port), states, path depths. On success close it after use. */
-int gossip__message_decode(const struct merkle_allocator *allocator, const uint8_t *bytes, size_t size_bytes,
-                           struct gossip__message *message, enum gossip_rejection *rejection);
+int gossip__message_decode(const struct merkle_allocator *allocator, const uint8_t *bytes,
+                           size_t size_bytes, struct gossip__message *message,
+                           enum gossip_rejection *rejection);
 void gossip__message_close(struct gossip__message *message);
 
 /* Appends a whole frame with its length. GOSSIP_ENOMEM, GOSSIP_ETOOBIG (nothing appended). */

@@ -253,8 +253,7 @@ void gossip__push_acknowledged(struct gossip *engine, struct gossip__member *mem
     }
 }
 
-void gossip__push_satisfied(struct gossip *engine, struct gossip__member *member)
-{
+void gossip__push_satisfied(struct gossip *engine, struct gossip__member *member) {
     member->push.count = 0;
     for (size_t i = 0; i < GOSSIP__PUSHES_IN_FLIGHT; i++) {
         struct gossip__push_message *push = &member->push.in_flight[i];

@@ -71,9 +71,11 @@ extern const struct merkle_allocator merkle_allocator_libc;
 /* `count * size_bytes` bytes, not initialised; NULL if it overflows or memory is short. */
 void *merkle_allocate(const struct merkle_allocator *allocator, size_t count, size_t size_bytes);
 /* The same, zeroed. */
-void *merkle_allocate_zeroed(const struct merkle_allocator *allocator, size_t count, size_t size_bytes);
+void *merkle_allocate_zeroed(const struct merkle_allocator *allocator, size_t count,
+                             size_t size_bytes);
 /* Resizes a block of an array; on failure NULL, the old block stands. */
-void *merkle_reallocate(const struct merkle_allocator *allocator, void *memory, size_t count, size_t size_bytes);
+void *merkle_reallocate(const struct merkle_allocator *allocator, void *memory, size_t count,
+                        size_t size_bytes);
 void merkle_release(const struct merkle_allocator *allocator, void *memory);
 
 /* A growing run of bytes. `data` belongs to the buffer and moves when it grows. A failed append sets `failed`, changes
@@ -105,8 +107,9 @@ enum {
     MERKLE_DEPTH_MAX = 16, /* nibbles of a slot */
 };
 
-#define MERKLE_SEED_ENTRY UINT64_C(0x6174747565000001) /* digest of an entry's bytes (catalog, DESIGN 4.6) */
-#define MERKLE_SEED_SLOT UINT64_C(0x6174747565000002)  /* slot of an entry's key */
+#define MERKLE_SEED_ENTRY                                                                          \
+    UINT64_C(0x6174747565000001) /* digest of an entry's bytes (catalog, DESIGN 4.6) */
+#define MERKLE_SEED_SLOT UINT64_C(0x6174747565000002) /* slot of an entry's key */
 #define MERKLE_SEED_LEAF UINT64_C(0x6174747565000003)
 #define MERKLE_SEED_INNER UINT64_C(0x6174747565000004)
 
@@ -139,8 +142,10 @@ struct merkle_item {
 /* The fingerprint of an item under the salt of one exchange: XXH3-64 with `salt` as seed over slot (big endian) and
  * digest, first 5 bytes of the canonical form. Of a node's digest: the same over the 16 bytes of the digest; the
  * fingerprint of an empty subtree is never sent (a bitmap says so). */
-struct merkle_fingerprint merkle_fingerprint_of_item(uint64_t slot, const struct merkle_digest *digest, uint64_t salt);
-struct merkle_fingerprint merkle_fingerprint_of_digest(const struct merkle_digest *digest, uint64_t salt);
+struct merkle_fingerprint
+merkle_fingerprint_of_item(uint64_t slot, const struct merkle_digest *digest, uint64_t salt);
+struct merkle_fingerprint merkle_fingerprint_of_digest(const struct merkle_digest *digest,
+                                                       uint64_t salt);
 
 /* --- the tree ---------------------------------------------------------------------------------------------------- */
 
@@ -153,7 +158,8 @@ void merkle_tree_free(struct merkle_tree *tree); /* NULL is allowed */
 /* Adds an item; MERKLE_EEXISTS, MERKLE_ENOMEM (the tree is unchanged). */
 int merkle_tree_insert(struct merkle_tree *tree, const struct merkle_item *item);
 /* Gives the item (slot, handle) another digest; MERKLE_ENOTFOUND. Never takes memory. */
-int merkle_tree_replace(struct merkle_tree *tree, uint64_t slot, uint32_t handle, const struct merkle_digest *digest);
+int merkle_tree_replace(struct merkle_tree *tree, uint64_t slot, uint32_t handle,
+                        const struct merkle_digest *digest);
 /* Removes it; MERKLE_ENOTFOUND; MERKLE_ENOMEM (the tree is unchanged) if the leaf that takes its siblings cannot be had. */
 int merkle_tree_remove(struct merkle_tree *tree, uint64_t slot, uint32_t handle);
 
@@ -176,8 +182,8 @@ struct merkle_digest merkle_tree_path_digest(struct merkle_tree *tree, struct me
 /* Reads up to `items_max` items with slot >= `slot_first` and slot <= `slot_last`, in order of (slot, digest), skipping
  * the first `skip` of those in the slot `slot_first`, into `items`; returns how many. Resume with the last slot read and
  * the number of its items that were read. Any change to the tree in between is allowed. */
-size_t merkle_tree_range(const struct merkle_tree *tree, uint64_t slot_first, uint64_t slot_last, size_t skip,
-                         struct merkle_item *items, size_t items_max);
+size_t merkle_tree_range(const struct merkle_tree *tree, uint64_t slot_first, uint64_t slot_last,
+                         size_t skip, struct merkle_item *items, size_t items_max);
 /* First and last slot under a path. */
 uint64_t merkle_path_slot_first(struct merkle_path path);
 uint64_t merkle_path_slot_last(struct merkle_path path);
@@ -230,8 +236,8 @@ struct merkle_walk_have {
 
 /* Starts a walk over `tree` with nothing on its frontier. The tree may change between calls: each looks at it as it
  * then is. MERKLE_ENOMEM. */
-int merkle_walk_new(const struct merkle_allocator *allocator, struct merkle_tree *tree, uint64_t salt,
-                    struct merkle_walk **walk);
+int merkle_walk_new(const struct merkle_allocator *allocator, struct merkle_tree *tree,
+                    uint64_t salt, struct merkle_walk **walk);
 void merkle_walk_free(struct merkle_walk *walk); /* NULL is allowed */
 
 /* The first answer needs no request: what the answering side sends unasked when roots differ is its answer to EXPAND at
@@ -263,15 +269,16 @@ size_t merkle_walk_haves_count(const struct merkle_walk *walk);
 /* The answering side. Appends the answer to `request` under the exchange's salt; stops before a node that would take
  * the answer over `answer_size_max` (always answers at least one). MERKLE_EMALFORMED (nothing appended),
  * MERKLE_ENOMEM. */
-int merkle_walk_answer(struct merkle_tree *tree, uint64_t salt, const uint8_t *request, size_t size_bytes,
-                       size_t answer_size_max, struct merkle_buffer *answer);
+int merkle_walk_answer(struct merkle_tree *tree, uint64_t salt, const uint8_t *request,
+                       size_t size_bytes, size_t answer_size_max, struct merkle_buffer *answer);
 /* The answer to EXPAND at depth 0. */
 int merkle_walk_answer_root(struct merkle_tree *tree, uint64_t salt, struct merkle_buffer *answer);
 
 /* Finds the items under `path` whose fingerprint is one of the `fingerprints`: writes their (slot, digest, handle) to
  * `items` (room for `fingerprint_count`) and returns how many it found. */
-size_t merkle_tree_find_fingerprints(const struct merkle_tree *tree, uint64_t salt, struct merkle_path path,
-                                     const struct merkle_fingerprint *fingerprints, size_t fingerprint_count,
-                                     struct merkle_item *items);
+size_t merkle_tree_find_fingerprints(const struct merkle_tree *tree, uint64_t salt,
+                                     struct merkle_path path,
+                                     const struct merkle_fingerprint *fingerprints,
+                                     size_t fingerprint_count, struct merkle_item *items);
 
 #endif

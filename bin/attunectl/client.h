@@ -29,8 +29,8 @@ void client_free(struct client *client);
 /* Appends one part of a path or a value, percent-encoded. */
 void client_escape(struct client *client, const char *part, struct text *path);
 /* `if_match` and `body` may be NULL. False: no answer came; `message` says why. */
-bool client_request(struct client *client, const char *method, const char *path, const char *if_match,
-                    const char *body, size_t body_size_bytes, struct answer *answer,
-                    char message[256]);
+bool client_request(struct client *client, const char *method, const char *path,
+                    const char *if_match, const char *body, size_t body_size_bytes,
+                    struct answer *answer, char message[256]);
 
 #endif

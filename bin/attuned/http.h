@@ -24,8 +24,9 @@ enum {
     HTTP_IF_MATCH_SIZE_MAX = 64,
     HTTP_BODY_SIZE_MAX = 1024 * 1024,
     HTTP_IMPORT_SIZE_MAX = 256 * 1024 * 1024,
-    HTTP_BODIES_SIZE_MAX = 512 * 1024 * 1024,  /* of all requests together; above: 503 busy */
-    HTTP_DISCARD_SIZE_MAX = 16 * 1024 * 1024,  /* read over the limit so that the client gets to see the 413 */
+    HTTP_BODIES_SIZE_MAX = 512 * 1024 * 1024, /* of all requests together; above: 503 busy */
+    /* read over the limit so that the client gets to see the 413 */
+    HTTP_DISCARD_SIZE_MAX = 16 * 1024 * 1024,
     HTTP_CONNECTIONS_MAX = 256,
     HTTP_IDLE_TIMEOUT_S = 60,
     HTTP_RETRY_AFTER_S = 1,
@@ -161,7 +162,8 @@ void http_refuse_named(struct http_request *request, unsigned status, const char
 void http_refuse_problems(struct http_request *request, const struct catalog_problem *problems,
                           size_t problem_count, bool with_lines);
 /* Refuses what went wrong with an operation; false if nothing did. */
-bool http_refuse_reply(struct http_request *request, const struct gossip_reply *reply, bool with_lines);
+bool http_refuse_reply(struct http_request *request, const struct gossip_reply *reply,
+                       bool with_lines);
 
 /* --- shared by answers */
 

@@ -10,12 +10,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum log_level { LOG_LEVEL_DEBUG = 1, LOG_LEVEL_INFO = 2, LOG_LEVEL_WARNING = 3, LOG_LEVEL_ERROR = 4 };
+enum log_level {
+    LOG_LEVEL_DEBUG = 1,
+    LOG_LEVEL_INFO = 2,
+    LOG_LEVEL_WARNING = 3,
+    LOG_LEVEL_ERROR = 4
+};
 enum log_format { LOG_FORMAT_TEXT = 1, LOG_FORMAT_JSON = 2 };
 
 /* What a line is about: the label of its limit. */
 enum log_kind {
-    LOG_DAEMON = 0,  /* start, stop, reload: never limited */
+    LOG_DAEMON = 0, /* start, stop, reload: never limited */
     LOG_MEMBER = 1,
     LOG_REFUSED = 2,
     LOG_STORE = 3,
@@ -39,8 +44,8 @@ enum log_format log_format_parse(const char *name);
 void log_setup(enum log_level level, enum log_format format, uint64_t (*wall_ms)(void));
 
 /* One line. `member` may be NULL. */
-void log_write(enum log_kind kind, enum log_level level, const char *member, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+void log_write(enum log_kind kind, enum log_level level, const char *member, const char *format,
+               ...) __attribute__((format(printf, 4, 5)));
 /* Lines left out so far, for metrics. */
 uint64_t log_suppressed_count(void);
 
@@ -54,8 +59,9 @@ struct log_window {
 /* Whether a line may be written now. `*report` is how many were left out in the window that ended with this call. */
 bool log_window_admit(struct log_window *window, uint64_t now_ms, uint64_t *report);
 /* Appends the line with its newline. */
-void log_line_print(struct merkle_buffer *line, enum log_format format, uint64_t wall_ms, enum log_kind kind,
-                    enum log_level level, const char *member, const char *message);
+void log_line_print(struct merkle_buffer *line, enum log_format format, uint64_t wall_ms,
+                    enum log_kind kind, enum log_level level, const char *member,
+                    const char *message);
 /* "2026-01-31T23:59:59.123Z" and a NUL. */
 enum { LOG_TIME_SIZE = 32 };
 void log_time_print(uint64_t wall_ms, char text[LOG_TIME_SIZE]);

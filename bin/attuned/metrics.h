@@ -22,17 +22,19 @@ void metrics_print(struct merkle_buffer *text, const struct metrics *metrics);
 /* --- the parts (metrics_print.c) */
 
 /* The two lines of help and type; `name` without the prefix attune_. */
-void metrics_family(struct merkle_buffer *text, const char *name, const char *type, const char *help);
+void metrics_family(struct merkle_buffer *text, const char *name, const char *type,
+                    const char *help);
 /* One sample. `label` NULL: none. The value of a label is escaped. */
-void metrics_sample(struct merkle_buffer *text, const char *name, const char *label, const char *value,
-                    uint64_t number);
+void metrics_sample(struct merkle_buffer *text, const char *name, const char *label,
+                    const char *value, uint64_t number);
 /* With a fraction; NaN is printed as Prometheus reads it. */
 void metrics_sample_real(struct merkle_buffer *text, const char *name, const char *label,
                          const char *value, double number);
 /* A family of one sample. */
-void metrics_single(struct merkle_buffer *text, const char *name, const char *type, const char *help,
-                    uint64_t number);
-void metrics_single_real(struct merkle_buffer *text, const char *name, const char *help, double number);
+void metrics_single(struct merkle_buffer *text, const char *name, const char *type,
+                    const char *help, uint64_t number);
+void metrics_single_real(struct merkle_buffer *text, const char *name, const char *help,
+                         double number);
 
 /* A histogram, from buckets that are not cumulative. */
 struct metrics_histogram {

@@ -44,7 +44,7 @@ enum option_number {
 #define X(option, key, flag, argument, help) option,
     OPTIONS(X)
 #undef X
-    OPTION_COUNT
+        OPTION_COUNT
 };
 
 enum { OPTIONS_JOIN_MAX = 64, OPTIONS_MESSAGE_SIZE_MAX = 512 };
