@@ -72,13 +72,13 @@ END_TEST
 
 START_TEST(a_frame_that_comes_too_slowly_is_not_waited_for) {
     /* B4: a byte now and then does not hold a connection: the deadline runs from the first byte of the frame. */
-    loopback.node.driver.times.frame_ms = 100;
+    loopback.node.driver.times.frame_ms = 500;
     struct loopback_peer peer = loopback_peer_connect(&loopback.node);
     loopback_peer_send(&peer, "\0\0\x10", 3);
     (void)loopback_turn_until(loopback.loop, loopback_never, NULL, 60);
     ck_assert(!loopback_peer_has_ended(&peer));
     loopback_peer_send(&peer, "\0x", 2);
-    loopback_check_closed(&peer, 1000);
+    loopback_check_closed(&peer, 5000);
     ck_assert_uint_eq(loopback.node.driver.closed[GOSSIP_CLOSE_DEADLINE], 1);
 }
 END_TEST
