@@ -2,6 +2,7 @@
 #
 #   make MODE=asan unit T=tree       one configuration, one suite of unit tests
 #   make BUILD=/tmp/b CC=clang all   another place, another compiler
+#   make V=1                         shows the commands
 #
 # Sources are found by wildcard, so a new file needs no edit here. Each configuration (compiler and mode) has a folder of
 # its own below $(BUILD), and can be built at the same time as another; gcc with MODE=release is $(BUILD) itself. No
@@ -101,9 +102,12 @@ all: $(OUT)/libattune.a $(OUT)/libattune.so $(BUILT_PROGRAMS) ## builds the libr
 
 # --- compiling and linking --------------------------------------------------------------------------------------------
 
+# V=1 shows the commands themselves.
+quiet = $(if $(V),,@echo '$(1) $@';)
+
 $(OUT)/obj/%.o: %.c $(OUT)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(PACKAGE_CFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(call quiet,CC  )$(CC) $(CPPFLAGS) $(PACKAGE_CFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 # Lists that are rebuilt only when their content changes: the flags, and what each archive holds.
 if_changed = mkdir -p $(@D) && printf '%s\n' $(1) >$@.new && { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
@@ -116,19 +120,19 @@ $(OUT)/$(1).list: FORCE
 	@$$(call if_changed,$(sort $(2)) end)
 $(OUT)/$(1): $(OUT)/$(1).list $(call objects,$(2))
 	@rm -f $$@
-	ar rcs $$@ $(call objects,$(2))
+	$$(call quiet,AR  )ar rcs $$@ $(call objects,$(2))
 endef
 $(eval $(call archive_rule,libattune.a,$(LIBRARY_SOURCES)))
 $(eval $(call archive_rule,libsimulation.a,$(SIMULATION_SOURCES)))
 $(eval $(call archive_rule,libsupport.a,$(SUPPORT_SOURCES)))
 
 $(OUT)/libattune.so.0: $(OUT)/libattune.a scripts/libattune.map
-	$(CC) -shared -Wl,-soname,libattune.so.0 -Wl,--version-script=scripts/libattune.map $(ALL_LDFLAGS) \
+	$(call quiet,LINK)$(CC) -shared -Wl,-soname,libattune.so.0 -Wl,--version-script=scripts/libattune.map $(ALL_LDFLAGS) \
 	    -Wl,--whole-archive $< -Wl,--no-whole-archive $(LIBRARY_LIBS) -o $@
 $(OUT)/libattune.so: $(OUT)/libattune.so.0
-	ln -sf libattune.so.0 $@
+	@ln -sf libattune.so.0 $@
 
-link = $(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(1) $(LIBRARY_LIBS) -o $@
+link = $(call quiet,LINK)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(1) $(LIBRARY_LIBS) -o $@
 
 define program_rule
 $(OUT)/$(1): $(call objects,$(SOURCES_$(1))) $(OUT)/libattune.a

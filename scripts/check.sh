@@ -17,13 +17,22 @@ BUILD=$(cd "$build" && pwd) # tests run elsewhere
 export BUILD
 jobs=$(nproc)
 process_test_seconds_max=300
-log_lines_shown=40
+log_lines_shown=20
 
 all_stages=(format layering tidy style-tests gcc clang unit unit-asan sim fuzz process embed clang-tidy readme)
 read -r -a stages <<<"${ATTUNE_CHECK_STAGES:-${all_stages[*]}}"
 
 build() {
     make --no-print-directory -j"$jobs" BUILD="$build" "$@"
+}
+
+# The end of a log, and before it what looks like the cause, which may stand far above.
+show() {
+    if [ "$(wc -l <"$1")" -gt "$log_lines_shown" ]; then
+        grep -E '(error|warning): |ERROR: |runtime error|FAILED|^[^ ]+:[0-9]+:[FE]:' "$1" | head -n "$log_lines_shown"
+        echo '...'
+    fi
+    tail -n "$log_lines_shown" "$1"
 }
 
 # Says why a stage or a test did not run; that is neither passed nor failed.
@@ -39,8 +48,9 @@ stage_format() { build format-check; }
 stage_layering() { build layering; }
 stage_tidy() { build tidy; }
 stage_style-tests() { scripts/test_style.py; }
-stage_gcc() { build CC=gcc MODE=release test-programs; }
-stage_clang() { build CC=clang MODE=release test-programs; }
+# Every file that has a warning, not the first only.
+stage_gcc() { build -k CC=gcc MODE=release test-programs; }
+stage_clang() { build -k CC=clang MODE=release test-programs; }
 stage_clang-tidy() { build clang-tidy; }
 stage_embed() { build all && test/embed/check.sh; }
 stage_readme() { build all && scripts/run_documented.py README.md docs/*.md; }
@@ -112,7 +122,7 @@ stage_process() {
             77) skip "$name: $last" ;;
             *)
                 failed=$((failed + 1))
-                tail -n "$log_lines_shown" "$build/check/process/$name.log" | sed "s/^/$name| /"
+                show "$build/check/process/$name.log" | sed "s/^/$name| /"
                 echo "FAILED  $name: exit code $result after $((SECONDS - begin)) s; all of it in $build/check/process/$name.log"
                 ;;
         esac
@@ -147,7 +157,7 @@ for stage in "${stages[@]}"; do
     passed_all=$((passed_all + passed))
     failed_all=$((failed_all + failed))
     if [ "$result" -ne 0 ]; then
-        tail -n "$log_lines_shown" "$log" | sed 's/^/    /'
+        show "$log" | sed 's/^/    /'
         printf 'FAILED   %-12s %4d s   %s\n' "$stage" $((SECONDS - begin)) "all of it in $log"
     else
         printf '%-8s %-12s %4d s   %s\n' "$([ "$passed" -eq 0 ] && echo skipped || echo ok)" "$stage" \
