@@ -183,6 +183,10 @@ static int read_opaque(struct catalog__importing *importing, const json_t *root,
 
 int catalog__import_read(struct catalog__importing *importing, const char *text, size_t size_bytes,
                          struct catalog__import_line *line) {
+    if (memchr(text, '\0', size_bytes) != NULL) {
+        /* Jansson would take it for the end, and pass over what follows. */
+        return catalog__import_refuse(importing, CATALOG_EMALFORMED, "not JSON: a NUL byte");
+    }
     json_error_t error;
     json_t *root = json_loadb(text, size_bytes,
                               JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);

@@ -215,6 +215,10 @@ START_TEST(bad_lines) {
         ck_assert_uint_gt(strlen(import->problems[i].message), 5);
     }
     catalog_import_free(import);
+    static const char nul[] = "{\"kind\":\"schema\",\"entity\":\"a\",\"fields\":{}}\0, or not";
+    ck_assert_int_eq(catalog_import_parse(&merkle_allocator_libc, nul, sizeof nul - 1, &import), 0);
+    ck_assert_uint_eq(import->problem_count, 1);
+    catalog_import_free(import);
     import = parse("");
     ck_assert_uint_eq(import->write_count + import->problem_count, 0);
     catalog_import_free(import);
