@@ -77,6 +77,7 @@ struct gossip__push_message {
 struct gossip__push_queue {
     uint32_t *handles; /* ring of capacity GOSSIP__PUSH_QUEUE_MAX, allocated at first use */
     size_t first, count;
+    gossip_time_ms since_ms; /* when the first key of those that wait was queued */
     uint64_t sequence_last;
     struct gossip__push_message in_flight[GOSSIP__PUSHES_IN_FLIGHT];
 };

@@ -39,6 +39,9 @@ static void queue_append(struct gossip *engine, struct gossip__push_queue *queue
         engine->counters.pushes[GOSSIP_PUSH_DROPPED]++;
         return;
     }
+    if (queue->count == 0) {
+        queue->since_ms = engine->now_ms;
+    }
     if (!is_queued(queue, handle)) {
         queue->handles[(queue->first + queue->count) % GOSSIP__PUSH_QUEUE_MAX] = handle;
         queue->count++;
@@ -296,6 +299,11 @@ static void member_tick(struct gossip *engine, struct gossip__member *member) {
             engine->counters.pushes[GOSSIP_PUSH_RETRIED]++;
             message_transmit(engine, member, push);
         }
+    }
+    if (member->push.count > 0 && member->session == NULL &&
+        engine->now_ms - member->push.since_ms >= GOSSIP__PUSH_WAIT_MS_MAX) {
+        engine->counters.pushes[GOSSIP_PUSH_DROPPED] += member->push.count;
+        member->push.count = 0;
     }
     pump(engine, member);
 }

@@ -139,8 +139,8 @@ void gossip__agreement_recheck(struct gossip *engine) {
     struct gossip__member *oldest = NULL;
     for (size_t i = 0; i < engine->member_count; i++) {
         struct gossip__member *member = engine->members[i];
-        if (member->state == GOSSIP_MEMBER_ALIVE && member->session != NULL &&
-            member->exchange == NULL && gossip__member_agrees(engine, member) == GOSSIP_NO &&
+        if (member->state == GOSSIP_MEMBER_ALIVE && member->exchange == NULL &&
+            gossip__member_agrees(engine, member) == GOSSIP_NO &&
             (oldest == NULL || member->root_ms < oldest->root_ms)) {
             oldest = member;
         }

@@ -89,6 +89,9 @@ void sim_fault_inject(struct sim *sim) {
         crash_one(sim, node);
     } else if (fault == SIM_FREEZE) {
         node->frozen_until_ms = sim->now_ms + 1 + choice_delay(&sim->choice, 5000, "freeze");
+        if (node->frozen_until_ms > sim->load_end_ms) {
+            node->frozen_until_ms = sim->load_end_ms;
+        }
         sim->stats.freezes++;
         sim_trace(sim, node->index, "frozen until %llu", (unsigned long long)node->frozen_until_ms);
     } else if (fault == SIM_DISK_FULL) {

@@ -230,6 +230,7 @@ static void world_make(struct sim *sim, const struct sim_options *options) {
 static void load_phase(struct sim *sim) {
     uint64_t load_ms = LOAD_MS_MIN + choice_below(&sim->choice, LOAD_MS_SPAN, "load time");
     sim->loading = true;
+    sim->load_end_ms = load_ms;
     for (size_t i = 0; i < sim->node_count; i++) {
         bool late =
             i > 1 && sim->faults[SIM_LATE_JOIN] && choice_below(&sim->choice, 2, "late") == 1;

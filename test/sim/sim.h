@@ -151,6 +151,7 @@ struct sim {
     uint64_t now_ms;
     uint64_t hash;
     bool faults[SIM_FAULT_COUNT];
+    uint64_t load_end_ms;
     bool loading; /* faults and writes are on */
     struct sim_event *heap;
     size_t heap_count, heap_capacity;
