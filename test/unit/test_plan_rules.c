@@ -280,7 +280,7 @@ END_TEST
 
 /* --- states ------------------------------------------------------------------------------------------------------------------- */
 
-enum { ABSENT = 0 };
+#define ABSENT ((enum catalog_state)0)
 
 static int set_state(enum catalog_state state, const char *json) {
     struct catalog_write write = catalog_kit_set(&kit, CATALOG_SCHEMA, "s", "", json);
