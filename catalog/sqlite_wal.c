@@ -18,7 +18,8 @@
  */
 #include "catalog/sqlite_store.h"
 
-enum { CHUNK_SIZE_BYTES = 256 * 1024 };
+/* SQLite's unix file system writes size modulo 128 KiB: at 128 KiB nothing, which it then calls a full disk. */
+enum { CHUNK_SIZE_BYTES = 64 * 1024 };
 
 static int rewrite(sqlite3_file *file, uint8_t *chunk) {
     sqlite3_int64 size_bytes = 0;
