@@ -92,6 +92,13 @@ void log_time_print(uint64_t wall_ms, char text[LOG_TIME_SIZE]) {
     snprintf(text, LOG_TIME_SIZE, "%s.%03uZ", date, (unsigned)(wall_ms % 1000));
 }
 
+static void write_out(const struct merkle_buffer *line) {
+    if (!line->failed) {
+        ssize_t written = write(STDERR_FILENO, line->data, line->size_bytes);
+        (void)written;
+    }
+}
+
 /* What a peer sent may be in the message: no byte of it may start a new line or steer a terminal. */
 static void append_plain(struct merkle_buffer *line, const char *text) {
     for (; *text != '\0'; text++) {
@@ -103,6 +110,16 @@ static void append_plain(struct merkle_buffer *line, const char *text) {
 
 static void append(struct merkle_buffer *line, const char *text) {
     merkle_buffer_append(line, text, strlen(text));
+}
+
+void log_refusal(const char *message) {
+    struct merkle_buffer line;
+    merkle_buffer_init(&line, &merkle_allocator_libc);
+    append(&line, "attuned: ");
+    append_plain(&line, message);
+    append(&line, "\n");
+    write_out(&line);
+    merkle_buffer_close(&line);
 }
 
 static void append_json(struct merkle_buffer *line, const char *key, const char *value) {
@@ -144,10 +161,7 @@ static void emit(enum log_kind kind, enum log_level level, const char *member, c
     struct merkle_buffer line;
     merkle_buffer_init(&line, &merkle_allocator_libc);
     log_line_print(&line, state.format, wall_ms, kind, level, member, message);
-    if (!line.failed) {
-        ssize_t written = write(STDERR_FILENO, line.data, line.size_bytes);
-        (void)written;
-    }
+    write_out(&line);
     merkle_buffer_close(&line);
 }
 

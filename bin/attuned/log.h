@@ -46,6 +46,8 @@ void log_setup(enum log_level level, enum log_format format, uint64_t (*wall_ms)
 /* One line. `member` may be NULL. */
 void log_write(enum log_kind kind, enum log_level level, const char *member, const char *format,
                ...) __attribute__((format(printf, 4, 5)));
+/* "attuned: MESSAGE" on stderr as one line, whatever the message holds: why the program does not run. */
+void log_refusal(const char *message);
 /* Lines left out so far, for metrics. */
 uint64_t log_suppressed_count(void);
 

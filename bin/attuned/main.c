@@ -104,7 +104,7 @@ int main(int argument_count, char **arguments) {
     argp_err_exit_status = EXIT_USAGE;
     argp_parse(&argp, argument_count, arguments, 0, NULL, &program);
     if (!gather(&program, &settings, &options, message)) {
-        fprintf(stderr, "attuned: %s\n", message);
+        log_refusal(message);
         exit_code = EXIT_USAGE;
     } else if (!program.check_config) {
         exit_code = ev_main_run(&options, reload, &program);

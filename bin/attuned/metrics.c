@@ -195,7 +195,8 @@ static void print_peers(struct merkle_buffer *text, const struct metrics *metric
                    "Connections closed here, by reason.");
     for (unsigned i = GOSSIP_CLOSE_IDLE; i < GOSSIP_CLOSE_REASON_COUNT; i++)
         metrics_sample(text, "connections_closed_total", "reason",
-                       gossip_close_reason_name((enum gossip_close_reason)i), counters->closed[i]);
+                       gossip_close_reason_name((enum gossip_close_reason)i),
+                       counters->closed[i] + metrics->closed_by_driver[i]);
     metrics_family(text, "connections_refused_total", "counter",
                    "What peers refused us for, by reason.");
     for (unsigned i = GOSSIP_CLOSE_IDLE; i < GOSSIP_CLOSE_REASON_COUNT; i++)
@@ -279,6 +280,7 @@ void http_metrics(struct http_request *request) {
     metrics_print(&request->answer, &(struct metrics){
                                         .status = &status,
                                         .counters = gossip_counters(engine),
+                                        .closed_by_driver = gossip_service_closed(service),
                                         .members = members,
                                         .member_count = count,
                                         .store_times = &times,

@@ -8,6 +8,7 @@
 struct metrics {
     const struct gossip_status *status;
     const struct gossip_counters *counters;
+    const uint64_t *closed_by_driver; /* GOSSIP_CLOSE_REASON_COUNT, besides counters->closed */
     const struct gossip_member_status *members;
     size_t member_count;
     const struct catalog_store_times *store_times;

@@ -168,6 +168,36 @@ class ClusterTest(unittest.TestCase):
         self.assertEqual(nodes[1].stop(), 0)
         wait_for(lambda: state("n2") == "left", what=lambda: nodes[0].get("/v1/members").json)
 
+    def test_conflict(self):
+        """Changes made apart are both kept and shown on every node alike, until one is decided for (G7)."""
+        nodes = self.group.start(2)
+        nodes[0].put("/v1/schemas/posts", SCHEMA)
+        self.group.wait_equal()
+        for node in nodes:
+            node.kill()
+        for number, node in enumerate(nodes):
+            node.start()
+            answer = node.put("/v1/schemas/posts", {"fields": {f"by_{node.name}": {"type": "string"}}})
+            self.assertEqual((answer.status, answer.json["number"]), (200, 2))
+            if number == 0:
+                node.kill()
+        nodes[0].start()
+        self.group.wait_equal()
+        shown = [node.get("/v1/conflicts").json["conflicts"] for node in nodes]
+        self.assertEqual(shown[0], shown[1])
+        self.assertEqual([version["node"] for version in shown[0][0]["versions"]], ["n1", "n2"])
+        for node in nodes:
+            entry = node.get("/v1/schemas/posts").json
+            self.assertEqual((entry["conflict"], entry["node"]), (True, "n2"), "the later one is in force")
+            self.assertIn("conflict", [warning["code"] for warning in node.status()["warnings"]])
+            self.assertEqual(node.metrics()["attune_conflicts"], 1)
+        behind = nodes[0].put("/v1/schemas/posts", SCHEMA, {"If-Match": "2"})
+        self.assertEqual(behind.status, 412, "no number names one version of a conflict")
+        self.assertEqual(nodes[0].put("/v1/schemas/posts", SCHEMA).json["number"], 3)
+        self.group.wait_equal()
+        for node in nodes:
+            self.assertEqual(node.get("/v1/conflicts").json, {"conflicts": []})
+
     def test_sync_and_diff(self):
         """sync says how each exchange ended; diff names what differs, in both directions, and changes nothing."""
         nodes = self.group.start(2)

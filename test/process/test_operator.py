@@ -2,7 +2,6 @@
 """What an operator gets wrong: one line on stderr that says what to do, and an exit code other than 0 (DESIGN 10.1)."""
 
 import os
-import pathlib
 import pwd
 import socket
 import sqlite3

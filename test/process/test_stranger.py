@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Strangers at the gossip port: whatever they send is closed and counted, and the members do not notice (G8, G9)."""
 
+import pathlib
 import random
 import resource
 import socket
@@ -79,7 +80,7 @@ class Stranger(unittest.TestCase):
         """A frame that declares 2^31 bytes is closed at once; nothing is allocated for it."""
         self.send(struct.pack(">I", 2**31) + b"\x91\x01")
         self.send(struct.pack(">I", 2**32 - 1))
-        status = open(f"/proc/{self.nodes[0].process.pid}/status").read()
+        status = pathlib.Path(f"/proc/{self.nodes[0].process.pid}/status").read_text()
         resident_kib = int(status.split("VmRSS:")[1].split()[0])
         self.assertLess(resident_kib, 200 * 1024)
 
