@@ -18,6 +18,7 @@ struct bench {
 
 int bench_tree(void);
 int bench_walk(void);
+int bench_check(void);
 
 /* Seconds of a clock that only goes forward. */
 double bench_seconds(void);

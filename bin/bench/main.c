@@ -17,6 +17,7 @@
 static const struct bench benches[] = {
     {"tree", "keeping the digest: insert, one change and the root, full build, memory", bench_tree},
     {"walk", "finding what differs: bytes, round trips and CPU of a walk", bench_walk},
+    {"check", "checks of records on a host's write path, and planning within 100,000 entries", bench_check},
 };
 enum { BENCH_COUNT = sizeof(benches) / sizeof(benches[0]) };
 
