@@ -55,15 +55,21 @@ stage_clang-tidy() { build clang-tidy; }
 stage_embed() { build all && test/embed/check.sh; }
 stage_readme() { build all && scripts/run_documented.py README.md docs/*.md; }
 
-# $1: folder of the build. Hands on the numbers of Check's summary, as passed and failed.
+# $1: folder of the build. A suite is a process of its own, so that all processors are used. Hands on the sum of Check's
+# summaries, as passed and failed.
 unit_run() {
-    local log result
-    log=$build/check/unit.output
-    "$1/unit" 2>&1 | tee "$log"
-    result=${PIPESTATUS[0]}
-    counts=$(sed -nE 's/^[0-9]+%: Checks: ([0-9]+), Failures: ([0-9]+), Errors: ([0-9]+)$/\1 \2 \3/p' "$log" |
-        awk '{print $1 - $2 - $3, $2 + $3}')
-    rm -f "$log"
+    local logs=$1/unit-logs result
+    rm -rf "$logs" && mkdir -p "$logs"
+    sed -n 's/^SUITE(\(.*\))$/\1/p' "$1/generated/suites.h" | xargs -P "$jobs" -I{} bash -c '
+        "$1/unit" "$2" >"$3/$2.log" 2>&1
+        result=$?
+        echo "suite $2: $SECONDS s, exit code $result" >>"$3/$2.log"
+        exit $((result != 0))' unit "$1" {} "$logs"
+    result=$?
+    cat "$logs"/*.log
+    counts=$(cat "$logs"/*.log | sed -nE 's/^[0-9]+%: Checks: ([0-9]+), Failures: ([0-9]+), Errors: ([0-9]+)$/\1 \2 \3/p' |
+        awk '{checks += $1; failures += $2; errors += $3} END {print checks - failures - errors, failures + errors}')
+    echo "unit tests: ${counts% *} passed, ${counts#* } failed"
     return "$result"
 }
 
