@@ -68,7 +68,7 @@ enum {
     GOSSIP__REQUEST_TIMEOUT_MS_MAX = 5000,
     GOSSIP__EXCHANGE_SILENCE_MS_MAX = 30000, /* no progress in this time ends an exchange */
     GOSSIP__CONNECT_TIMEOUT_MS = 2000,
-    GOSSIP__PUSH_WAIT_MS_MAX = 5000, /* keys that wait for a connection; then they are left to the timer exchange */
+    GOSSIP__PUSH_WAIT_MS_MAX = 5000, /* keys that do not move on; then they are left to the timer exchange */
     GOSSIP__JOIN_INTERVALS = 10, /* newcomers that reach only each other */
     GOSSIP__SKEW_ALARM_MS = 60000,
     /* doubling from one interval; a dead member has its turn all the same */

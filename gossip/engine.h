@@ -77,7 +77,7 @@ struct gossip__push_message {
 struct gossip__push_queue {
     uint32_t *handles; /* ring of capacity GOSSIP__PUSH_QUEUE_MAX, allocated at first use */
     size_t first, count;
-    gossip_time_ms since_ms; /* when the first key of those that wait was queued */
+    gossip_time_ms since_ms; /* since when the keys that wait have not moved on */
     uint64_t sequence_last;
     struct gossip__push_message in_flight[GOSSIP__PUSHES_IN_FLIGHT];
 };

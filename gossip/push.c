@@ -129,6 +129,7 @@ static void pump(struct gossip *engine, struct gossip__member *member) {
         *push =
             (struct gossip__push_message){.sequence = ++queue->sequence_last, .handles = handles};
         message_fill(engine, queue, push);
+        queue->since_ms = engine->now_ms;
         message_transmit(engine, member, push);
     }
 }
@@ -300,7 +301,7 @@ static void member_tick(struct gossip *engine, struct gossip__member *member) {
             message_transmit(engine, member, push);
         }
     }
-    if (member->push.count > 0 && member->session == NULL &&
+    if (member->push.count > 0 &&
         engine->now_ms - member->push.since_ms >= GOSSIP__PUSH_WAIT_MS_MAX) {
         engine->counters.pushes[GOSSIP_PUSH_DROPPED] += member->push.count;
         member->push.count = 0;

@@ -38,7 +38,21 @@ void sim_fault_draw(struct sim *sim) {
     }
 }
 
+/* A newcomer that has met nobody yet may found a cluster of its own when it is cut off: that is right, and another story. */
+static bool any_newcomer(const struct sim *sim) {
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+        if (node->joined && catalog_id_is_none(&node->disk.state.cluster_id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void cut_group(struct sim *sim, bool one_way) {
+    if (any_newcomer(sim)) {
+        return;
+    }
     size_t members =
         1 + (size_t)choice_below(&sim->choice, sim->node_count / 2 + 1, "partition size");
     for (size_t i = 0; i < sim->node_count; i++) {

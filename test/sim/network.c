@@ -1,7 +1,8 @@
 /* network.c - connections between nodes: frames are lost, delayed, repeated, reordered; links are cut one way or both.
  *
  * It is worse than TCP on purpose: within a connection single frames may be lost or overtake others. Only the first frame
- * of each direction (the hello) comes first and once, as on any transport that has a handshake.
+ * of each direction (the hello) comes first and once, as on any transport that has a handshake, and is lost only where the
+ * link is cut.
  */
 #include "test/sim/sim.h"
 
@@ -125,6 +126,12 @@ void sim_network_crashed(struct sim *sim, struct sim_node *node) {
     }
 }
 
+/* The type of a frame's message: 4 bytes of length, an array header, a positive fixint. */
+static bool frame_is_hello(const uint8_t *frame, size_t size_bytes) {
+    size_t type_at = size_bytes > 4 && frame[4] == 0xdc ? 7 : 5;
+    return size_bytes > type_at && frame[type_at] == 1;
+}
+
 static void frame_queue(struct sim *sim, const struct sim_connection *connection, unsigned to,
                         const struct gossip_send *send, uint64_t time_ms) {
     struct sim_node *peer = &sim->nodes[connection->node[to]];
@@ -147,8 +154,9 @@ void sim_network_send(struct sim *sim, struct sim_node *node, const struct gossi
         return;
     }
     unsigned to = 1 - from;
+    bool hello = frame_is_hello(send->frame, send->size_bytes);
     bool lost = is_cut(sim, node->index, connection->node[to]) ||
-                (sim->loading && choice_percent(&sim->choice, sim->loss_percent, "loss"));
+                (sim->loading && !hello && choice_percent(&sim->choice, sim->loss_percent, "loss"));
     if (lost) {
         sim->stats.frames_lost++;
         return;
@@ -164,19 +172,13 @@ void sim_network_send(struct sim *sim, struct sim_node *node, const struct gossi
     }
 }
 
-/* The type of a frame's message: 4 bytes of length, an array header, a positive fixint. */
-static bool is_hello(const struct sim_event *event) {
-    size_t type_at = event->size_bytes > 4 && event->frame[4] == 0xdc ? 7 : 5;
-    return event->size_bytes > type_at && event->frame[type_at] == 1;
-}
-
 bool sim_network_arrives(struct sim *sim, const struct sim_event *event) {
     unsigned end;
     struct sim_connection *connection = find(sim, event->node, event->connection, &end);
     if (connection == NULL || !connection->open[end]) {
         return false;
     }
-    if (is_hello(event) == connection->hello[end]) {
+    if (frame_is_hello(event->frame, event->size_bytes) == connection->hello[end]) {
         return false; /* a hello again, or something before the hello */
     }
     connection->hello[end] = true;

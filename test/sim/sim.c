@@ -171,6 +171,15 @@ static void world_event(struct sim *sim, const struct sim_event *event) {
         }
         break;
     default: /* RESTART */
+        if (sim->cut_active && sim->loading &&
+            catalog_id_is_none(
+                &node->disk.state.cluster_id)) { /* the same for one that never got in */
+            sim_event_push(sim, &(struct sim_event){.time_ms = sim->now_ms + 500,
+                                                    .type = SIM_EVENT_RESTART,
+                                                    .node = event->node,
+                                                    .start = event->start});
+            break;
+        }
         if (node->engine == NULL && node->starts == event->start) {
             sim_node_start(sim, node);
         }
