@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *catalog__store_vfs = NULL;
 
@@ -92,7 +93,8 @@ int catalog__store_fault(sqlite3 *database, int sqlite_code) {
         return system_error == ENOSPC || system_error == EDQUOT ? CATALOG_EFULL : CATALOG_EIO;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-    case SQLITE_CONSTRAINT: /* our statements break none in a sound file */
+    case SQLITE_ERROR:      /* our statements are right: the schema is not what it was */
+    case SQLITE_CONSTRAINT: /* they break none in a sound file */
     case SQLITE_MISMATCH:
         return CATALOG_EDAMAGED;
     case SQLITE_NOMEM:
@@ -212,6 +214,15 @@ static int check_tables(struct catalog_store *store, bool *equal) {
     return code;
 }
 
+/* SQLite takes a file as read-only for its mode, or because its header asks for a newer SQLite, which none of ours does. */
+static int read_only(struct catalog_store *store, struct catalog_problem *problem) {
+    if (access(store->directory.database, W_OK) != 0) {
+        return catalog__store_refuse(store, SQLITE_READONLY, "write to", problem);
+    }
+    return catalog__store_problem(problem, CATALOG_EDAMAGED, "%.300s has a damaged header",
+                                  store->directory.database);
+}
+
 /* Who wrote this file, and in which format. */
 static int identify(struct catalog_store *store, struct catalog_problem *problem) {
     int64_t application = 0, format = 0, object_count = 0, vacuum = 0;
@@ -228,6 +239,9 @@ static int identify(struct catalog_store *store, struct catalog_problem *problem
     }
     if (code == SQLITE_OK) {
         code = catalog__store_number(store, "SELECT count(*) FROM sqlite_schema", &object_count);
+    }
+    if (code == SQLITE_OK && sqlite3_db_readonly(store->database, "main") != 0) {
+        return read_only(store, problem);
     }
     if (code == SQLITE_OK && application == 0 && format == 0 && object_count == 0) {
         code = make_tables(store);
