@@ -18,7 +18,7 @@ static void make_pair(enum items_shape shape, size_t common, size_t differences,
     }
     for (size_t i = 0; i < differences; ++i) {
         struct merkle_item item = items_item(items_slot(shape, random), number++);
-        const unsigned side = items_random(random) % 3;
+        const unsigned side = (unsigned)(items_random(random) % 3);
         if (side != 0)
             items_push(ours, item);
         item.digest.bytes[0] ^= side == 2; /* the same key in two versions */
@@ -278,6 +278,52 @@ START_TEST(deepest_first) {
 }
 END_TEST
 
+START_TEST(a_request_without_memory_takes_nothing) {
+    /* Each allocation of a request can fail: the nodes are still on the frontier, and the buffer holds what it held. */
+    struct items ours, theirs;
+    uint64_t random = 32;
+    make_pair(ITEMS_UNIFORM, 3000, 300, &random, &ours, &theirs);
+    struct merkle_tree *a = items_tree(&merkle_allocator_libc, &ours);
+    struct merkle_tree *b = items_tree(&merkle_allocator_libc, &theirs);
+    struct merkle_walk *walk;
+    struct merkle_buffer answer;
+    merkle_buffer_init(&answer, &merkle_allocator_libc);
+    ck_assert_int_eq(merkle_walk_new(&merkle_allocator_libc, a, 1, &walk), 0);
+    ck_assert_int_eq(merkle_walk_answer_root(b, 1, &answer), 0);
+    ck_assert_int_eq(merkle_walk_start(walk, answer.data, answer.size_bytes), 0);
+    ck_assert_uint_eq(merkle_walk_frontier_count(walk), 16);
+    for (size_t allowed = 0;; ++allowed) {
+        struct alloc_fault fault = {.allowed = SIZE_MAX};
+        const struct merkle_allocator allocator = alloc_fault_allocator(&fault);
+        struct merkle_buffer request;
+        merkle_buffer_init(&request, &allocator);
+        ck_assert_int_eq(merkle_buffer_append(&request, "before", 6), 0);
+        fault.allowed = allowed;
+        const int taken = merkle_walk_request(walk, 1024, &request);
+        ck_assert_mem_eq(request.data, "before", 6);
+        if (taken < 0) {
+            ck_assert_int_eq(taken, MERKLE_ENOMEM);
+            ck_assert_uint_eq(fault.fired, 1);
+            ck_assert_uint_eq(request.size_bytes, 6);
+            ck_assert_uint_eq(merkle_walk_frontier_count(walk), 16);
+        }
+        merkle_buffer_close(&request);
+        ck_assert_uint_eq(fault.live_blocks, 0);
+        if (taken >= 0) {
+            ck_assert_int_eq(taken, 16);
+            ck_assert_uint_gt(allowed, 1);
+            break;
+        }
+    }
+    merkle_buffer_close(&answer);
+    merkle_walk_free(walk);
+    merkle_tree_free(a);
+    merkle_tree_free(b);
+    items_close(&ours);
+    items_close(&theirs);
+}
+END_TEST
+
 Suite *walk_suite(void);
 
 Suite *walk_suite(void) {
@@ -294,6 +340,7 @@ Suite *walk_suite(void) {
     suite_add_tcase(suite, whole);
     TCase *request = tcase_create("merkle_walk_request");
     tcase_add_test(request, deepest_first);
+    tcase_add_test(request, a_request_without_memory_takes_nothing);
     suite_add_tcase(suite, request);
     return suite;
 }

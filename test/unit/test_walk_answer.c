@@ -49,6 +49,25 @@ START_TEST(known_answers) {
 }
 END_TEST
 
+START_TEST(expand_is_answered_with_up_to_32_items) {
+    /* EXPAND is answered with a LEAF up to 32 items and with the children from 33 on; INNER with a LEAF up to 16. */
+    for (uint32_t count = 15; count <= 34; ++count) {
+        struct merkle_tree *tree = tree_of(ITEMS_UNIFORM, count, 9);
+        struct merkle_buffer answer;
+        merkle_buffer_init(&answer, &merkle_allocator_libc);
+        ck_assert_int_eq(merkle_walk_answer_root(tree, 7, &answer), 0);
+        const unsigned kind = answer.data[1] >> 4;
+        ck_assert_int_eq(kind == MERKLE__NODE_LEAF, count <= 32);
+        static const uint8_t inner[3 + 5] = {0x20, 0x00, 0x01, 1, 2, 3, 4, 5};
+        merkle_buffer_clear(&answer);
+        ck_assert_int_eq(merkle_walk_answer(tree, 7, inner, sizeof(inner), 1000, &answer), 0);
+        ck_assert_int_eq(answer.data[1] == MERKLE__NODE_LEAF << 4, count <= 16);
+        merkle_buffer_close(&answer);
+        merkle_tree_free(tree);
+    }
+}
+END_TEST
+
 START_TEST(some_stands_for_what_will_be_fetched) {
     /* A child that the request shows as empty is answered SOME, and an equal child not at all. */
     struct merkle_tree *tree = tree_of(ITEMS_UNIFORM, 2000, 2);
@@ -191,6 +210,7 @@ Suite *walk_answer_suite(void) {
     Suite *suite = suite_create("walk_answer");
     TCase *answer = tcase_create("merkle_walk_answer");
     tcase_add_test(answer, known_answers);
+    tcase_add_test(answer, expand_is_answered_with_up_to_32_items);
     tcase_add_test(answer, some_stands_for_what_will_be_fetched);
     tcase_add_test(answer, answers_end_at_the_limit);
     tcase_add_test(answer, malformed_requests_change_nothing);

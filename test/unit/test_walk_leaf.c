@@ -98,6 +98,20 @@ START_TEST(repeated_fingerprints_are_counted) {
 }
 END_TEST
 
+START_TEST(equal_items_match_one_to_one) {
+    /* Two equal items here and two there are two matches, and nothing is had or wanted. */
+    struct merkle_item item = items_item(5, 50);
+    ours(item);
+    item.handle = 51;
+    ours(item);
+    theirs(item);
+    theirs(item);
+    ck_assert_int_eq(merkle__walk_compare_leaf(walk, &leaf), 0);
+    ck_assert_uint_eq(merkle_walk_wants_count(walk), 0);
+    ck_assert_uint_eq(merkle_walk_haves_count(walk), 0);
+}
+END_TEST
+
 START_TEST(memory_may_end) {
     /* Each allocation can fail, also of the copy of a large leaf, and nothing is leaked. */
     leaf.path = (struct merkle_path){.prefix = 7, .depth = 16};
@@ -144,6 +158,7 @@ Suite *walk_leaf_suite(void) {
     tcase_add_test(compare, a_changed_item_is_in_both_lists);
     tcase_add_test(compare, nothing_in_common_is_one_path);
     tcase_add_test(compare, repeated_fingerprints_are_counted);
+    tcase_add_test(compare, equal_items_match_one_to_one);
     tcase_add_test(compare, memory_may_end);
     suite_add_tcase(suite, compare);
     return suite;

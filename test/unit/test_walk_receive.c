@@ -22,7 +22,7 @@ static void setup(void) {
     ck_assert_int_eq(merkle_tree_new(&allocator, &theirs), 0);
     for (uint32_t i = 0; i < 4000; ++i) {
         const struct merkle_item item = items_item(items_slot(ITEMS_UNIFORM, &random), i);
-        const unsigned draw = items_random(&random) % 20;
+        const unsigned draw = (unsigned)(items_random(&random) % 20);
         if (draw != 0)
             ck_assert_int_eq(merkle_tree_insert(ours, &item), 0);
         if (draw != 1)
