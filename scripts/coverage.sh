@@ -18,5 +18,4 @@ gcovr --root . --object-directory "$OUT/obj" --filter 'merkle/' --filter 'catalo
     --exclude-unreachable-branches --exclude-lines-by-pattern '\s*assert\(.*' --gcov-ignore-parse-errors \
     --html-details "$OUT/coverage/index.html" --txt "$OUT/coverage/lines.txt" --print-summary "$OUT/obj"
 sed -n '/^File/,$p' "$OUT/coverage/lines.txt"
-gcovr --version | head -n 1
 echo "coverage: $OUT/coverage/index.html"
