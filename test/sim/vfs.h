@@ -48,7 +48,8 @@ struct vfs_step {
 /* Which calls fail: the first after `allowed` more of the chosen ones, or that and all behind it. */
 enum { VFS_FAIL_WRITES = 1, VFS_FAIL_SYNCS = 2, VFS_FAIL_READS = 4 };
 struct vfs_fault {
-    unsigned calls; /* VFS_FAIL_... or'ed; 0: none */
+    _Atomic unsigned
+        calls; /* VFS_FAIL_... or'ed; 0: none; may change while a store's thread runs */
     size_t allowed;
     bool repeat;
     bool full; /* ENOSPC (half of the write is done), else EIO */
