@@ -125,6 +125,8 @@ endef
 $(eval $(call archive_rule,libattune.a,$(LIBRARY_SOURCES)))
 $(eval $(call archive_rule,libsimulation.a,$(SIMULATION_SOURCES)))
 $(eval $(call archive_rule,libsupport.a,$(SUPPORT_SOURCES)))
+# What unit tests take from the programs: all but their main() and the loop.
+$(eval $(call archive_rule,libprograms.a,$(filter-out %/main.c bin/attuned/ev_%,$(SOURCES_attuned) $(SOURCES_attunectl))))
 
 $(OUT)/libattune.so.0: $(OUT)/libattune.a scripts/libattune.map
 	$(call quiet,LINK)$(CC) -shared -Wl,-soname,libattune.so.0 -Wl,--version-script=scripts/libattune.map $(ALL_LDFLAGS) \
@@ -151,8 +153,9 @@ $(OUT)/generated/suites.h: FORCE
 $(OUT)/obj/test/unit/main.o: $(OUT)/generated/suites.h
 $(OUT)/obj/test/unit/main.o: CPPFLAGS += -I$(OUT)/generated
 
-$(OUT)/unit: $(call objects,test/unit/main.c $(UNIT_TESTS)) $(OUT)/libsupport.a $(OUT)/libsimulation.a $(OUT)/libattune.a
-	$(call link,$(TEST_LIBS))
+$(OUT)/unit: $(call objects,test/unit/main.c $(UNIT_TESTS)) $(OUT)/libprograms.a $(OUT)/libsupport.a \
+             $(OUT)/libsimulation.a $(OUT)/libattune.a
+	$(call link,$(TEST_LIBS) $(call packages,$(PACKAGES_attuned) $(PACKAGES_attunectl),--libs))
 
 $(OUT)/fuzz/%-replay: $(OUT)/obj/test/fuzz/fuzz_%.o $(OUT)/obj/test/fuzz/replay_main.o $(OUT)/libsupport.a \
                       $(OUT)/libsimulation.a $(OUT)/libattune.a

@@ -26,11 +26,15 @@ void schema_body(const char *text, size_t size_bytes, struct text *body) {
     json_decref(root);
 }
 
+/* NULL if it is not UTF-8; json_pack() then fails as well. */
 static json_t *split(const char *list) {
     json_t *fields = json_array();
     for (const char *start = list;;) {
         size_t size_bytes = strcspn(start, ",");
-        json_array_append_new(fields, json_stringn(start, size_bytes));
+        if (json_array_append_new(fields, json_stringn(start, size_bytes)) != 0) {
+            json_decref(fields);
+            return NULL;
+        }
         if (start[size_bytes] == '\0')
             return fields;
         start += size_bytes + 1;
