@@ -46,6 +46,8 @@ enum {
     GOSSIP__UNSTORED_SIZE_MAX = 16 * 1024 * 1024,
     GOSSIP__DIFFERENCES_MAX = 10000, /* of a diff; `differences_cut` above */
 
+    GOSSIP__RECHECKS_PER_INTERVAL = 4,   /* members asked beside the interval's, while it is not known that all agree */
+
     /* --- pushes */
     /* above: ceil(log2 n) + 2 random ones, which pass on what was new */
     GOSSIP__PUSH_ALL_MEMBERS_MAX = 32,

@@ -226,7 +226,8 @@ gossip_time_ms gossip_deadline(const struct gossip *engine) {
     const gossip_time_ms deadlines[] = {
         gossip__session_deadline(engine), gossip__exchange_deadline(engine),
         gossip__push_deadline(engine),    gossip__operation_deadline(engine),
-        gossip__join_deadline(engine),    gossip__swim_deadline(engine),
+        gossip__join_deadline(engine),    gossip__agreement_deadline(engine),
+        gossip__swim_deadline(engine),
     };
     gossip_time_ms soonest_ms = GOSSIP_NEVER;
     for (size_t i = 0; i < sizeof deadlines / sizeof *deadlines; i++) {

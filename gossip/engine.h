@@ -392,7 +392,8 @@ struct gossip {
     struct merkle_buffer plans_answered; /* struct catalog_plan *: the same of a WRITE */
 
     /* agreement (seen.c) */
-    gossip_time_ms recheck_ms; /* when a disagreeing member is asked again */
+    bool recheck_wanted;       /* perhaps somebody is worth asking */
+    gossip_time_ms recheck_ms; /* not before */
     bool agreement_dirty;      /* something that it depends on changed in this step */
     uint64_t agreed_since_wall_ms, agreed_last_wall_ms;
 
@@ -730,9 +731,9 @@ void gossip__seen_agreed(struct gossip *engine, struct gossip__member *member,
 int64_t gossip__agreement_age(const struct gossip *engine, gossip_time_ms now_ms);
 /* Follows whether all agree, for agreed_since. */
 void gossip__agreement_follow(struct gossip *engine);
-/* Once an interval, an exchange more: with the member that was last heard to differ longest ago. With many members its
- * turn in the permutation is far, and it has most likely become equal since. */
+/* Exchanges beside those of the interval, with members of whom it is not known that they agree. */
 void gossip__agreement_recheck(struct gossip *engine);
+gossip_time_ms gossip__agreement_deadline(const struct gossip *engine);
 enum gossip_truth gossip__member_agrees(struct gossip *engine, const struct gossip__member *member);
 
 /* --- one file for each message: recv_<message>.c ------------------------------------------------------------------------- */

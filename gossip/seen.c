@@ -4,6 +4,9 @@
  *   counted, seen   up to which clock this node has on disk all that any member has made; stored, never falls
  *   agreed_ms       when this node last knew to have all that one member had; how fresh this copy is
  *   agrees          whether a member has the root that we have now; what the operator is shown
+ *
+ * A push tells its sender who has it, and nobody else. So once our root has been calm for a moment, members of whom we do
+ * not know that they agree are asked, a few an interval; where all agree nobody is.
  */
 #include "gossip/engine.h"
 
@@ -122,6 +125,7 @@ void gossip__agreement_follow(struct gossip *engine) {
     }
     engine->agreement_dirty = false;
     if (all_agree(engine) != GOSSIP_YES) {
+        engine->recheck_wanted = true;
         engine->agreed_since_wall_ms = 0;
         return;
     }
@@ -131,21 +135,47 @@ void gossip__agreement_follow(struct gossip *engine) {
     engine->agreed_last_wall_ms = engine->wall_ms;
 }
 
-void gossip__agreement_recheck(struct gossip *engine) {
-    if (engine->now_ms < engine->recheck_ms || !engine->state.ready) {
-        return;
-    }
-    engine->recheck_ms = engine->now_ms + gossip__swim_interval(engine);
+/* --- asking again ------------------------------------------------------------------------------ */
+
+static gossip_duration_ms recheck_pause(const struct gossip *engine) {
+    return gossip__swim_interval(engine) / GOSSIP__RECHECKS_PER_INTERVAL;
+}
+
+/* Whether asking this member would tell something: it is there, and was last heard to differ, or to have what we had. */
+static bool worth_asking(struct gossip *engine, const struct gossip__member *member) {
+    return member->state == GOSSIP_MEMBER_ALIVE && member->exchange == NULL &&
+           gossip__member_agrees(engine, member) != GOSSIP_YES;
+}
+
+static struct gossip__member *longest_unheard(struct gossip *engine) {
     struct gossip__member *oldest = NULL;
     for (size_t i = 0; i < engine->member_count; i++) {
         struct gossip__member *member = engine->members[i];
-        if (member->state == GOSSIP_MEMBER_ALIVE && member->exchange == NULL &&
-            gossip__member_agrees(engine, member) == GOSSIP_NO &&
-            (oldest == NULL || member->root_ms < oldest->root_ms)) {
+        if (worth_asking(engine, member) && (oldest == NULL || member->root_ms < oldest->root_ms)) {
             oldest = member;
         }
     }
-    if (oldest != NULL) {
-        (void)gossip__exchange_start(engine, oldest, GOSSIP__PURPOSE_TIMER);
+    return oldest;
+}
+
+void gossip__agreement_recheck(struct gossip *engine) {
+    gossip_time_ms calm_ms = engine->root_changed_ms + recheck_pause(engine);
+    if (!engine->recheck_wanted || engine->now_ms < engine->recheck_ms ||
+        engine->now_ms < calm_ms || !engine->state.ready) {
+        return;
     }
+    engine->recheck_ms = engine->now_ms + recheck_pause(engine);
+    struct gossip__member *member = longest_unheard(engine);
+    engine->recheck_wanted = member != NULL;
+    if (member != NULL) {
+        (void)gossip__exchange_start(engine, member, GOSSIP__PURPOSE_TIMER);
+    }
+}
+
+gossip_time_ms gossip__agreement_deadline(const struct gossip *engine) {
+    gossip_time_ms calm_ms = engine->root_changed_ms + recheck_pause(engine);
+    if (!engine->recheck_wanted || !engine->state.ready) {
+        return GOSSIP_NEVER;
+    }
+    return engine->recheck_ms > calm_ms ? engine->recheck_ms : calm_ms;
 }

@@ -51,26 +51,34 @@ ctl() {
     ATTUNE_HTTP="http://$(field "$name" http)" "$build/attunectl" "$@"
 }
 
-# Waits until all named nodes are ready and have the same root; says how long it took.
+# Waits until all named nodes are ready and have the same root, then until each knows it; says how long it took.
 until_equal() {
-    local begin now roots name
-    begin=$(date +%s%N)
-    while :; do
-        roots=$(for name in "$@"; do ctl "$name" digest --format json 2>/dev/null || echo "$name?"; done | sort -u | wc -l)
-        now=$(date +%s%N)
-        if [ "$roots" -eq 1 ] && ready "$@"; then
-            echo "equal after $(((now - begin) / 1000000)) ms"
-            return 0
-        fi
-        [ $(((now - begin) / 1000000000)) -lt 30 ] || { echo "demo: not equal after 30 s" >&2; exit 1; }
+    local begin=$(($(date +%s%N) / 1000000))
+    until_true "$begin" same_root "$@"
+    printf 'equal after %s ms, ' "$(($(date +%s%N) / 1000000 - begin))"
+    until_true "$begin" all_know "$@"
+    printf 'known to all after %s ms\n' "$(($(date +%s%N) / 1000000 - begin))"
+}
+
+until_true() {
+    local begin=$1
+    shift
+    until "$@"; do
+        [ $(($(date +%s%N) / 1000000 - begin)) -lt 30000 ] || { echo "demo: not equal after 30 s" >&2; exit 1; }
         sleep 0.05
     done
 }
 
-ready() {
+same_root() {
     local name
+    [ "$(for name in "$@"; do ctl "$name" digest --format json 2>/dev/null || echo "$name?"; done | sort -u | wc -l)" -eq 1 ]
+}
+
+all_know() {
+    local name status
     for name in "$@"; do
-        ctl "$name" status --format json 2>/dev/null | grep -q '"ready": *true' || return 1
+        status=$(ctl "$name" status --format json 2>/dev/null) || return 1
+        grep -q '"ready": *true' <<<"$status" && grep -q '"agreed": *true' <<<"$status" || return 1
     done
 }
 

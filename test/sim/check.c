@@ -110,7 +110,7 @@ static bool disk_root(const struct sim_disk *disk, struct merkle_digest *root) {
 
 void sim_check_node(struct sim *sim, struct sim_node *node, bool thoroughly) {
     struct merkle_digest on_disk;
-    if (node->engine == NULL || node->disk_broken || !thoroughly) {
+    if (node->engine == NULL || node->disk_broken || node->catching_up || !thoroughly) {
         return;
     }
     struct merkle_tree *tree = catalog_tree(gossip_catalog(node->engine));

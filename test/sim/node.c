@@ -78,6 +78,7 @@ void sim_node_crash(struct sim *sim, struct sim_node *node) {
     node->engine = NULL;
     node->starts++;
     node->disk_broken = false;
+    node->catching_up = false;
     node->disk_failure = 0;
     node->frozen_until_ms = 0;
     sim->stats.crashes++;
@@ -196,6 +197,7 @@ void sim_node_stored(struct sim *sim, struct sim_node *node) {
     }
     uint64_t ticket = batch->ticket;
     node->batches = batch->next;
+    node->catching_up = node->catching_up && node->batches != NULL;
     sim_batch_free(batch);
     sim_trace(sim, node->index, "stored %llu: %d", (unsigned long long)ticket, result);
     sim_node_step(sim, node,
@@ -213,6 +215,7 @@ void sim_node_reopen(struct sim *sim, struct sim_node *node) {
     struct catalog_load load;
     sim_disk_load(&node->disk, &load);
     node->disk_broken = false;
+    node->catching_up = true;
     sim_trace(sim, node->index, "reopened");
     sim_node_step(sim, node, &(struct gossip_event){.type = GOSSIP_REOPENED, .reopened = &load});
     free(load.entries);

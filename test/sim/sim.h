@@ -83,6 +83,7 @@ struct sim_node {
     struct sim_batch *batches; /* in order */
     int disk_failure;          /* what the next commits answer; 0: they succeed */
     bool disk_broken;          /* a commit failed; nothing is taken until it is reopened */
+    bool catching_up; /* reopened: what a failed commit left on disk is on its way into the tree */
     uint32_t accepted_last;
     uint64_t entries_sent_mark;
 };
