@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$(cd "${BUILD:-build}" && pwd)
 folder=$(mktemp -d "${TMPDIR:-/tmp}/attune-demo.XXXXXX")
-declare -A pids=()
+declare -A pids=() addresses=()
 names=()
 
 finish() {
@@ -27,13 +27,13 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 start() {
     local name=$1 join=()
     [ -z "${2:-}" ] || join=(--join "$2")
-    "$build/attuned" --data-dir "$folder/$name" --name "$name" --cluster demo --gossip 127.0.0.1:0 \
+    "$build/attuned" --data-dir "$folder/$name" --name "$name" --cluster demo --gossip "${addresses[$name]:-127.0.0.1:0}" \
         --http 127.0.0.1:0 "${join[@]}" >"$folder/$name.out" 2>"$folder/$name.log" &
     pids[$name]=$!
     [[ " ${names[*]-} " == *" $name "* ]] || names+=("$name")
     local i
     for i in $(seq 100); do
-        [ -e "$folder/$name/attuned.json" ] && return 0
+        [ -e "$folder/$name/attuned.json" ] && addresses[$name]=$(field "$name" gossip) && return 0
         kill -0 "${pids[$name]}" 2>/dev/null || break
         sleep 0.05
     done
@@ -137,7 +137,7 @@ say "6. All are killed (SIGKILL) and started again: the same root, from their ow
 before=$(ctl one digest --format json)
 for name in one two three four; do
     kill -KILL "${pids[$name]}"
-    wait "${pids[$name]}" 2>/dev/null || true
+    { wait "${pids[$name]}" || true; } 2>/dev/null
     rm -f "$folder/$name/attuned.json"
 done
 for name in one two three four; do start "$name"; done
