@@ -69,6 +69,7 @@ enum {
     GOSSIP__REQUEST_TIMEOUT_MS_MIN = 50, /* repeated after 4 RTT, at least this */
     GOSSIP__REQUEST_TIMEOUT_MS_MAX = 5000,
     GOSSIP__EXCHANGE_SILENCE_MS_MAX = 30000, /* no progress in this time ends an exchange */
+    GOSSIP__TURN_MS = 1000, /* a newcomer fetches from one member at a time, unless that one is silent for so long */
     GOSSIP__CONNECT_TIMEOUT_MS = 2000,
     GOSSIP__PUSH_WAIT_MS_MAX = 5000, /* keys that do not move on; then they are left to the timer exchange */
     GOSSIP__JOIN_INTERVALS = 10, /* newcomers that reach only each other */

@@ -209,10 +209,17 @@ void gossip__exchange_request_done(struct gossip *engine, struct gossip__exchang
     request_close(request);
 }
 
-/* False if the exchange has ended. */
+/* False if the exchange has ended. While answers come in, the others stand in line behind them: asking again would have
+ * the same entries sent twice, so a request's time begins with the last answer. */
 static bool request_tick(struct gossip *engine, struct gossip__exchange *exchange,
                          struct gossip__request *request) {
     if (request->sequence == 0 || request->due_ms > engine->now_ms) {
+        return true;
+    }
+    gossip_time_ms patience_ms =
+        exchange->progress_ms + gossip__exchange_timeout(exchange->member, request->tries);
+    if (patience_ms > engine->now_ms) {
+        request->due_ms = patience_ms;
         return true;
     }
     if (request->tries >= GOSSIP__REQUEST_TRIES || exchange->member->session == NULL) {

@@ -16,6 +16,7 @@ void gossip__exchange_conclude(struct gossip *engine, struct gossip__exchange *e
     }
     if (engine->state.healing) {
         engine->state.healing = false;
+        engine->quarantined_count = 0; /* the store forgets them with the commit that says so */
         gossip__flight_state_dirty(engine);
         gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_WARNING, member->row.name,
                        "all entries that were lost have been fetched again");
@@ -72,6 +73,20 @@ static void walk_begin(struct gossip *engine, struct gossip__exchange *exchange,
     gossip__exchange_advance(engine, exchange);
 }
 
+/* A newcomer that lacks everything fetches it from one member at a time; whoever is next has less to send, and is asked
+ * again as soon as this one is through (join.c). */
+static bool waits_its_turn(const struct gossip *engine, const struct gossip__exchange *exchange) {
+    for (size_t i = 0; i < GOSSIP__EXCHANGES_MAX && !engine->state.ready; i++) {
+        const struct gossip__exchange *other = engine->exchanges[i];
+        if (other != NULL && other != exchange && other->state == GOSSIP__EXCHANGE_WALK &&
+            other->purpose != GOSSIP__PURPOSE_DIFF &&
+            other->progress_ms + GOSSIP__TURN_MS > engine->now_ms) {
+            return exchange->purpose != GOSSIP__PURPOSE_DIFF;
+        }
+    }
+    return false;
+}
+
 static void roots_differ(struct gossip *engine, struct gossip__exchange *exchange,
                          const struct gossip__digest *digest, uint64_t own_changes) {
     bool futile = is_futile(exchange, own_changes, digest->changes);
@@ -83,8 +98,8 @@ static void roots_differ(struct gossip *engine, struct gossip__exchange *exchang
     bool store_down = engine->store_error != 0 && exchange->purpose != GOSSIP__PURPOSE_DIFF;
     if (futile) {
         gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_FUTILE);
-    } else if (newcomer || store_down || exchange->walks >= GOSSIP__WALKS_PER_EXCHANGE ||
-               digest->walk.size_bytes == 0) {
+    } else if (newcomer || store_down || waits_its_turn(engine, exchange) ||
+               exchange->walks >= GOSSIP__WALKS_PER_EXCHANGE || digest->walk.size_bytes == 0) {
         gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_UNFINISHED);
     } else {
         walk_begin(engine, exchange, digest);
