@@ -58,12 +58,13 @@ def percentile(values, percent):
 
 
 class Node:
-    def __init__(self, name, directory, address, options):
+    def __init__(self, name, directory, address, options, environment):
         self.name = name
         self.directory = directory
         self.gossip = f"{address}:0"
         self.http_address = f"{address}:0"
         self.options = options
+        self.environment = environment
         self.log = directory + ".log"
         self.process = None
         self.pid = None
@@ -80,7 +81,7 @@ class Node:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                             stderr=stderr or log,
-                                            env={**os.environ, **(environment or {})})
+                                            env={**os.environ, **self.environment, **(environment or {})})
         return self.await_start(begin) if wait else begin
 
     def await_start(self, begin):
@@ -237,10 +238,11 @@ class Node:
 class Nodes:
     """`with Nodes(3) as nodes:` starts three that know each other; nodes[0] founded the cluster."""
 
-    def __init__(self, count, options=(), start=True, directory=None):
+    def __init__(self, count, options=(), start=True, directory=None, environment=None):
         pid = os.getpid()
         self.address = f"127.{1 + random.randrange(250)}.{pid >> 8 & 0xff}.{1 + (pid & 0xff) % 250}"
         self.options = list(options)
+        self.environment = dict(environment or {})
         self.list = []
         self.directory = directory or tempfile.mkdtemp(prefix="attune-test-")
         self.count = count
@@ -282,7 +284,8 @@ class Nodes:
     def add(self, directory=None):
         """A node that is not started; it joins those before it."""
         name = f"n{len(self.list) + 1}"
-        node = Node(name, directory or os.path.join(self.directory, name), self.address, self.options)
+        node = Node(name, directory or os.path.join(self.directory, name), self.address, self.options,
+                    self.environment)
         self.list.append(node)
         return node
 
