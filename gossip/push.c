@@ -64,6 +64,12 @@ static void message_free(struct gossip *engine, struct gossip__push_message *mes
     *message = (struct gossip__push_message){0};
 }
 
+static gossip_duration_ms transmit_wait(const struct gossip__member *member, unsigned tries) {
+    gossip_duration_ms wait_ms = 4 * member->rtt_ms;
+    wait_ms = (wait_ms > PUSH_TIMEOUT_MS_MIN ? wait_ms : PUSH_TIMEOUT_MS_MIN) << (tries - 1);
+    return wait_ms < PUSH_TIMEOUT_MS_MAX ? wait_ms : PUSH_TIMEOUT_MS_MAX;
+}
+
 static void message_transmit(struct gossip *engine, struct gossip__member *member,
                              struct gossip__push_message *push) {
     struct gossip__span spans[GOSSIP__PUSH_ENTRIES_MAX];
@@ -77,9 +83,7 @@ static void message_transmit(struct gossip *engine, struct gossip__member *membe
     }
     push->tries++;
     push->sent_ms = engine->now_ms;
-    gossip_duration_ms wait_ms = 4 * member->rtt_ms;
-    wait_ms = wait_ms > PUSH_TIMEOUT_MS_MIN ? wait_ms : PUSH_TIMEOUT_MS_MIN;
-    push->due_ms = engine->now_ms + (wait_ms << (push->tries - 1));
+    push->due_ms = engine->now_ms + transmit_wait(member, push->tries);
     if (engine->config.pushes_lost && push->exchange == 0) {
         return;
     }
