@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Three real nodes: a write is everywhere, what was missed heals, late ones catch up, a crash loses nothing."""
 
+import os
+import pathlib
 import signal
+import socket
 import threading
 import unittest
 
@@ -19,6 +22,11 @@ def agreed(node, members):
         and len(status["members"]) == members
         and all(member["agrees"] for member in status["members"])
     )
+
+
+def cpu_seconds(node):
+    fields = pathlib.Path(f"/proc/{node.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class ClusterTest(unittest.TestCase):
@@ -212,6 +220,58 @@ class ClusterTest(unittest.TestCase):
         nodes[1].signal(signal.SIGSTOP)
         answer = nodes[0].get("/v1/diff/n2")
         self.assertEqual((answer.status, answer.code), (503, "unreachable"), answer)
+        nodes[1].signal(signal.SIGCONT)
+
+    def test_clients_that_leave(self):
+        """Clients that leave while they wait cost nothing: the node goes on, rests, and still stops cleanly."""
+        nodes = self.group.start(2)
+        nodes[1].signal(signal.SIGSTOP)
+        host, port = nodes[0].info["http"].rsplit(":", 1)
+        for number in range(50):
+            with socket.create_connection((host, int(port)), timeout=10) as connection:
+                target = "GET /v1/diff/n2" if number % 2 else "POST /v1/sync"
+                connection.sendall(f"{target} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
+        self.assertEqual(nodes[0].put("/v1/schemas/posts", SCHEMA).status, 201)
+
+        def sockets():
+            return len(list(pathlib.Path(f"/proc/{nodes[0].process.pid}/fd").iterdir()))
+
+        wait_for(lambda: sockets() < 40, what=lambda: f"{sockets()} descriptors are open")
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(b"GET /v1/diff/n2 HTTP/1.1\r\nHost: x\r\n\r\n")
+            before = cpu_seconds(nodes[0])
+            self.assertIn(b" 503 ", connection.recv(4096))
+            self.assertLess(cpu_seconds(nodes[0]) - before, 0.5, "a waiting request does not spin the loop")
+            connection.sendall(b"GET /v1/diff/n2 HTTP/1.1\r\nHost: x\r\n\r\n")
+            self.assertEqual(nodes[0].stop(), 0)
+        nodes[1].signal(signal.SIGCONT)
+
+    def test_stale(self):
+        """A node that is cut off answers `stale` to who asks for fresh, and answers all others (G5, DESIGN 7.7)."""
+        nodes = self.group.start(2)
+        self.wait_agreed(nodes)
+        wait_for(
+            lambda: nodes[0].post("/v1/check/posts?max_staleness=2s", "{}").status == 200,
+            what="an exchange of its own makes the node fresh; what others say does not",
+        )
+        nodes[1].signal(signal.SIGSTOP)
+        stale = wait_for(
+            lambda: [a for a in [nodes[0].post("/v1/check/posts?max_staleness=500ms", "{}")] if a.status != 200]
+        )[0]
+        self.assertEqual((stale.status, stale.code), (503, "stale"))
+        self.assertTrue(stale.headers["Retry-After"])
+        self.assertEqual(attunectl(nodes[0], "check", "posts", "-d", "{}", "--max-staleness", "500ms")[0], 9)
+        self.assertEqual(nodes[0].post("/v1/check/posts", "{}").status, 200)
+        nodes[1].signal(signal.SIGCONT)
+        wait_for(lambda: nodes[0].post("/v1/check/posts?max_staleness=2s", "{}").status == 200)
+
+    def test_second_signal(self):
+        """A second SIGTERM ends the node at once, also while it drains."""
+        nodes = self.group.start(2)
+        nodes[1].signal(signal.SIGSTOP)
+        nodes[0].signal(signal.SIGTERM)
+        nodes[0].signal(signal.SIGTERM)
+        self.assertEqual(nodes[0].process.wait(timeout=5), 0)
         nodes[1].signal(signal.SIGCONT)
 
 
