@@ -11,8 +11,10 @@
 
 #include <string.h>
 
+/* A process that was frozen leaves an RTT of seconds behind: waits are bounded from above, too (found by simulation). */
 enum {
-    PUSH_TIMEOUT_MS_MIN = 250
+    PUSH_TIMEOUT_MS_MIN = 250,
+    PUSH_TIMEOUT_MS_MAX = 8000
 }; /* the answer waits for a commit, and commits may wait for one another */
 
 static bool takes_pushes(const struct gossip__member *member) {
