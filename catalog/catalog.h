@@ -316,7 +316,8 @@ struct catalog_write {
     enum catalog_operation operation;
     uint32_t line; /* of an import; 0 */
     struct catalog_key key;
-    const uint8_t *body; /* canonical, for CATALOG_SET; NULL with CATALOG_PENDING_DROP: the body in force */
+    const uint8_t
+        *body; /* canonical, for CATALOG_SET; NULL with CATALOG_PENDING_DROP: the body in force */
     size_t body_size_bytes;
     /* to set: CATALOG_ACTIVE (0 means that) or, from an import, CATALOG_PENDING_ADD/_DROP */
     enum catalog_state state;

@@ -46,7 +46,8 @@ enum {
     GOSSIP__UNSTORED_SIZE_MAX = 16 * 1024 * 1024,
     GOSSIP__DIFFERENCES_MAX = 10000, /* of a diff; `differences_cut` above */
 
-    GOSSIP__RECHECKS_PER_INTERVAL = 4,   /* members asked beside the interval's, while it is not known that all agree */
+    GOSSIP__RECHECKS_PER_INTERVAL =
+        4, /* members asked beside the interval's, while it is not known that all agree */
 
     /* --- pushes */
     /* above: ceil(log2 n) + 2 random ones, which pass on what was new */
@@ -69,9 +70,11 @@ enum {
     GOSSIP__REQUEST_TIMEOUT_MS_MIN = 50, /* repeated after 4 RTT, at least this */
     GOSSIP__REQUEST_TIMEOUT_MS_MAX = 5000,
     GOSSIP__EXCHANGE_SILENCE_MS_MAX = 30000, /* no progress in this time ends an exchange */
-    GOSSIP__TURN_MS = 1000, /* a newcomer fetches from one member at a time, unless that one is silent for so long */
+    GOSSIP__TURN_MS =
+        1000, /* a newcomer fetches from one member at a time, unless that one is silent for so long */
     GOSSIP__CONNECT_TIMEOUT_MS = 2000,
-    GOSSIP__PUSH_WAIT_MS_MAX = 5000, /* keys that do not move on; then they are left to the timer exchange */
+    GOSSIP__PUSH_WAIT_MS_MAX =
+        5000, /* keys that do not move on; then they are left to the timer exchange */
     GOSSIP__JOIN_INTERVALS = 10, /* newcomers that reach only each other */
     GOSSIP__SKEW_ALARM_MS = 60000,
     /* doubling from one interval; a dead member has its turn all the same */

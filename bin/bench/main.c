@@ -15,9 +15,11 @@
 #include <time.h>
 
 static const struct bench benches[] = {
+    {"service", "writes acknowledged by the whole service, and checks meanwhile", bench_service},
     {"tree", "keeping the digest: insert, one change and the root, full build, memory", bench_tree},
     {"walk", "finding what differs: bytes, round trips and CPU of a walk", bench_walk},
-    {"check", "checks of records on a host's write path, and planning within 100,000 entries", bench_check},
+    {"check", "checks of records on a host's write path, and planning within 100,000 entries",
+     bench_check},
 };
 enum { BENCH_COUNT = sizeof(benches) / sizeof(benches[0]) };
 

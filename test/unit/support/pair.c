@@ -94,18 +94,6 @@ static void say(struct pair *pair, const char *text) {
     pair->transcript_size += size;
 }
 
-static const char *frame_name(const uint8_t *frame, size_t size_bytes) {
-    assert(size_bytes > 6);
-    size_t type_at = frame[4] == 0xdc ? 7 : 5;
-    return gossip__message_name((enum gossip__message_type)frame[type_at]);
-}
-
-static const char *notice_name(enum gossip_notice_type type) {
-    static const char *const names[] = {"",       "member", "ready", "refused", "store",
-                                        "repair", "futile", "clock", "changed", "cluster"};
-    return names[type];
-}
-
 const char *pair_transcript(struct pair *pair) {
     return pair->transcript;
 }
@@ -222,7 +210,7 @@ static void send_frame(struct pair *pair, size_t node, const struct gossip_send 
     char line[96];
     (void)snprintf(line, sizeof line, "%6llu %c > %c %s\n", (unsigned long long)pair->now_ms,
                    (char)('a' + node), (char)('a' + link->node[1 - end]),
-                   frame_name(send->frame, send->size_bytes));
+                   pair_frame_name(send->frame, send->size_bytes));
     say(pair, line);
     if (!link->open[1 - end] || is_cut(pair, link)) {
         return;
@@ -287,7 +275,8 @@ static void notices_say(struct pair *pair, size_t node, const struct gossip_upda
         char line[512];
         (void)snprintf(line, sizeof line, "%6llu %c ! %s %s: %s\n",
                        (unsigned long long)pair->now_ms, (char)('a' + node),
-                       notice_name(notice->type), notice->member == NULL ? "-" : notice->member,
+                       pair_notice_name(notice->type),
+                       notice->member == NULL ? "-" : notice->member,
                        notice->text == NULL ? "-" : notice->text);
         say(pair, line);
     }
@@ -469,46 +458,9 @@ void pair_stop(struct pair *pair, char letter) {
     pair_kill(pair, letter, true);
 }
 
-void pair_remove(struct pair *pair, char letter, const char *name) {
-    struct gossip_operation operation = {
-        .type = GOSSIP_MEMBER_REMOVE,
-        .token = 1,
-        .member = {name, strlen(name)},
-    };
-    struct gossip_event event = {.type = GOSSIP_OPERATION, .operation = &operation};
-    step(pair, (size_t)(node_of(pair, letter) - pair->nodes), event);
-}
-
-static void operate(struct pair *pair, char letter, const struct gossip_operation *operation) {
+void pair_operate(struct pair *pair, char letter, const struct gossip_operation *operation) {
     struct gossip_event event = {.type = GOSSIP_OPERATION, .operation = operation};
     step(pair, (size_t)(node_of(pair, letter) - pair->nodes), event);
-}
-
-void pair_write(struct pair *pair, char letter, uint16_t kind, const char *entity, const char *name,
-                const char *json) {
-    struct merkle_buffer body;
-    struct catalog_problem problem;
-    merkle_buffer_init(&body, &merkle_allocator_libc);
-    struct catalog_write write = {
-        .operation = json == NULL ? CATALOG_DROP : CATALOG_SET,
-        .key = {.kind = kind, .entity = {entity, strlen(entity)}, .name = {name, strlen(name)}},
-    };
-    if (json != NULL) {
-        int result = catalog_body_parse(kind, json, strlen(json), true, &body, &problem);
-        assert(result == 0);
-        write.body = body.data;
-        write.body_size_bytes = body.size_bytes;
-    }
-    operate(pair, letter,
-            &(struct gossip_operation){
-                .type = GOSSIP_WRITE, .token = 2, .writes = &write, .write_count = 1});
-    merkle_buffer_close(&body);
-}
-
-void pair_ask(struct pair *pair, char letter, enum gossip_operation_type type, const char *member) {
-    operate(
-        pair, letter,
-        &(struct gossip_operation){.type = type, .token = 3, .member = {member, strlen(member)}});
 }
 
 size_t pair_differences(const struct pair *pair, enum catalog_relation *first) {

@@ -58,6 +58,11 @@ void pair_ask(struct pair *pair, char letter, enum gossip_operation_type type, c
 /* How many differences the last reply to a GOSSIP_DIFF had, and how the first relates. */
 size_t pair_differences(const struct pair *pair, enum catalog_relation *first);
 
+/* For pair_load.c. */
+void pair_operate(struct pair *pair, char letter, const struct gossip_operation *operation);
+const char *pair_frame_name(const uint8_t *frame, size_t size_bytes);
+const char *pair_notice_name(enum gossip_notice_type type);
+
 struct gossip *pair_engine(struct pair *pair, char letter); /* NULL if it is down */
 /* What a knows of the member of this name; removed ones only if there is no other. NULL if nothing. */
 struct gossip__member *pair_member(struct pair *pair, char letter, const char *name);
