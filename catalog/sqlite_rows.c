@@ -11,7 +11,6 @@
 #include "catalog/sqlite_store.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #define SLOT_TOP_BIT (UINT64_C(1) << 63)
@@ -35,7 +34,13 @@ size_t catalog__key_to_text(const struct catalog_entry *entry,
         size = strlen(kind);
         memcpy(text, kind, size);
     } else {
-        size = (size_t)snprintf(text, CATALOG__KEY_TEXT_SIZE_MAX, "%u", (unsigned)key.kind);
+        unsigned divisor = 10000;
+        while (divisor > key.kind && divisor > 1) {
+            divisor /= 10;
+        }
+        for (; divisor > 0; divisor /= 10) {
+            text[size++] = (char)('0' + key.kind / divisor % 10);
+        }
     }
     text[size++] = '/';
     memcpy(text + size, key.entity.data, key.entity.size_bytes);

@@ -16,6 +16,7 @@ struct bench {
     int (*run)(void);
 };
 
+int bench_service(void);
 int bench_tree(void);
 int bench_walk(void);
 int bench_check(void);
