@@ -1,6 +1,7 @@
 /* command_data.c - check, import, export. */
 #include "bin/attunectl/command.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,30 +33,35 @@ static int show_check(const struct arguments *arguments, const struct answer *an
     return exit_code;
 }
 
-int command_check(struct arguments *arguments) {
-    char *text = NULL;
-    size_t size_bytes = 0;
+static int check(struct arguments *arguments, const char *record, size_t size_bytes) {
     struct text path = {0};
     struct answer answer = {0};
-    if ((arguments->data == NULL) == (arguments->file == NULL)) {
-        complain("check takes one of -d JSON and -f FILE");
-        return EXIT_USAGE;
-    }
-    if (arguments->file != NULL && !read_file(arguments->file, &text, &size_bytes))
-        return EXIT_OTHER;
-    const char *record = text != NULL ? text : arguments->data;
     text_print(&path, "/v1/check/");
     client_escape(arguments->client, arguments->words[0], &path);
     if (arguments->max_staleness != NULL) {
         text_print(&path, "?max_staleness=");
         client_escape(arguments->client, arguments->max_staleness, &path);
     }
-    int exit_code = command_request(arguments, "POST", path.data, record,
-                                    text != NULL ? size_bytes : strlen(record), &answer);
+    int exit_code = command_request(arguments, "POST", path.data, record, size_bytes, &answer);
     if (exit_code == EXIT_DONE)
         exit_code = show_check(arguments, &answer);
     answer_close(&answer);
     text_close(&path);
+    return exit_code;
+}
+
+int command_check(struct arguments *arguments) {
+    char *text = NULL;
+    size_t size_bytes = 0;
+    if ((arguments->data == NULL) == (arguments->file == NULL)) {
+        complain("check takes one of -d JSON and -f FILE");
+        return EXIT_USAGE;
+    }
+    if (arguments->data != NULL)
+        return check(arguments, arguments->data, strlen(arguments->data));
+    if (!read_file(arguments->file, &text, &size_bytes))
+        return EXIT_OTHER;
+    int exit_code = check(arguments, text, size_bytes);
     free(text);
     return exit_code;
 }

@@ -22,7 +22,7 @@ static int failed(int socket_fd, const char *text, const char *reason, char *mes
 }
 
 static bool print_bound(int socket_fd, char bound[LISTEN_BOUND_SIZE_MAX]) {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
     socklen_t size_bytes = sizeof address;
     char host[NI_MAXHOST], port[NI_MAXSERV];
     if (getsockname(socket_fd, (struct sockaddr *)&address, &size_bytes) != 0 ||
