@@ -38,7 +38,7 @@ void pair_write(struct pair *pair, char letter, uint16_t kind, const char *entit
 }
 
 void pair_ask(struct pair *pair, char letter, enum gossip_operation_type type, const char *member) {
-    operate(
+    pair_operate(
         pair, letter,
         &(struct gossip_operation){.type = type, .token = 3, .member = {member, strlen(member)}});
 }
