@@ -12,6 +12,7 @@
  */
 #include "catalog/import.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -114,6 +115,7 @@ static int import_line(struct catalog__importing *importing, const char *line, s
 static void place_writes(struct catalog__importing *importing) {
     struct catalog_import *import = &importing->made->import;
     const uint8_t *memory = importing->made->memory.data;
+    assert(import->write_count == 0 || importing->places != NULL);
     for (size_t i = 0; i < import->write_count; ++i) {
         struct catalog_write *write = &import->writes[i];
         const struct catalog__import_place *place = &importing->places[i];

@@ -2,6 +2,7 @@
 #include "catalog/entry.h"
 #include "catalog/import.h"
 
+#include <assert.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -166,6 +167,7 @@ static int read_opaque(struct catalog__importing *importing, const json_t *root,
     if (result == CATALOG_ENOMEM) {
         return result;
     }
+    assert(result != 0 || entry != NULL);
     struct catalog_key key = entry != NULL ? catalog_entry_key(entry) : (struct catalog_key){0};
     if (result != 0 || entry->state == CATALOG_DROPPED || !catalog_key_equal(&key, &line->key)) {
         catalog_entry_release(entry);

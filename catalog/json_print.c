@@ -91,6 +91,7 @@ static void put_real(struct merkle_buffer *json, double real) {
         }
         exponent_begins = *digit == 'e' || (exponent_begins && *digit == '-');
         bool point = !is_digit && *digit != 'e' && *digit != '-';
+        assert(!point || length > 0);
         if (!point || text[length - 1] != '.') {
             text[length++] = point ? '.' : *digit;
         }

@@ -6,6 +6,7 @@
  */
 #include "catalog/plan.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,6 +155,7 @@ static int stamp_target(struct catalog__planning *planning, struct catalog__targ
         return catalog__plan_refuse(planning, target, result, "%s: %s", shown,
                                     catalog_error_message(result));
     }
+    assert(plan->entries != NULL);
     plan->entries[plan->entry_count++] = entry;
     plan->high_water = stamp.clock;
     return 0;
@@ -164,6 +166,7 @@ static void tell_outcome(const struct catalog__target *target, struct catalog_en
     if (target->write == NULL) {
         return;
     }
+    assert(plan->outcomes != NULL);
     struct catalog_entry *before = target->before;
     bool stood = before != NULL && before->state != CATALOG_DROPPED;
     plan->outcomes[target->order] = (struct catalog_outcome){
@@ -204,6 +207,7 @@ static int stamp(struct catalog__planning *planning, const struct catalog_writer
             }
         }
         if (planning->refusal_count == 0) {
+            assert(!target->changed || (plan->entries != NULL && plan->entry_count > 0));
             tell_outcome(target,
                          target->changed ? plan->entries[plan->entry_count - 1] : target->before,
                          plan);

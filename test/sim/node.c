@@ -5,6 +5,7 @@
  */
 #include "test/sim/sim.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +70,7 @@ void sim_node_crash(struct sim *sim, struct sim_node *node) {
         node->disk_broken ? 0 : choice_below(&sim->choice, count + 1, "durable at crash");
     struct sim_batch *batch = node->batches;
     for (size_t i = 0; i < durable; i++, batch = batch->next) {
+        assert(batch != NULL);
         sim_disk_apply(sim, node, batch);
     }
     batches_clear(node);

@@ -37,6 +37,7 @@ static void content_resize(struct vfs_content *content, size_t size_bytes) {
 static void content_copy(struct vfs_content *to, const struct vfs_content *from) {
     content_resize(to, from->size_bytes);
     if (from->size_bytes > 0) {
+        assert(to->bytes != NULL);
         memcpy(to->bytes, from->bytes, from->size_bytes);
     }
 }
