@@ -75,10 +75,10 @@ unit_run() {
 
 stage_unit() { build CC=gcc MODE=release unit-program && unit_run "$build"; }
 
-# Stops at the first report; leaks count, for each test in its own process.
+# A test stops at its first report; leaks count, for each test in its own process. What takes seconds takes minutes here.
 stage_unit-asan() {
     build CC=clang MODE=asan unit-program &&
-        ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 \
+        CK_DEFAULT_TIMEOUT=300 ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 \
             unit_run "$build/clang-asan"
 }
 
