@@ -240,8 +240,6 @@ static bool index_row_is(sqlite3_stmt *query, const struct catalog__row *row) {
            memcmp(key, text, size_bytes) == 0;
 }
 
-enum { AHEAD = 8 }; /* rows */
-
 static int check_index(struct catalog_store *store, struct catalog__survey *survey,
                        struct catalog_problem *problem) {
     if (survey->bad_count > 0) {
@@ -259,11 +257,6 @@ static int check_index(struct catalog_store *store, struct catalog__survey *surv
         code = sqlite3_step(query);
         if (code != SQLITE_ROW) {
             break;
-        }
-        if (count + AHEAD < survey->row_count) {
-            /* In the order of slots entries lie all over the memory; this hides a third of the scan. */
-            __builtin_prefetch(survey->rows[count + AHEAD].entry);
-            __builtin_prefetch(survey->rows[count + AHEAD].entry->bytes);
         }
         equal = count < survey->row_count && index_row_is(query, &survey->rows[count]);
         count++;
