@@ -16,9 +16,11 @@ struct bench {
     int (*run)(void);
 };
 
+int bench_http(void);
 int bench_service(void);
 int bench_tree(void);
 int bench_walk(void);
+int bench_exchange(void);
 int bench_check(void);
 
 /* Seconds of a clock that only goes forward. */

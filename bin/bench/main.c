@@ -16,8 +16,10 @@
 
 static const struct bench benches[] = {
     {"service", "writes acknowledged by the whole service, and checks meanwhile", bench_service},
+    {"http", "writes over HTTP to the daemon at ATTUNE_HTTP", bench_http},
     {"tree", "keeping the digest: insert, one change and the root, full build, memory", bench_tree},
     {"walk", "finding what differs: bytes, round trips and CPU of a walk", bench_walk},
+    {"exchange", "the same in the frames of two engines", bench_exchange},
     {"check", "checks of records on a host's write path, and planning within 100,000 entries",
      bench_check},
 };
