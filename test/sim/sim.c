@@ -261,10 +261,9 @@ static uint64_t log2_up(uint64_t n) {
     return bits;
 }
 
-/* K(n) of G1, and what comes before the first exchange: a member that was taken for dead is dialled when its turn comes,
- * and a hung connection is found by its deadlines. */
+/* K(n) of G1, in intervals. */
 static uint64_t settle_bound(const struct sim *sim) {
-    return 2 * log2_up(sim->node_count) + 8 + 4 * log2_up(sim->node_count + 1);
+    return 2 * log2_up(sim->node_count) + 8;
 }
 
 static void settle_phase(struct sim *sim) {
