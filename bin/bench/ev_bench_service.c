@@ -2,7 +2,8 @@
  *
  * A service of one node in this process, its store in a folder of its own below $TMPDIR. An acknowledged write is on the
  * disk, so the figures depend on it. Bodies vary with each write: SQLite does not dirty a page for the same bytes. Times are
- * those of the wall clock, from the submission to the reply.
+ * those of the wall clock, from the submission to the reply; the processor time of all threads stands beside them, as it
+ * depends less on what else the machine is doing.
  */
 #include "bin/bench/bench.h"
 #include "gossip/service.h"
@@ -111,7 +112,7 @@ static int run_stream(struct stream *stream, const char *name, size_t total, siz
     stream->latencies_s = bench_allocate(total, sizeof(double));
     stream->total = total;
     stream->submitted = stream->done = stream->failed = 0;
-    const double begin_s = bench_seconds();
+    const double begin_s = bench_seconds(), begin_cpu_s = bench_cpu_seconds();
     for (size_t i = 0; i < together && stream->failed == 0; i++) {
         stream->slots[i] = (struct slot){.stream = stream};
         stream->failed += !submit(&stream->slots[i]);
@@ -119,6 +120,7 @@ static int run_stream(struct stream *stream, const char *name, size_t total, siz
     if (stream->failed == 0)
         ev_run(stream->loop, 0);
     const double seconds = bench_seconds() - begin_s;
+    const double cpu_us = (bench_cpu_seconds() - begin_cpu_s) / (double)total * 1e6;
     if (stream->failed == 0) {
         qsort(stream->latencies_s, total, sizeof(double), compare);
         const double p50_ms = stream->latencies_s[total / 2] * 1e3;
@@ -127,7 +129,8 @@ static int run_stream(struct stream *stream, const char *name, size_t total, siz
                (double)total / seconds < rate_least ? " <- too few" : "");
         printf("   p50 %7.3f ms%s", p50_ms, bench_mark(p50_ms, p50_ms_limit));
         printf("   p99 %7.3f ms%s", p99_ms, bench_mark(p99_ms, p99_ms_limit));
-        printf("   max %7.3f ms\n", stream->latencies_s[total - 1] * 1e3);
+        printf("   max %7.3f ms   %6.1f us of CPU each\n", stream->latencies_s[total - 1] * 1e3,
+               cpu_us);
     }
     free(stream->latencies_s);
     return stream->failed == 0 ? 0 : 1;
