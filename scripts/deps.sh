@@ -11,7 +11,7 @@ set -euo pipefail
 build_packages=(
     gcc libc6-dev make pkg-config git
     libev-dev libxxhash-dev libmsgpack-dev libsqlite3-dev libssl-dev
-    libmicrohttpd-dev libcurl4-openssl-dev libjansson-dev libcyaml-dev
+    libmicrohttpd-dev libcurl4-openssl-dev libjansson-dev libcyaml-dev libyaml-dev
 )
 check_packages=(
     clang clang-format clang-tidy libclang-rt-14-dev # second compiler, sanitizers, libFuzzer, style
