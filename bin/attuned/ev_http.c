@@ -13,6 +13,7 @@
  *        completed() <---- answer sent <---- send_answer() --+-- resume() <--------+ reply of the service
  */
 #include "bin/attuned/ev_http.h"
+#include "bin/attuned/address.h"
 #include "bin/attuned/http.h"
 #include "bin/attuned/log.h"
 
@@ -204,10 +205,13 @@ static enum MHD_Result send_answer(struct carried *carried) {
     return queued;
 }
 
+static const char *header(struct MHD_Connection *connection, const char *name) {
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
 /* A declared length that would not even be read to its end is answered before the client sends it. */
 static bool is_hopeless(struct carried *carried) {
-    const char *text = MHD_lookup_connection_value(carried->connection, MHD_HEADER_KIND,
-                                                   MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const char *text = header(carried->connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
     struct http_request *request = &carried->request;
     if (text == NULL || strtoull(text, NULL, 10) <= request->body_size_max + HTTP_DISCARD_SIZE_MAX)
         return false;
@@ -227,9 +231,12 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     struct http_request *request = &carried->request;
     if (!carried->begun) {
         carried->begun = true;
-        http_request_begin(
-            request, method,
-            MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_IF_MATCH));
+        http_request_begin(request, method,
+                           &(struct http_headers){
+                               .if_match = header(connection, MHD_HTTP_HEADER_IF_MATCH),
+                               .host = header(connection, MHD_HTTP_HEADER_HOST),
+                               .origin = header(connection, MHD_HTTP_HEADER_ORIGIN),
+                           });
         return is_hopeless(carried) ? send_answer(carried) : MHD_YES;
     }
     if (*upload_size_bytes > 0) {
@@ -310,6 +317,7 @@ struct ev_http *ev_http_new(struct ev_loop *loop, const char *http_address,
     }
     http->loop = loop;
     http->server.resume = resume;
+    http->server.listened = address_unix_path(http_address) == NULL ? http_address : NULL;
     init_listener(http, &http->main, false);
     init_listener(http, &http->metrics, true);
     ev_timer_init(&http->absent, on_absent, ABSENT_CHECK_S, ABSENT_CHECK_S);

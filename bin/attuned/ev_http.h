@@ -11,7 +11,7 @@ struct gossip_service;
 struct ev_http;
 
 /* Listens on `http` and, if it is not NULL, on `metrics`. The socket is open when this returns, but nothing is answered
- * before ev_http_serve(). NULL: `message` says why. */
+ * before ev_http_serve(). `http` is kept: it must live as long. NULL: `message` says why. */
 struct ev_http *ev_http_new(struct ev_loop *loop, const char *http, const char *metrics,
                             char message[LISTEN_MESSAGE_SIZE_MAX]);
 /* From here on requests are answered from this service. False: out of memory or descriptors. */

@@ -2,6 +2,7 @@
  *
  *   ev_http.c (libmicrohttpd, libev)                            no library
  *      request line, headers ----> http_request_begin()         http_target.c  parts and parameters, decoded
+ *                                                               http_origin.c  web pages; 403
  *                                                               http_route.c   the table; 404, 405, unknown flags
  *      body, in pieces ----------> http_request_take()          limits
  *      end of the body ----------> http_request_handle() -----> http_*.c       one file for each thing of the API
@@ -67,6 +68,8 @@ struct http_audit {
 struct http_server {
     struct gossip_service *service;
     void (*resume)(struct http_request *request); /* the answer of a waiting request is complete */
+    const char *
+        listened; /* HOST:PORT as the operator wrote it; NULL: a UNIX socket, whose clients name any host */
     size_t bodies_size_bytes;
     size_t waiting_count;
     struct http_counters counters;
@@ -105,12 +108,18 @@ struct http_request {
     void (*on_reply)(struct http_request *request, const struct gossip_reply *reply);
 };
 
+/* Of the headers those that matter here; NULL: not sent. */
+struct http_headers {
+    const char *if_match, *host, *origin;
+};
+
 /* --- the life of a request (http_request.c) */
 
 /* Takes over `target` (malloc), as it stood in the request line. */
 void http_request_init(struct http_request *request, struct http_server *server, char *target);
 /* Method and headers are known: routes. Afterwards the request may be answered already. */
-void http_request_begin(struct http_request *request, const char *method, const char *if_match);
+void http_request_begin(struct http_request *request, const char *method,
+                        const struct http_headers *headers);
 /* A piece of the body. False: far over the limit; the connection is to be closed. */
 bool http_request_take(struct http_request *request, const void *bytes, size_t size_bytes);
 /* The body is complete: answered or waiting afterwards. */
@@ -142,6 +151,13 @@ bool http_if_match(struct http_request *request, struct catalog_write *write);
 bool http_target_parse(struct http_request *request);
 /* Decodes %XX in place; '+' is a space if `plus`. False if malformed. */
 bool http_decode(char *text, size_t *size_bytes, bool plus);
+
+/* --- http_origin.c */
+
+/* Refuses what a web page sent, by the headers Host and Origin. False with 403 answered. */
+bool http_origin_check(struct http_request *request, const char *host, const char *origin);
+/* Whether a Host is one that nobody else can lead to this address: an IP literal, localhost, the host of `listened`. */
+bool http_origin_host_is_ours(const char *text, const char *listened);
 
 /* --- http_route.c */
 

@@ -125,8 +125,9 @@ void http_refuse_problems(struct http_request *request, const struct catalog_pro
             code = CATALOG_EMALFORMED;
     }
     snprintf(message, sizeof message,
-             with_lines ? "%zu lines are refused; nothing was changed"
-                        : "%zu reasons; nothing was changed",
+             !with_lines          ? "%zu reasons; nothing was changed"
+             : problem_count == 1 ? "%zu line is refused; nothing was changed"
+                                  : "%zu lines are refused; nothing was changed",
              problem_count);
     begin(request, name_of(code), message);
     for (size_t i = 0; i < problem_count; i++) {

@@ -13,9 +13,12 @@ void http_request_init(struct http_request *request, struct http_server *server,
     merkle_buffer_init(&request->answer, &merkle_allocator_libc);
 }
 
-void http_request_begin(struct http_request *request, const char *method, const char *if_match) {
+void http_request_begin(struct http_request *request, const char *method,
+                        const struct http_headers *headers) {
+    const char *if_match = headers->if_match;
     request->method = http_method_parse(method);
-    if (!http_target_parse(request) || !http_route_find(request))
+    if (!http_origin_check(request, headers->host, headers->origin) ||
+        !http_target_parse(request) || !http_route_find(request))
         return;
     if (if_match != NULL) {
         /* One that does not fit is not one of ours; http_if_match refuses the empty text that stands for it. */

@@ -73,7 +73,7 @@ static bool submit(struct load *load, struct connection *connection, bool in_ord
     used += snprintf(body + used, sizeof body - (size_t)used, "}}");
     int size_bytes =
         snprintf(request, sizeof request,
-                 "PUT /v1/schemas/e%05u HTTP/1.1\r\nHost: attune\r\nContent-Length: %d\r\n\r\n%s",
+                 "PUT /v1/schemas/e%05u HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s",
                  (unsigned)(entity % ENTITIES), used, body);
     load->submitted++;
     connection->begin_s = bench_seconds();

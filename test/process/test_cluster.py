@@ -230,7 +230,7 @@ class ClusterTest(unittest.TestCase):
         for number in range(50):
             with socket.create_connection((host, int(port)), timeout=10) as connection:
                 target = "GET /v1/diff/n2" if number % 2 else "POST /v1/sync"
-                connection.sendall(f"{target} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
+                connection.sendall(f"{target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".encode())
         self.assertEqual(nodes[0].put("/v1/schemas/posts", SCHEMA).status, 201)
 
         def sockets():
@@ -238,11 +238,11 @@ class ClusterTest(unittest.TestCase):
 
         wait_for(lambda: sockets() < 40, what=lambda: f"{sockets()} descriptors are open")
         with socket.create_connection((host, int(port)), timeout=10) as connection:
-            connection.sendall(b"GET /v1/diff/n2 HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.sendall(b"GET /v1/diff/n2 HTTP/1.1\r\nHost: localhost\r\n\r\n")
             before = cpu_seconds(nodes[0])
             self.assertIn(b" 503 ", connection.recv(4096))
             self.assertLess(cpu_seconds(nodes[0]) - before, 0.5, "a waiting request does not spin the loop")
-            connection.sendall(b"GET /v1/diff/n2 HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.sendall(b"GET /v1/diff/n2 HTTP/1.1\r\nHost: localhost\r\n\r\n")
             self.assertEqual(nodes[0].stop(), 0)
         nodes[1].signal(signal.SIGCONT)
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Each route of the HTTP interface of one node, and each kind of bad input (DESIGN 10.2)."""
 
+import base64
 import json
 import signal
 import socket
@@ -170,7 +171,7 @@ class BadInput(HttpTest):
         error = self.refused(self.node.put("/v1/schemas/posts", '{"fields":\n  {"a" 3}}'), 400, "malformed")
         self.assertRegex(error["message"], "line 2.*column [0-9]+")
         for path in WRITABLE:
-            for body in ["", "{", "[]", "3", "null", '"x"', "{}x", "\x00", "{'a':1}", '{"fields":{},"fields":{}}']:
+            for body in ["", "{", "[]", "3", "null", '"x"', "{}x", "\x00", '{"fields":{}}\x00', '{"fields":{}}\x00junk', "{'a':1}", '{"fields":{},"fields":{}}']:
                 self.refused(self.node.put(path, body), 400, "malformed")
         self.refused(self.node.put(WRITABLE[0], b'{"fields":{"\xff":{"type":"string"}}}'), 400)
         self.refused(self.node.put(WRITABLE[0], "[" * 100000), 400)
@@ -230,7 +231,7 @@ class BadInput(HttpTest):
         self.refused(self.node.put(WRITABLE[0], {"fields": fields}), 413, "too_big")
         host, port = self.node.info["http"].rsplit(":", 1)
         with socket.create_connection((host, int(port)), timeout=10) as connection:
-            head = "POST /v1/import HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"
+            head = "POST /v1/import HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n"
             connection.sendall(head.encode())
             self.assertIn(b" 413 ", connection.recv(4096))
         self.assertTrue(self.node.ready())
@@ -269,6 +270,31 @@ class BadInput(HttpTest):
         for value in ["5", "", "1.5s", "-1s", "2h", "61m", "5 s", "5S", "99999999999999999999s"]:
             answer = self.node.post(f"/v1/check/posts?max_staleness={quote(value)}", "{}")
             self.refused(answer, 400, "malformed", "max_staleness")
+
+    def test_web_pages(self):
+        """What a page in a browser sends is refused: writes by their Origin, a name led here (DNS rebinding) by Host."""
+        address = self.node.info["http"]
+        port = address.rsplit(":", 1)[1]
+        root = self.node.root()
+        good = '{"kind":"schema","entity":"a","fields":{}}'
+        for origin in ["http://evil.example", f"http://evil.example:{port}", "http://127.0.0.1:1", "http://127.0.0.1", "null", ""]:
+            foreign = {"Origin": origin}
+            self.refused(self.node.put(WRITABLE[0], SCHEMA, foreign), 403, "forbidden_origin", origin)
+            self.refused(self.node.request("POST", "/v1/import", good, foreign), 403, "forbidden_origin")
+            self.refused(self.node.request("POST", "/v1/sync", None, foreign), 403, "forbidden_origin")
+            self.refused(self.node.delete(WRITABLE[0], foreign), 403, "forbidden_origin")
+            self.assertEqual(self.node.request("GET", "/v1/digest", None, foreign).status, 200)
+        for host in ["evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", "localhost.evil.example", "[::1", "1:2:3"]:
+            rebound = {"Host": host, "Origin": f"http://{host}"}
+            for method, target in [("PUT", WRITABLE[0]), ("POST", "/v1/import"), ("GET", "/v1/export"), ("GET", "/metrics")]:
+                self.refused(self.node.request(method, target, None, rebound), 403, "forbidden_origin", host)
+        self.assertEqual(self.node.root(), root)
+        for host in [f"localhost:{port}", "LocalHost", address, "10.1.2.3", f"[::1]:{port}"]:
+            same = {"Host": host, "Origin": f"http://{host}"}
+            self.assertEqual(self.node.request("GET", "/v1/status", None, same).status, 200)
+            self.assertEqual(self.node.put(WRITABLE[0], SCHEMA, same).status // 100, 2)
+        scraped = cluster.request(self.node.info["metrics"], "GET", "/metrics", None, {"Host": "n1.example:9100"})
+        self.assertEqual(scraped.status, 200, "the listener for metrics is reached by any name")
 
     def test_no_body(self):
         """A body where none is taken is refused."""
@@ -324,6 +350,25 @@ class Data(HttpTest):
         wanted = [lines[1], lines[0], lines[3], lines[2]]
         self.assertEqual(export.body.decode(), "".join(line + "\n" for line in wanted))
         self.assertEqual(self.node.post("/v1/import", "").json, {"imported": 0, "unchanged": 0})
+
+    def test_unknown_kind(self):
+        """An entry of a kind that this version does not know is exported whole, and its export can be imported again."""
+        clock, origin = bytes.fromhex("cf0190000000000002"), bytes.fromhex("c410") + b"\x11" * 16
+        version = b"\x96" + clock + origin + b"\xa1n" + b"\x01\x01" + b"\x81\xa1k\x2a"
+        entry = b"\x93\x93\x09\xa1e\xa1t" + b"\x91" + version + b"\x91\x92" + origin + clock
+        line = {"kind": 9, "entity": "e", "name": "t", "bytes": base64.b64encode(entry).decode()}
+        self.assertEqual(self.node.post("/v1/import", json.dumps(line)).json, {"imported": 1, "unchanged": 0})
+        export = self.node.get("/v1/export").body.decode()
+        self.assertEqual({**json.loads(export), "bytes": ""}, {**line, "bytes": ""}, export)
+        self.assertEqual(self.node.post("/v1/import", export).json, {"imported": 0, "unchanged": 1})
+        with cluster.Cluster() as group:
+            other = group.node("other").start()
+            self.assertEqual(other.post("/v1/import", export).json, {"imported": 1, "unchanged": 0})
+            taken = base64.b64decode(json.loads(other.get("/v1/export").body)["bytes"])
+            self.assertIn(b"\x81\xa1k\x2a", taken)
+        other_key = json.dumps({**json.loads(export), "entity": "f"})
+        error = self.refused(self.node.post("/v1/import", other_key), 400, "malformed")
+        self.assertIn("base64", error["details"][0]["message"])
 
     def test_import_refused(self):
         """Every refused line is named, and nothing of the import is taken."""
@@ -418,6 +463,8 @@ class Process(unittest.TestCase):
             self.assertEqual(node.info["http"], f"unix:{path}")
             self.assertEqual(path.stat().st_mode & 0o777, 0o600)
             self.assertEqual(node.put("/v1/schemas/posts", SCHEMA).status, 201)
+            anywhere = {"Host": "any.example"}
+            self.assertEqual(node.request("GET", "/v1/status", None, anywhere).status, 200, "no page reaches a socket")
             node.kill()
             self.assertTrue(path.exists())
             node.start()

@@ -12,7 +12,7 @@ static struct http_server server;
 static void begin(struct http_request *request, const char *method, const char *target) {
     server = (struct http_server){0};
     http_request_init(request, &server, strdup(target));
-    http_request_begin(request, method, NULL);
+    http_request_begin(request, method, &(struct http_headers){0});
 }
 
 /* The error's name, checked to be an error object as DESIGN 10.2 shows it. */
@@ -138,7 +138,7 @@ START_TEST(metrics_listener) {
         server = (struct http_server){0};
         http_request_init(&request, &server, strdup(cases[i].target));
         request.metrics_only = true;
-        http_request_begin(&request, "GET", NULL);
+        http_request_begin(&request, "GET", &(struct http_headers){0});
         ck_assert_msg(request.answered != cases[i].served, "%s", cases[i].target);
         http_request_close(&request);
     }
@@ -248,7 +248,7 @@ START_TEST(if_match) {
         struct catalog_write write = {0};
         server = (struct http_server){0};
         http_request_init(&request, &server, strdup("/v1/schemas/x"));
-        http_request_begin(&request, "PUT", cases[i].header);
+        http_request_begin(&request, "PUT", &(struct http_headers){.if_match = cases[i].header});
         bool read = http_if_match(&request, &write);
         ck_assert_int_eq(read, cases[i].number != -1);
         ck_assert_int_eq(write.number_expected, cases[i].number >= 0);
