@@ -6,6 +6,7 @@
  * so that one meaning has one encoding and can be compared as bytes.
  */
 #include "catalog/json_codec.h"
+#include "catalog/json_scan.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -364,6 +365,14 @@ int catalog_body_parse(uint16_t kind, const char *json, size_t size_bytes, bool 
                        struct merkle_buffer *body, struct catalog_problem *problem) {
     struct catalog__json_parse parse = {.body = body, .problem = problem};
     msgpack_packer_init(&parse.packer, body, append);
+    const char *nul = size_bytes > 0 ? memchr(json, '\0', size_bytes) : NULL;
+    if (nul != NULL) {
+        /* Jansson's word for it would be the end of the text. */
+        size_t line, column;
+        catalog__json_position(json, (size_t)(nul - json), &line, &column);
+        return catalog__json_refuse(&parse, CATALOG_EMALFORMED, "line %zu, column %zu: a NUL byte",
+                                    line, column);
+    }
     json_error_t error;
     json_t *root = json_loadb(json, size_bytes, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (root == NULL) {

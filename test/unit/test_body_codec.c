@@ -222,6 +222,27 @@ START_TEST(constraint_errors_say_what_was_expected) {
 }
 END_TEST
 
+/* A NUL byte is no end: what holds one is refused, wherever it stands, with its place. */
+START_TEST(nul_bytes_are_refused) {
+    static const char json[] = "{\n\"fields\":{} }";
+    for (size_t at = 0; at <= sizeof json - 1; at++) {
+        char text[sizeof json + 8], place[64];
+        memcpy(text, json, at);
+        text[at] = '\0';
+        memcpy(text + at + 1, json + at, sizeof json - 1 - at);
+        struct merkle_buffer body;
+        merkle_buffer_init(&body, &merkle_allocator_libc);
+        int result = catalog_body_parse(CATALOG_SCHEMA, text, sizeof json, false, &body, &problem);
+        ck_assert_int_eq(result, CATALOG_EMALFORMED);
+        ck_assert_uint_eq(body.size_bytes, 0);
+        snprintf(place, sizeof place, "line %d, column %zu: a NUL byte", at < 2 ? 1 : 2,
+                 at < 2 ? at + 1 : at - 1);
+        ck_assert_str_eq(problem.message, place);
+        merkle_buffer_close(&body);
+    }
+}
+END_TEST
+
 /* A body is at most CATALOG_BODY_SIZE_MAX bytes encoded. */
 START_TEST(size_is_bounded) {
     static char json[CATALOG_BODY_SIZE_MAX + 200];
@@ -282,6 +303,7 @@ Suite *body_codec_suite(void) {
     tcase_add_test(parsing, schema_errors_name_the_field);
     tcase_add_test(parsing, long_texts_are_cut);
     tcase_add_test(parsing, constraint_errors_say_what_was_expected);
+    tcase_add_test(parsing, nul_bytes_are_refused);
     tcase_add_test(parsing, size_is_bounded);
     tcase_add_test(parsing, parse_out_of_memory);
     suite_add_tcase(suite, parsing);
