@@ -252,15 +252,18 @@ enum gossip_close_reason solo_closed(const struct solo *solo, unsigned peer) {
     return GOSSIP_CLOSE_NONE;
 }
 
-void solo_answer_equal(struct solo *solo, unsigned peer) {
+void solo_digest(struct solo *solo, struct gossip__message *message, uint32_t exchange) {
     struct merkle_buffer rows;
-    struct gossip__message answer = {.type = GOSSIP__DIGEST_ANSWER};
-    uint32_t exchange = solo_sent_last(solo, peer, GOSSIP__DIGEST)->digest.exchange;
     merkle_buffer_init(&rows, &merkle_allocator_libc);
-    gossip__digest_fill(solo->engine, exchange, &answer.digest, &rows);
-    answer.digest.updates = (struct gossip__member_updates){0};
-    solo_receive(solo, peer, &answer);
+    gossip__digest_fill(solo->engine, exchange, &message->digest, &rows);
+    message->digest.updates = (struct gossip__member_updates){0};
     merkle_buffer_close(&rows);
+}
+
+void solo_answer_equal(struct solo *solo, unsigned peer) {
+    struct gossip__message answer = {.type = GOSSIP__DIGEST_ANSWER};
+    solo_digest(solo, &answer, solo_sent_last(solo, peer, GOSSIP__DIGEST)->digest.exchange);
+    solo_receive(solo, peer, &answer);
 }
 
 /* --- clients -------------------------------------------------------------------------------- */
@@ -299,6 +302,14 @@ int solo_write(struct solo *solo, uint64_t token, const char *entity, const char
         .type = GOSSIP_WRITE, .token = token, .writes = &write, .write_count = 1};
     solo_step(solo, (struct gossip_event){.type = GOSSIP_OPERATION, .operation = &operation});
     merkle_buffer_close(&body);
+    return solo_reply(solo, token);
+}
+
+int solo_ask(struct solo *solo, uint64_t token, enum gossip_operation_type type, const char *member,
+             gossip_duration_ms timeout_ms) {
+    const struct gossip_operation operation = {
+        .type = type, .token = token, .member = entry_maker_text(member), .timeout_ms = timeout_ms};
+    solo_step(solo, (struct gossip_event){.type = GOSSIP_OPERATION, .operation = &operation});
     return solo_reply(solo, token);
 }
 

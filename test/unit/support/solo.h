@@ -73,13 +73,18 @@ const struct gossip__message *solo_sent_last(struct solo *solo, unsigned peer,
 /* Why the engine closed the peer's connection; GOSSIP_CLOSE_NONE: it did not. */
 enum gossip_close_reason solo_closed(const struct solo *solo, unsigned peer);
 
-/* A digest of the peer that differs from ours, or a DIGEST_ANSWER that agrees with what was last asked. */
+/* Fills a digest of a peer that has what this node has. */
+void solo_digest(struct solo *solo, struct gossip__message *message, uint32_t exchange);
+/* The peer answers our last DIGEST with roots that are equal. */
 void solo_answer_equal(struct solo *solo, unsigned peer);
 
 /* --- clients --- */
 
 /* Sets a schema of one field of this name; returns the reply's code so far, or 1 if none has come. */
 int solo_write(struct solo *solo, uint64_t token, const char *entity, const char *field);
+/* SYNC ("": with all), DIFF, MEMBER_REMOVE; returns the same. `timeout_ms` 0: the default. */
+int solo_ask(struct solo *solo, uint64_t token, enum gossip_operation_type type, const char *member,
+             gossip_duration_ms timeout_ms);
 /* The code of the last reply to this token; 1: none yet. */
 int solo_reply(const struct solo *solo, uint64_t token);
 size_t solo_reply_count(const struct solo *solo, uint64_t token);
