@@ -52,8 +52,10 @@ static void queue_append(struct gossip *engine, struct gossip__push_queue *queue
 
 /* --- messages ------------------------------------------------------------------------------------------------------- */
 
-static struct gossip__push_message *message_place(struct gossip__push_queue *queue) {
-    for (size_t i = 0; i < GOSSIP__PUSHES_IN_FLIGHT; i++) {
+/* The last place is kept for what exchanges give: fresh pushes that nobody answers must not hold up the healing. */
+static struct gossip__push_message *message_place(struct gossip__push_queue *queue, bool fresh) {
+    size_t places = fresh ? GOSSIP__PUSHES_IN_FLIGHT - 1 : GOSSIP__PUSHES_IN_FLIGHT;
+    for (size_t i = 0; i < places; i++) {
         if (queue->in_flight[i].sequence == 0) {
             return &queue->in_flight[i];
         }
@@ -122,7 +124,7 @@ static void message_fill(struct gossip *engine, struct gossip__push_queue *queue
 static void pump(struct gossip *engine, struct gossip__member *member) {
     struct gossip__push_queue *queue = &member->push;
     while (queue->count > 0 && member->session != NULL && member->session->admitted) {
-        struct gossip__push_message *push = message_place(queue);
+        struct gossip__push_message *push = message_place(queue, true);
         if (push == NULL) {
             return;
         }
@@ -143,7 +145,7 @@ static void pump(struct gossip *engine, struct gossip__member *member) {
 bool gossip__push_have(struct gossip *engine, struct gossip__member *member, uint32_t exchange,
                        const uint32_t *handles, size_t handle_count) {
     assert(exchange != 0 && handle_count <= GOSSIP__PUSH_ENTRIES_MAX);
-    struct gossip__push_message *push = message_place(&member->push);
+    struct gossip__push_message *push = message_place(&member->push, false);
     if (push == NULL || member->session == NULL) {
         return false;
     }
