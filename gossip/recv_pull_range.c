@@ -60,6 +60,10 @@ void gossip__recv_pull_range(struct gossip *engine, struct gossip__session *sess
     answering.size_max = answering.size_max == 0 ? 1 : answering.size_max; /* one entry at least */
     merkle_buffer_init(&answering.spans, engine->allocator);
     answer_range(&answering, pull->slot_last);
+    if (answering.more && answering.size_bytes == 0) {
+        merkle_buffer_close(&answering.spans);
+        return; /* memory is short: as if the request had been lost */
+    }
     struct gossip__message answer = {
         .type = GOSSIP__ENTRIES,
         .entries = {.exchange = pull->exchange,
