@@ -51,8 +51,7 @@ static void state_load(struct gossip *engine, const struct catalog_load *load) {
     state->healing = state->healing || load->rows_missing;
     state->had_entry = state->had_entry || load->entry_count > 0;
     engine->incarnation_started = state->incarnation;
-    engine->stored = load->state;
-    engine->stored.healing = state->healing;
+    engine->stored = *state; /* not yet, as to the identity; but who falls back to it keeps that */
     engine->quarantined_count = load->quarantined_count;
 }
 

@@ -283,10 +283,12 @@ static void flights_failed(struct gossip *engine, int result) {
     }
     engine->flight_count = 0;
     engine->batch_open = false;
-    /* Clocks that were given out and lost must not be given out again: the mark only rises. */
+    /* Clocks and incarnations that were given out and lost must not be given out again: they only rise. */
     catalog_clock high_water = engine->state.high_water;
+    uint64_t incarnation = engine->state.incarnation;
     engine->state = engine->stored;
     engine->state.high_water = high_water;
+    engine->state.incarnation = incarnation;
     for (size_t i = 0; i < engine->member_count; i++) {
         engine->members[i]->row_ticket = 0;
     }

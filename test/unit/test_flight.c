@@ -159,6 +159,29 @@ START_TEST(sum_is_of_what_flies) {
 }
 END_TEST
 
+START_TEST(first_batch_fails) {
+    /* A fresh node whose very first batch fails keeps the id, the names and the incarnation that its peers have heard, and
+     * stores them as soon as the store works. */
+    struct solo *solo = solo_new_with(&merkle_allocator_libc);
+    struct catalog_id id = solo->engine->config.fresh_node_id;
+    uint64_t incarnation = solo->engine->state.incarnation;
+    solo_store(solo, CATALOG_EFULL);
+    ck_assert(catalog_id_equal(&solo->engine->state.node_id, &id));
+    ck_assert_uint_eq(solo->engine->state.incarnation, incarnation);
+    ck_assert(!solo->engine->state.ready);
+    const struct catalog_load load = {.fresh = true};
+    solo_step(solo, (struct gossip_event){.type = GOSSIP_REOPENED, .reopened = &load});
+    solo_run(solo, 2000); /* founds its cluster again */
+    solo_store_all(solo);
+    ck_assert(catalog_id_equal(&solo->disk.state.node_id, &id));
+    ck_assert_str_eq(solo->disk.state.node_name, "solo");
+    ck_assert_str_eq(solo->disk.state.cluster_name, "test");
+    ck_assert_uint_eq(solo->disk.state.incarnation, incarnation);
+    ck_assert(solo->engine->stored.ready);
+    solo_free(solo);
+}
+END_TEST
+
 Suite *flight_suite(void);
 Suite *flight_suite(void) {
     Suite *suite = suite_create("flight");
@@ -172,6 +195,7 @@ Suite *flight_suite(void) {
     tcase_add_test(failed, one_failure_fails_all_behind);
     tcase_add_test(failed, failed_store_takes_nothing);
     tcase_add_test(failed, state_falls_back_but_not_clocks);
+    tcase_add_test(failed, first_batch_fails);
     suite_add_tcase(suite, order);
     suite_add_tcase(suite, failed);
     return suite;
