@@ -66,7 +66,9 @@ static int write_again(struct gossip *engine, const struct catalog_load *load) {
 
 void gossip__reopened(struct gossip *engine, const struct catalog_load *load) {
     engine->store_error = 0;
-    engine->quarantined_count = load->quarantined_count;
+    /* Memory has what the disk had to set aside: unless it lacked something before, nothing has to be healed, and the
+     * store forgets them with the commit of this step. */
+    engine->quarantined_count = engine->state.healing ? load->quarantined_count : 0;
     if (load->state.high_water > engine->state.high_water) {
         engine->state.high_water = load->state.high_water;
     }
