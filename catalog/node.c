@@ -70,7 +70,9 @@ void catalog__node_drop_if_empty(struct catalog *catalog, struct catalog__node *
         return;
     }
     assert(node->pending == NULL);
-    assert(!node->in_tree);
+    if (node->in_tree) {
+        return; /* memory was short within catalog_pending_stored(): only catalog_free() comes after that */
+    }
     pthread_rwlock_wrlock(&catalog->lock);
     catalog__index_remove(&catalog->root, node);
     pthread_rwlock_unlock(&catalog->lock);
