@@ -115,13 +115,15 @@ void gossip__recv_digest_answer(struct gossip *engine, struct gossip__session *s
     }
     rtt_note(engine, exchange);
     exchange->progress_ms = engine->now_ms;
-    bool equal = gossip__digest_note(engine, session->member, digest, &exchange->tables_equal);
-    exchange->answer_healing = digest->healing;
-    if (!exchange->tables_equal) {
-        gossip__member_send_table(engine, session->member, true);
+    bool tables_equal;
+    bool equal = gossip__digest_note(engine, session->member, digest, &tables_equal);
+    if (session->closing || gossip__exchange_find(session->member, digest->exchange) == NULL) {
+        return; /* what it told of members ended the exchange: it may have told that it was removed */
     }
-    if (session->closing || session->member->exchange != exchange) {
-        return; /* what it told of members ended the session */
+    exchange->tables_equal = tables_equal;
+    exchange->answer_healing = digest->healing;
+    if (!tables_equal) {
+        gossip__member_send_table(engine, session->member, true);
     }
     if (!equal) {
         roots_differ(engine, exchange, digest, catalog_count(engine->catalog).changes);
