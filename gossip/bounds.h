@@ -39,6 +39,8 @@ enum {
     GOSSIP__REQUEST_TRIES = 4,
     GOSSIP__WALK_NODES_PER_REQUEST = 1024,
     GOSSIP__PULL_WANTS_PER_REQUEST = 512,
+    /* at items, to find the wants of one request; the rest is answered as missing. A path of an honest one has 32 */
+    GOSSIP__PULL_LOOKS_MAX = 512 * 512,
     GOSSIP__WANTS_MAX = 65536, /* found and not yet asked for: the walk waits above it */
     /* walked again with another salt at once; then at the next interval */
     GOSSIP__WALKS_PER_EXCHANGE = 4,
@@ -57,6 +59,8 @@ enum {
     GOSSIP__PUSHES_IN_FLIGHT = 4,   /* messages to one member that are not acknowledged */
     GOSSIP__PUSH_TRIES = 6,         /* of one message, with doubling waits */
     GOSSIP__PUSH_ENTRIES_MAX = 512, /* of one message */
+    /* of one session, taken and not on disk yet; further ones are not taken, and sent again */
+    GOSSIP__PUSHES_UNSTORED_MAX = 32,
 
     /* --- store and operations */
     /* above: writes get 503 busy, received entries are left for later */
@@ -87,6 +91,10 @@ enum {
 /* A message with entries never passes the frame limit: it ends after the entry that reaches the soft size. */
 static_assert((int)GOSSIP__ENTRIES_SIZE_SOFT < (int)GOSSIP__FRAME_SIZE_MAX,
               "soft size within a frame");
+/* A peer that keeps to the rules never meets the bound of the unstored, however often it repeats itself. */
+static_assert((int)GOSSIP__PUSHES_IN_FLIGHT * (int)GOSSIP__PUSH_TRIES <=
+                  (int)GOSSIP__PUSHES_UNSTORED_MAX,
+              "repeats of all pushes in flight fit");
 static_assert((int)CATALOG_ENTRY_SIZE_MAX < (int)GOSSIP__FRAME_SIZE_MAX, "an entry fits a frame");
 
 #endif

@@ -58,6 +58,7 @@ struct gossip__session {
     bool peer_ready;               /* its hello said so */
     bool admitted;                 /* the peer's row is stored here: its requests are answered */
     bool closing;                  /* CLOSE was said in this step; freed at its end */
+    unsigned pushes_unstored;      /* taken from it and not acknowledged: they wait for the disk */
     char address[CATALOG_NAME_SIZE_MAX + 1]; /* dialled */
     struct gossip__session *next;
 };

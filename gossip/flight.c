@@ -218,6 +218,9 @@ static void waiter_run(struct gossip *engine, struct gossip__waiter *waiter, int
         break;
     case GOSSIP__WAIT_ACK:
         session = gossip__session_find(engine, waiter->connection);
+        if (session != NULL && session->pushes_unstored > 0) {
+            session->pushes_unstored--;
+        }
         if (result == 0 && session != NULL) {
             gossip__push_acknowledge(engine, session, waiter->sequence, waiter->refused);
         }

@@ -4,11 +4,12 @@
 #include <string.h>
 
 /* The answer ended early: asks again for the wants that it does not hold. An entry that was sent is recognised by the
- * fingerprint that it was asked for with. */
+ * fingerprint that it was asked for with. An answer that holds none of them is not asked for again: it would never end. */
 static void pull_rest(struct gossip *engine, struct gossip__exchange *exchange,
                       struct gossip__request *request, const struct gossip__entries *entries) {
     struct merkle_walk_want *wants = (struct merkle_walk_want *)(void *)request->wants.data;
     size_t count = request->wants.size_bytes / sizeof *wants;
+    size_t asked = count;
     for (size_t i = 0; i < entries->entry_count; i++) {
         struct catalog_entry *entry;
         if (catalog_entry_decode(engine->allocator, entries->entries[i].data,
@@ -30,15 +31,20 @@ static void pull_rest(struct gossip *engine, struct gossip__exchange *exchange,
     memcpy(rest, wants, count * sizeof *rest);
     unsigned round = request->round + 1;
     gossip__exchange_request_done(engine, exchange, request); /* its place is free for the next */
-    if (count > 0) {
+    if (count == asked) {
+        exchange->incomplete = true;
+    } else if (count > 0) {
         (void)gossip__exchange_pull(engine, exchange, rest, count, round);
     }
 }
 
-/* False if what the answer says of its end makes no sense. */
-static bool end_is_sane(const struct gossip__request *request,
-                        const struct gossip__entries *entries) {
+/* False if the answer has more than was asked for, or if what it says of its end makes no sense. */
+static bool is_sane(const struct gossip__request *request, const struct gossip__entries *entries) {
     const struct gossip__range *range = &request->range;
+    size_t asked = request->wants.size_bytes / sizeof(struct merkle_walk_want);
+    if (request->type == GOSSIP__PULL) {
+        return entries->entry_count <= asked && entries->missing <= asked - entries->entry_count;
+    }
     if (!entries->more) {
         return true;
     }
@@ -122,7 +128,7 @@ void gossip__recv_entries(struct gossip *engine, struct gossip__session *session
     if (request == NULL) {
         return; /* the answer to a repeat, after that to the first */
     }
-    if (range && !end_is_sane(request, entries)) {
+    if (!is_sane(request, entries)) {
         engine->counters.rejected[GOSSIP_REJECT_MESSAGE]++;
         gossip__session_close(engine, session, GOSSIP_CLOSE_MALFORMED, true);
         return;

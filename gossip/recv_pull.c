@@ -2,6 +2,10 @@
  *
  * The answer ends after the entry that reaches the soft size. How many of the fingerprints are not here any more is said;
  * what is neither in the answer nor missing is asked for again by the other side.
+ *
+ * To find a fingerprint all items of its path are looked at. The paths of a walk have a few dozen; but a peer may ask for
+ * a whole frame of fingerprints under the root. So the looks of one answer have a bound, above which the rest counts as
+ * missing: a walk that the tree outgrew meanwhile finds it the next time.
  */
 #include "gossip/engine.h"
 
@@ -9,6 +13,7 @@ struct answering {
     struct gossip *engine;
     struct merkle_buffer spans; /* struct gossip__span */
     size_t size_bytes;
+    size_t looks; /* at items */
     uint64_t missing;
 };
 
@@ -29,12 +34,18 @@ static void answer_path(struct answering *answering, uint32_t salt,
                         const struct gossip__pull_path *path) {
     enum { PRINTS_AT_ONCE = 64 };
     struct merkle_item items[PRINTS_AT_ONCE];
+    const struct merkle_tree *tree = catalog_tree(answering->engine->catalog);
+    size_t path_count = merkle_tree_path_count(tree, path->path);
     for (size_t i = 0; i < path->fingerprint_count && !full(answering); i += PRINTS_AT_ONCE) {
         size_t count = path->fingerprint_count - i;
         count = count < PRINTS_AT_ONCE ? count : PRINTS_AT_ONCE;
-        size_t found =
-            merkle_tree_find_fingerprints(catalog_tree(answering->engine->catalog), salt,
-                                          path->path, &path->fingerprints[i], count, items);
+        answering->looks += path_count;
+        if (answering->looks > GOSSIP__PULL_LOOKS_MAX) {
+            answering->missing += path->fingerprint_count - i;
+            return;
+        }
+        size_t found = merkle_tree_find_fingerprints(tree, salt, path->path, &path->fingerprints[i],
+                                                     count, items);
         answering->missing += count - found;
         for (size_t j = 0; j < found && !full(answering); j++) {
             answer_item(answering, &items[j]);

@@ -16,6 +16,9 @@ void gossip__push_acknowledge(struct gossip *engine, struct gossip__session *ses
 void gossip__recv_push(struct gossip *engine, struct gossip__session *session,
                        const struct gossip__message *message) {
     const struct gossip__push *push = &message->push;
+    if (session->pushes_unstored >= GOSSIP__PUSHES_UNSTORED_MAX) {
+        return; /* it sends faster than the disk stores, and repeats what is not acknowledged */
+    }
     enum gossip_cause cause =
         push->exchange == 0 ? GOSSIP_CAUSE_COUNT : gossip__entries_cause(engine);
     struct gossip__intake intake = gossip__entries_take(
@@ -31,6 +34,6 @@ void gossip__recv_push(struct gossip *engine, struct gossip__session *session,
         .sequence = push->sequence,
         .refused = intake.refused,
     };
-    (void)gossip__flight_wait(engine,
-                              &waiter); /* without memory there is no answer: it is sent again */
+    /* Without memory there is no answer: it is sent again. */
+    session->pushes_unstored += gossip__flight_wait(engine, &waiter);
 }
