@@ -215,6 +215,7 @@ struct gossip__exchange {
     /* a walk of this exchange has finished: the next that does counts for the first */
     bool finished_once;
     catalog_clock first_clock, first_seen; /* of the answer that began it */
+    bool first_tables_equal, first_healing;
     gossip_time_ms first_ms;
 
     struct merkle_walk *walk;

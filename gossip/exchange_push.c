@@ -78,6 +78,9 @@ static void batch_fill(struct gossip *engine, struct gossip__exchange *exchange)
 static void walk_finished(struct gossip *engine, struct gossip__exchange *exchange) {
     if (!exchange->incomplete) {
         if (exchange->finished_once) {
+            /* The clock is that of the first answer: what holds of this one must have held of that, too. */
+            exchange->tables_equal = exchange->tables_equal && exchange->first_tables_equal;
+            exchange->answer_healing = exchange->answer_healing || exchange->first_healing;
             gossip__exchange_conclude(engine, exchange, exchange->first_clock, exchange->first_seen,
                                       exchange->first_ms);
         }

@@ -65,6 +65,8 @@ static void walk_begin(struct gossip *engine, struct gossip__exchange *exchange,
     if (exchange->walks == 0) {
         exchange->first_clock = digest->clock;
         exchange->first_seen = digest->seen;
+        exchange->first_tables_equal = exchange->tables_equal;
+        exchange->first_healing = exchange->answer_healing;
         exchange->first_ms = exchange->digest_sent_ms;
     }
     exchange->walks++;
