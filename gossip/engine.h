@@ -104,6 +104,7 @@ struct gossip__member {
     bool agreed_known;
     /* when the request was sent that ended in equal roots or a finished walk */
     gossip_time_ms agreed_ms;
+    bool healed_through;        /* an exchange with it ended so, although one of both was healing */
     bool joined_through;        /* while this node joins: a walk with it counted */
     gossip_time_ms admitted_ms; /* while this node joins: when its ADMIT was stored here; 0 */
 

@@ -133,6 +133,30 @@ START_TEST(rest_moves_no_entry) {
 }
 END_TEST
 
+START_TEST(all_damaged_heal_each_other) {
+    /* Where every node has lost rows none can confirm: once all have been walked, what they hold is all there is, and
+     * writes are taken again. With one that lost nothing a walk with that one is enough. */
+    struct pair *pair = cluster(3);
+    for (char letter = 'a'; letter <= 'c'; letter++) {
+        pair_kill(pair, letter, true);
+        pair_disk_state(pair, letter)->healing = true;
+    }
+    for (char letter = 'a'; letter <= 'b'; letter++) {
+        pair_start(pair, letter, (struct pair_start){.join = {"a:1", "b:1"}});
+    }
+    pair_run(pair, 10 * PAIR_INTERVAL_MS);
+    ck_assert(status(pair, 'a').healing && status(pair, 'b').healing); /* "c" may have the copy */
+    ck_assert_int_ne(status(pair, 'a').agreed, GOSSIP_YES);
+    pair_start(pair, 'c', (struct pair_start){.join = {"a:1"}});
+    pair_run(pair, 10 * PAIR_INTERVAL_MS);
+    for (char letter = 'a'; letter <= 'c'; letter++) {
+        ck_assert(!status(pair, letter).healing);
+        ck_assert_int_eq(status(pair, letter).agreed, GOSSIP_YES);
+    }
+    pair_free(pair);
+}
+END_TEST
+
 START_TEST(dropped_stays_dropped) {
     /* G3: a node that missed a drop does not bring the entry back. */
     struct pair *pair = cluster(2);
@@ -223,6 +247,7 @@ Suite *exchange_suite(void) {
     tcase_add_test(heal, timer_heals_both_ways);
     tcase_add_test(heal, rest_moves_no_entry);
     tcase_add_test(heal, dropped_stays_dropped);
+    tcase_add_test(heal, all_damaged_heal_each_other);
     tcase_add_test(ask, diff_changes_nothing);
     tcase_add_test(ask, sync_asks_now);
     suite_add_tcase(suite, push);
