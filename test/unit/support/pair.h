@@ -32,8 +32,10 @@ struct pair_start {
     const char *address; /* NULL: its letter and ":1"; what it says of itself */
     const char *listen;  /* NULL: the same; where it is reached */
     const char *join[4]; /* addresses; the first NULL ends them */
+    const struct merkle_allocator *allocator; /* NULL: that of the C library */
 };
 void pair_start(struct pair *pair, char letter, struct pair_start start);
+/* An engine that says GOSSIP_EFATAL stands still until the test kills it (pair_engine(...)->fatal). */
 /* The process is gone, without a word. Its peers see their connections end if `noticed`, else nothing ever. */
 void pair_kill(struct pair *pair, char letter, bool noticed);
 /* As SIGTERM does: it says good-bye, stores what is in flight, ends. */

@@ -48,3 +48,14 @@ void pair_remove(struct pair *pair, char letter, const char *name) {
                  &(struct gossip_operation){
                      .type = GOSSIP_MEMBER_REMOVE, .token = 1, .member = {name, strlen(name)}});
 }
+
+struct gossip__member *pair_member(struct pair *pair, char letter, const char *name) {
+    struct catalog_text text = {name, strlen(name)};
+    return gossip__member_by_name(pair_engine(pair, letter), text);
+}
+
+bool pair_tables_equal(struct pair *pair, char a, char b) {
+    struct merkle_fingerprint left = gossip__member_table_fingerprint(pair_engine(pair, a), 7);
+    struct merkle_fingerprint right = gossip__member_table_fingerprint(pair_engine(pair, b), 7);
+    return memcmp(&left, &right, sizeof left) == 0;
+}
