@@ -312,6 +312,12 @@ START_TEST(many_members_a_few) {
     solo_clear(solo);
     receive_fresh(solo, "theirs"); /* not new any more: it ends here */
     ck_assert_uint_eq(pushed_to(solo, PEERS), 0);
+    for (unsigned i = 0; i < 30; i++) { /* it would be drawn at one in five */
+        (void)snprintf(entity, sizeof entity, "t%u", i);
+        receive_fresh(solo, entity);
+    }
+    ck_assert_uint_eq(solo_sent(solo, 1, GOSSIP__PUSH), 0);
+    ck_assert_uint_gt(solo_sent(solo, 2, GOSSIP__PUSH), 0);
     solo_free(solo);
 }
 END_TEST

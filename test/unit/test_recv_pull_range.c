@@ -53,6 +53,7 @@ static size_t page(struct solo *solo, struct gossip__pull_range *range, uint64_t
         *slot = entry->slot;
         catalog_entry_release(entry);
     }
+    ck_assert_uint_eq(entries->next_skip, entries->more); /* of slots that hold one item each */
     *more = entries->more;
     range->slot_first = entries->next_slot;
     range->skip = entries->next_skip;

@@ -226,6 +226,25 @@ START_TEST(since_and_last) {
 }
 END_TEST
 
+START_TEST(healing_member_confirms_nothing) {
+    /* G3: equal roots with a member that is fetching what it lost say nothing of what it may have had. */
+    struct solo *solo = solo_with(1);
+    struct gossip__message answer = {.type = GOSSIP__DIGEST_ANSWER};
+    catalog_clock counted = member(solo, 1)->counted;
+    ck_assert_int_eq(solo_ask(solo, 9, GOSSIP_SYNC, "p1", 0), 1);
+    solo_digest(solo, &answer, solo_sent_last(solo, 1, GOSSIP__DIGEST)->digest.exchange);
+    answer.digest.healing = true;
+    solo_receive(solo, 1, &answer);
+    ck_assert_int_eq(solo_reply(solo, 9), 0);
+    ck_assert(!member(solo, 1)->agreed_known);
+    ck_assert_uint_eq(member(solo, 1)->counted, counted);
+    ck_assert_int_eq(solo_ask(solo, 8, GOSSIP_SYNC, "p1", 0), 1);
+    solo_answer_equal(solo, 1);
+    ck_assert(member(solo, 1)->agreed_known);
+    solo_free(solo);
+}
+END_TEST
+
 START_TEST(asked_again_until_known) {
     /* Once our root has been calm for a moment, who is not known to agree is asked within the interval; then nobody. */
     struct solo *solo = solo_with(2);
@@ -268,6 +287,7 @@ Suite *seen_suite(void) {
     tcase_add_test(ages, age_is_unknown);
     tcase_add_test(agree, agrees_in_each_case);
     tcase_add_test(agree, since_and_last);
+    tcase_add_test(agree, healing_member_confirms_nothing);
     tcase_add_test(agree, asked_again_until_known);
     suite_add_tcase(suite, seen);
     suite_add_tcase(suite, ages);
