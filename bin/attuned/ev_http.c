@@ -7,6 +7,8 @@
  * 3. MHD_get_timeout() after every MHD_run(), also where it says 0: run();
  * 4. a client that leaves while it is suspended brings no callback. So the state of a request is freed in the completed
  *    callback alone, and once a second the sockets of waiting requests are looked at.
+ * 5. At a limit (of connections, of descriptors) the library stops to listen. It takes up listening at the beginning of the
+ *    MHD_run() after the one in which a connection ended; nothing would bring that one about: run().
  *
  *   MHD: uri ----> open_request()   head, body, end ----> handle() ----> MHD_suspend_connection()
  *                                                            ^                     |
@@ -69,8 +71,18 @@ static void arm(struct listener *listener) {
     ev_timer_start(loop, &listener->timer);
 }
 
+static unsigned connection_count(const struct listener *listener) {
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+    return info == NULL ? 0 : info->num_connections;
+}
+
 static void run(struct listener *listener) {
-    if (MHD_run(listener->daemon) != MHD_YES)
+    unsigned before = connection_count(listener);
+    bool ran = MHD_run(listener->daemon) == MHD_YES;
+    if (ran && connection_count(listener) < before)
+        ran = MHD_run(listener->daemon) == MHD_YES;
+    if (!ran)
         log_write(LOG_HTTP, LOG_LEVEL_ERROR, NULL, "the HTTP library failed to run");
     arm(listener);
 }

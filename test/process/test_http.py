@@ -303,7 +303,7 @@ class BadInput(HttpTest):
     def test_not_http(self):
         """Bytes that are no HTTP close the connection and nothing else."""
         host, port = self.node.info["http"].rsplit(":", 1)
-        for garbage in [b"\x00" * 1000, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"A" * 200000]:
+        for garbage in [b"\x01\x00\xff" * 300 + b"\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"A" * 200000]:
             with socket.create_connection((host, int(port)), timeout=10) as connection:
                 try:
                     connection.sendall(garbage)
@@ -471,6 +471,17 @@ class Process(unittest.TestCase):
             self.assertEqual(node.get("/v1/schemas/posts").status, 200)
             self.assertEqual(node.stop(), 0)
             self.assertFalse(path.exists())
+
+    def test_many_connections(self):
+        """More connections than are served at once, and then none: the next client is answered."""
+        with cluster.Cluster() as group:
+            node = group.node("n1").start()
+            host, port = node.info["http"].rsplit(":", 1)
+            for _ in range(2):
+                crowd = [socket.create_connection((host, int(port)), timeout=10) for _ in range(300)]
+                for connection in crowd:
+                    connection.close()
+                self.assertEqual(node.get("/livez").status, 200)
 
     def test_stop(self):
         """SIGTERM ends with 0 and removes attuned.json; what was acknowledged is there after the next start (G2)."""
