@@ -9,9 +9,12 @@
 
 #include <cyaml/cyaml.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { VALUE_SIZE_MAX = 4096, CAUGHT_SIZE_MAX = 200 };
 
@@ -55,7 +58,7 @@ static void catch_line(cyaml_log_t level, void *context, const char *format, va_
     vsnprintf(text, sizeof text, format, arguments);
     text[strcspn(text, "\n")] = '\0';
     const char *place = strstr(text, "(line: ");
-    if (caught->text[0] == '\0')
+    if (caught->text[0] == '\0' && place == NULL && strstr(text, "Backtrace:") == NULL)
         snprintf(caught->text, sizeof caught->text, "%s",
                  strncmp(text, "Load: ", 6) == 0 ? text + 6 : text);
     else if (place != NULL && caught->line == 0)
@@ -152,15 +155,27 @@ bool config_parse(const char *path, const char *text, size_t size_bytes, struct 
     return taken;
 }
 
+/* A pipe would be waited for without end, and be empty at the next SIGHUP. */
+static FILE *open_file(const char *path, char message[OPTIONS_MESSAGE_SIZE_MAX]) {
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    bool pipe = fd >= 0 && fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
+    FILE *file = fd < 0 || pipe ? NULL : fdopen(fd, "r");
+    if (file == NULL)
+        snprintf(message, OPTIONS_MESSAGE_SIZE_MAX, "%.300s: %s", path,
+                 pipe ? "is a pipe, not a file" : strerror(errno));
+    if (file == NULL && fd >= 0)
+        close(fd);
+    return file;
+}
+
 bool config_read(const char *path, struct settings *settings,
                  char message[OPTIONS_MESSAGE_SIZE_MAX]) {
     bool read = false;
     char *text = NULL;
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        snprintf(message, OPTIONS_MESSAGE_SIZE_MAX, "%.300s: %s", path, strerror(errno));
+    FILE *file = open_file(path, message);
+    if (file == NULL)
         return false;
-    }
     text = malloc(CONFIG_SIZE_MAX + 1);
     size_t size_bytes = text == NULL ? 0 : fread(text, 1, CONFIG_SIZE_MAX + 1, file);
     if (text == NULL || ferror(file))

@@ -155,6 +155,7 @@ static void watch_signals(struct daemon *daemon) {
     ev_signal_start(daemon->loop, &daemon->interrupt);
     ev_signal_start(daemon->loop, &daemon->hangup);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is met like a full disk */
 }
 
 /* --- start ------------------------------------------------------------------------------------------------------- */

@@ -2,11 +2,14 @@
  *
  * A line is made in memory and written with one write(2), so lines of two processes on one terminal do not mix. Each
  * kind has a window: a peer that is refused ten thousand times a second costs twenty lines in ten seconds and one that
- * says how many were left out. Errors of the write are ignored: there is no better place to tell them.
+ * says how many were left out. The loop does not wait for whoever reads the log: a line that a full pipe has no room for is left
+ * out and counted. Errors of the write are ignored: there is no better place to tell them.
  */
 #include "bin/attuned/log.h"
 #include "catalog/catalog.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -92,11 +95,16 @@ void log_time_print(uint64_t wall_ms, char text[LOG_TIME_SIZE]) {
     snprintf(text, LOG_TIME_SIZE, "%s.%03uZ", date, (unsigned)(wall_ms % 1000));
 }
 
+/* A pipe that poll() calls writable takes PIPE_BUF bytes without blocking. O_NONBLOCK is no way: it would also be set for
+ * the other processes that write to the same terminal or file. */
 static void write_out(const struct merkle_buffer *line) {
-    if (!line->failed) {
-        ssize_t written = write(STDERR_FILENO, line->data, line->size_bytes);
-        (void)written;
+    struct pollfd log = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (line->failed || line->size_bytes > PIPE_BUF || poll(&log, 1, 0) != 1) {
+        state.suppressed++;
+        return;
     }
+    ssize_t written = write(STDERR_FILENO, line->data, line->size_bytes);
+    (void)written;
 }
 
 /* What a peer sent may be in the message: no byte of it may start a new line or steer a terminal. */

@@ -3,9 +3,11 @@
 #include "bin/attuned/ev_main.h"
 
 #include <argp.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* argp takes keys above 255 for options without a short form. */
 enum { KEY_FIRST = 0x100, KEY_JOIN = 0x1000, KEY_CONFIG, KEY_CHECK_CONFIG, EXIT_USAGE = 2 };
@@ -93,6 +95,15 @@ static bool reload(void *context, struct options *options, char message[OPTIONS_
     return gather(program, &program->current, options, message);
 }
 
+/* Else the first files and sockets would take the numbers 0 to 2, and the log would be written into one of them. */
+static bool open_standard_streams(void) {
+    for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++) {
+        if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", O_RDWR) != stream)
+            return false;
+    }
+    return true;
+}
+
 int main(int argument_count, char **arguments) {
     static const struct argp argp = {argp_options, parse_option, NULL, documentation,
                                      NULL,         NULL,         NULL};
@@ -101,6 +112,8 @@ int main(int argument_count, char **arguments) {
     struct options options;
     char message[OPTIONS_MESSAGE_SIZE_MAX];
     int exit_code = 0;
+    if (!open_standard_streams())
+        return 1;
     argp_err_exit_status = EXIT_USAGE;
     argp_parse(&argp, argument_count, arguments, 0, NULL, &program);
     if (!gather(&program, &settings, &options, message)) {

@@ -55,10 +55,15 @@ def clean_environment():
     return {name: value for name, value in os.environ.items() if not name.startswith("ATTUNE_")}
 
 
-def launch(*arguments, **options):
+def launch(*arguments, before_exec=lambda: None, **options):
     """An attuned process with these arguments, which dies with this one."""
+
+    def prepare():
+        _die_with_parent()
+        before_exec()
+
     options.setdefault("env", clean_environment())
-    process = subprocess.Popen([str(ATTUNED), *map(str, arguments)], preexec_fn=_die_with_parent, **options)
+    process = subprocess.Popen([str(ATTUNED), *map(str, arguments)], preexec_fn=prepare, **options)
     _started.append(process)
     return process
 

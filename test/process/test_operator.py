@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 """What an operator gets wrong: one line on stderr that says what to do, and an exit code other than 0 (DESIGN 10.1)."""
 
+import json
 import os
 import pwd
+import resource
+import signal
 import socket
 import sqlite3
+import subprocess
 import unittest
 
 import cluster
@@ -156,6 +160,56 @@ class Operator(unittest.TestCase):
         self.refused(2, *self.config(data + "name: [\n"))
         self.refused(2, "--config", self.directory / "absent.yaml", words="absent.yaml")
         self.refused(2, "--config", self.directory, words=str(self.directory))
+        self.refused(2, *self.config(data + "name: &x a\ncluster: *x\n"), words=["line 3", "alias"])
+        os.mkfifo(self.directory / "pipe")
+        self.refused(2, "--config", self.directory / "pipe", words="pipe")
+
+    def launched(self, *arguments, **options):
+        """A daemon on its own directory, and what it says on stdout."""
+        process = cluster.launch("--data-dir", self.directory / "d", *FREE, *arguments, stdout=subprocess.PIPE, **options)
+        self.addCleanup(process.stdout.close)
+        return process, json.loads(process.stdout.readline())
+
+    def test_full_stderr(self):
+        """Nobody reads the log: lines are left out and counted, the loop goes on; then its reader is gone."""
+        reader, writer = os.pipe()
+        process, info = self.launched("--log-level", "debug", stderr=writer)
+        os.set_blocking(writer, False)
+        for size in (4096, 1):
+            with self.assertRaises(BlockingIOError):
+                while True:
+                    os.write(writer, b"x" * size)
+        os.set_blocking(writer, True)
+        for number in range(5):
+            put = cluster.request(info["http"], "PUT", f"/v1/schemas/s{number}", {"fields": {}})
+            self.assertEqual(put.status, 201)
+        for _ in range(100):
+            process.send_signal(signal.SIGHUP)
+        metrics = cluster.request(info["http"], "GET", "/metrics").body.decode()
+        left_out = [line for line in metrics.splitlines() if line.startswith("attune_log_suppressed_total ")]
+        self.assertGreater(int(left_out[0].split()[1]), 0)
+        os.close(reader)
+        os.close(writer)
+        self.assertEqual(cluster.request(info["http"], "GET", "/livez").status, 200)
+        process.terminate()
+        self.assertEqual(process.wait(20), 0)
+
+    def test_closed_streams(self):
+        """Started without standard streams: no file or socket of the daemon takes their numbers."""
+        path = self.directory / "d"
+        process = cluster.launch("--data-dir", path, *FREE, before_exec=lambda: [os.close(stream) for stream in range(3)])
+        cluster.wait_for((path / "attuned.json").exists)
+        for stream in range(3):
+            self.assertEqual(os.readlink(f"/proc/{process.pid}/fd/{stream}"), "/dev/null")
+        process.terminate()
+        self.assertEqual(process.wait(20), 0)
+
+    def test_file_size_limit(self):
+        """A limit of file sizes is an error like others, not the end by a signal."""
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        process = cluster.launch("--data-dir", self.directory / "d", *FREE, before_exec=limit, stderr=subprocess.PIPE, text=True)
+        err = process.communicate(timeout=20)[1]
+        self.assertEqual((process.returncode, err.count("\n")), (1, 1), err)
 
     def test_check_config(self):
         """--check-config checks and starts nothing; flags beat the environment, the environment beats the file."""
