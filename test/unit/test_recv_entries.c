@@ -258,6 +258,31 @@ START_TEST(answers_of_repeats_are_ignored) {
 }
 END_TEST
 
+START_TEST(refused_push_concludes_nothing) {
+    /* G3: a walk counts as finished when the other has taken all that it lacked; one entry refused, and it does not. */
+    for (uint64_t refused = 0; refused < 2; refused++) {
+        struct other other = other_new(5, 3);
+        ck_assert_int_eq(solo_write(other.solo, 50, "mine", "f"), 1);
+        solo_store_all(other.solo);
+        begin(&other);
+        answer(&other, GOSSIP__PULL, 0, 3, (struct gossip__entries){0});
+        ck_assert_uint_eq(solo_sent(other.solo, 1, GOSSIP__PUSH), 0);
+        solo_store_all(other.solo);
+        const struct gossip__push *push = &solo_sent_last(other.solo, 1, GOSSIP__PUSH)->push;
+        ck_assert_uint_eq(push->exchange, exchange(&other)->number);
+        ck_assert_uint_eq(push->entry_count, 1);
+        ck_assert_uint_eq(solo_sent(other.solo, 1, GOSSIP__DIGEST), 1);
+        solo_receive(other.solo, 1,
+                     &(struct gossip__message){
+                         .type = GOSSIP__PUSH_ACK,
+                         .push_ack = {.sequence = push->sequence, .refused = refused}});
+        ck_assert_uint_eq(solo_sent(other.solo, 1, GOSSIP__DIGEST), 2);
+        ck_assert(exchange(&other)->finished_once == (refused == 0));
+        other_free(&other);
+    }
+}
+END_TEST
+
 START_TEST(failed_store_ends_it) {
     /* G11: what was pulled and could not be stored is not had: the exchange ends unfinished and concludes nothing. */
     struct other other = other_new(5, 3);
@@ -390,6 +415,7 @@ Suite *recv_entries_suite(void) {
     tcase_add_test(pull, empty_answer_leaves_it_unfinished);
     tcase_add_test(pull, endless_walks_are_given_up);
     tcase_add_test(pull, answers_of_repeats_are_ignored);
+    tcase_add_test(pull, refused_push_concludes_nothing);
     tcase_add_test(pull, failed_store_ends_it);
     tcase_add_test(pull, too_much_unstored_holds_pulls);
     tcase_add_test(pull, requests_are_repeated);
