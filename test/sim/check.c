@@ -6,9 +6,14 @@
  *   G4 one result, S1                         equal roots have equal exports and conflicts
  *   S5 the tree is what its items say         rebuilt from scratch
  *   S6 (origin, clock) names one content      over all disks of the run
+ *   G6 agreement is never claimed falsely     whoever says so has a root that each member has stored once
  *   G11 the digest never covers more than the disk  the root equals that of the rows on the disk
+ *   DESIGN 4.7, `seen`                        all that any node made up to it is on that node's disk, and nothing more
+ *                                             is made below it
  */
 #include "test/sim/sim.h"
+
+#include "catalog/entry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +56,50 @@ static void origins_grow(struct sim *sim) {
     free(old);
 }
 
+/* --- `seen` ------------------------------------------------------------------------------------------------------------ */
+
+/* What this disk knows of the origin in the entry of this slot; 0: nothing. */
+static catalog_clock known_clock(const struct sim_disk *disk, uint64_t slot,
+                                 const struct catalog_id *origin) {
+    enum { PAIRS_MAX = 1024 };
+    static struct catalog__pair pairs[PAIRS_MAX];
+    catalog_clock clock = 0;
+    for (size_t i = 0; i < disk->entry_count; i++) {
+        struct catalog_entry *entry = disk->entries[i];
+        size_t count = entry->slot == slot ? catalog__entry_pair_count(entry) : 0;
+        if (count == 0 || count > PAIRS_MAX) {
+            continue;
+        }
+        catalog__entry_pairs(entry, pairs);
+        for (size_t j = 0; j < count; j++) {
+            bool same = catalog_id_equal(&pairs[j].origin, origin);
+            clock = same && pairs[j].clock > clock ? pairs[j].clock : clock;
+        }
+    }
+    return clock;
+}
+
+static void seen_check(struct sim *sim, struct sim_node *node, catalog_clock before) {
+    catalog_clock seen = node->disk.state.seen;
+    for (size_t i = 0; i < sim->origin_capacity && seen > before; i++) {
+        const struct sim_origin *made = &sim->origins[i];
+        if (made->clock > before && made->clock <= seen &&
+            known_clock(&node->disk, made->key, &made->origin) < made->clock) {
+            sim_fail(sim, "G3", "%s stores a `seen` above a version that it lacks", node->name);
+        }
+    }
+    sim->stats.seen_rises += seen > before;
+}
+
+/* A version is made: whoever has seen all up to its clock was wrong. */
+static void made_check(struct sim *sim, catalog_clock clock) {
+    for (size_t i = 0; i < sim->node_count; i++) {
+        if (sim->nodes[i].disk.exists && sim->nodes[i].disk.state.seen >= clock) {
+            sim_fail(sim, "G3", "a version is made below the `seen` of %s", sim->nodes[i].name);
+        }
+    }
+}
+
 static void version_check(struct sim *sim, const struct sim_node *node, uint64_t slot,
                           const struct catalog_version *version) {
     if (sim->origin_count * 2 >= sim->origin_capacity) {
@@ -62,6 +111,7 @@ static void version_check(struct sim *sim, const struct sim_node *node, uint64_t
         *at = (struct sim_origin){
             .origin = version->origin, .clock = version->clock, .key = slot, .content = content};
         sim->origin_count++;
+        made_check(sim, version->clock);
     } else if (!merkle_digest_equal(&at->content, &content)) {
         sim_fail(sim, "S6", "%s stores another content under a known (origin, clock)", node->name);
     }
@@ -87,6 +137,49 @@ void sim_check_applied(struct sim *sim, struct sim_node *node, struct catalog_en
                  node->name);
     }
     catalog_entry_release(merged);
+}
+
+/* --- agreement --------------------------------------------------------------------------------------------------------- */
+
+/* Notes what this node's disk holds now. */
+static void held_note(struct sim_node *node) {
+    node->held = sim_grow(node->held, node->held_count, &node->held_capacity, sizeof *node->held);
+    node->held[node->held_count++] = node->disk.sum.digest_sum;
+}
+
+static bool has_held(const struct sim_node *node, const struct merkle_digest *sum) {
+    for (size_t i = node->held_count; i > 0; i--) {
+        if (merkle_digest_equal(&node->held[i - 1], sum)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Root and sum of a disk say the same; the sum costs nothing. */
+static void agreed_check(struct sim *sim, struct sim_node *node) {
+    struct gossip_member_status members[SIM_MEMBERS_CHECKED_MAX];
+    struct gossip_status status = gossip_status(node->engine, sim->now_ms, 0);
+    size_t count = gossip_members(node->engine, sim->now_ms, members, SIM_MEMBERS_CHECKED_MAX);
+    if (status.agreed != GOSSIP_YES || count > SIM_MEMBERS_CHECKED_MAX) {
+        return;
+    }
+    sim->stats.agreed_claims++;
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_node *other = &sim->nodes[i];
+        for (size_t j = 0; j < count; j++) {
+            if (!members[j].self && strcmp(members[j].name, other->name) == 0 &&
+                !has_held(other, &node->disk.sum.digest_sum)) {
+                sim_fail(sim, "G6", "%s says that all agree, and %s never had this", node->name,
+                         other->name);
+            }
+        }
+    }
+}
+
+void sim_check_landed(struct sim *sim, struct sim_node *node, catalog_clock seen_before) {
+    held_note(node);
+    seen_check(sim, node, seen_before);
 }
 
 /* --- one node ---------------------------------------------------------------------------------------------------------- */
@@ -121,6 +214,7 @@ void sim_check_node(struct sim *sim, struct sim_node *node, bool thoroughly) {
     if (!disk_root(&node->disk, &on_disk) || !merkle_digest_equal(&root, &on_disk)) {
         sim_fail(sim, "G11", "%s: its root is not that of its disk", node->name);
     }
+    agreed_check(sim, node);
 }
 
 /* --- all nodes --------------------------------------------------------------------------------------------------------- */
@@ -208,6 +302,9 @@ void sim_check_end(struct sim *sim) {
 void sim_check_close(struct sim *sim) {
     for (size_t i = 0; i < sim->acknowledged_count; i++) {
         catalog_entry_release(sim->acknowledged[i].entry);
+    }
+    for (size_t i = 0; i < sim->node_count; i++) {
+        free(sim->nodes[i].held);
     }
     free(sim->acknowledged);
     free(sim->origins);

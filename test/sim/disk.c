@@ -114,8 +114,10 @@ void sim_disk_apply(struct sim *sim, struct sim_node *node, const struct sim_bat
     for (size_t i = 0; i < batch->member_count; i++) {
         member_put(disk, &batch->members[i]);
     }
+    catalog_clock seen_before = disk->state.seen;
     disk->state = batch->state;
     disk->exists = true;
+    sim_check_landed(sim, node, seen_before);
     if (disk->sum.entry_count != disk->state.sum.entry_count ||
         !merkle_digest_equal(&disk->sum.digest_sum, &disk->state.sum.digest_sum)) {
         sim_fail(sim, "G11", "%s: the stored sum is not that of the stored rows", node->name);

@@ -22,6 +22,8 @@ enum {
     SIM_NODES_MAX = 1024,
     SIM_INTERVAL_MS = 1000,
     SIM_ENTITIES = 12,
+    SIM_MEMBERS_CHECKED_MAX =
+        64, /* larger clusters are not checked for what they say of agreement */
 };
 
 /* What may go wrong in a run; each is on in half of the seeds. */
@@ -80,6 +82,8 @@ struct sim_node {
     int64_t skew_ms;  /* of the wall clock */
     bool joined;      /* has been started at all */
     struct sim_disk disk;
+    struct merkle_digest *held; /* sums of all that the disk ever held (check.c) */
+    size_t held_count, held_capacity;
     struct sim_batch *batches; /* in order */
     int disk_failure;          /* what the next commits answer; 0: they succeed */
     bool disk_broken;          /* a commit failed; nothing is taken until it is reopened */
@@ -134,6 +138,7 @@ struct sim_stats {
     uint64_t settle_intervals; /* until all roots were equal */
     uint64_t quiet_bytes;      /* sent in the quiet phase, all nodes */
     uint64_t conflicts;
+    uint64_t seen_rises, agreed_claims; /* checked */
     size_t nodes;
 };
 
@@ -233,6 +238,8 @@ void sim_fault_heal(struct sim *sim);
 /* check.c */
 void sim_check_applied(struct sim *sim, struct sim_node *node, struct catalog_entry *before,
                        struct catalog_entry *after);
+/* After a batch: what stands on the disk now. */
+void sim_check_landed(struct sim *sim, struct sim_node *node, catalog_clock seen_before);
 void sim_check_node(struct sim *sim, struct sim_node *node, bool thoroughly);
 bool sim_check_equal(struct sim *sim);
 /* Who is not as the first node is, and how. */
