@@ -13,7 +13,8 @@ const char *const sim_fault_names[SIM_FAULT_COUNT] = {
     [SIM_PARTITION] = "partition", [SIM_ONE_WAY] = "one_way",
     [SIM_CRASH] = "crash",         [SIM_FREEZE] = "freeze",
     [SIM_DISK_FULL] = "disk_full", [SIM_DISK_ERROR] = "disk_error",
-    [SIM_CLOCK] = "clock",         [SIM_LATE_JOIN] = "late_join",
+    [SIM_DISK_SLOW] = "disk_slow", [SIM_CLOCK] = "clock",
+    [SIM_LATE_JOIN] = "late_join",
 };
 
 void sim_fault_draw(struct sim *sim) {
@@ -112,6 +113,13 @@ void sim_fault_inject(struct sim *sim) {
         disk_fail(sim, node, CATALOG_EFULL);
     } else if (fault == SIM_DISK_ERROR) {
         disk_fail(sim, node, CATALOG_EIO);
+    } else if (fault == SIM_DISK_SLOW) {
+        node->disk_slow_until_ms = sim->now_ms + choice_delay(&sim->choice, 2000, "slow disk");
+        if (node->disk_slow_until_ms > sim->load_end_ms) {
+            node->disk_slow_until_ms = sim->load_end_ms;
+        }
+        sim_trace(sim, node->index, "disk slow until %llu",
+                  (unsigned long long)node->disk_slow_until_ms);
     } else if (fault == SIM_CLOCK) {
         node->skew_ms += (int64_t)choice_below(&sim->choice, 240000, "jump") - 120000;
     }

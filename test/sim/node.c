@@ -83,6 +83,7 @@ void sim_node_crash(struct sim *sim, struct sim_node *node) {
     node->catching_up = false;
     node->disk_failure = 0;
     node->frozen_until_ms = 0;
+    node->disk_slow_until_ms = 0;
     sim->stats.crashes++;
 }
 
@@ -95,7 +96,9 @@ static void batch_take(struct sim *sim, struct sim_node *node, const struct cata
     }
     *end = sim_batch_new(batch);
     uint64_t delay_ms = sim->loading ? choice_delay(&sim->choice, 4, "commit") : 1;
-    sim_event_push(sim, &(struct sim_event){.time_ms = sim->now_ms + delay_ms,
+    uint64_t time_ms = sim->now_ms + delay_ms;
+    time_ms = time_ms > node->disk_slow_until_ms ? time_ms : node->disk_slow_until_ms;
+    sim_event_push(sim, &(struct sim_event){.time_ms = time_ms,
                                             .type = SIM_EVENT_STORED,
                                             .node = node->index,
                                             .start = node->starts});

@@ -38,6 +38,7 @@ enum sim_fault {
     SIM_FREEZE,
     SIM_DISK_FULL,
     SIM_DISK_ERROR,
+    SIM_DISK_SLOW, /* commits take seconds */
     SIM_CLOCK,
     SIM_LATE_JOIN,
     SIM_FAULT_COUNT,
@@ -84,9 +85,10 @@ struct sim_node {
     struct sim_disk disk;
     struct merkle_digest *held; /* sums of all that the disk ever held (check.c) */
     size_t held_count, held_capacity;
-    struct sim_batch *batches; /* in order */
-    int disk_failure;          /* what the next commits answer; 0: they succeed */
-    bool disk_broken;          /* a commit failed; nothing is taken until it is reopened */
+    struct sim_batch *batches;   /* in order */
+    uint64_t disk_slow_until_ms; /* no commit ends before */
+    int disk_failure;            /* what the next commits answer; 0: they succeed */
+    bool disk_broken;            /* a commit failed; nothing is taken until it is reopened */
     bool catching_up; /* reopened: what a failed commit left on disk is on its way into the tree */
     uint32_t accepted_last;
     uint64_t entries_sent_mark;
