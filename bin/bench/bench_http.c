@@ -71,10 +71,10 @@ static bool submit(struct load *load, struct connection *connection, bool in_ord
                          ",\"f%d_%016llx\":{\"type\":\"string\"}", i,
                          (unsigned long long)bench_random(&load->random));
     used += snprintf(body + used, sizeof body - (size_t)used, "}}");
-    int size_bytes =
-        snprintf(request, sizeof request,
-                 "PUT /v1/schemas/e%05u HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s",
-                 (unsigned)(entity % ENTITIES), used, body);
+    int size_bytes = snprintf(
+        request, sizeof request,
+        "PUT /v1/schemas/e%05u HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s",
+        (unsigned)(entity % ENTITIES), used, body);
     load->submitted++;
     connection->begin_s = bench_seconds();
     return write(connection->fd, request, (size_t)size_bytes) == size_bytes;
