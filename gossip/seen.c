@@ -103,20 +103,23 @@ enum gossip_truth gossip__member_agrees(struct gossip *engine,
     return reachable ? GOSSIP_YES : GOSSIP_UNKNOWN;
 }
 
-static enum gossip_truth all_agree(struct gossip *engine) {
-    enum gossip_truth result = GOSSIP_YES;
+enum gossip_truth gossip__all_agree(struct gossip *engine, size_t *disagreeing_count) {
+    /* Who is in no cluster, or has not fetched all, cannot speak for the others. */
+    bool whole = engine->state.ready && !engine->state.healing && !engine->removed;
+    enum gossip_truth result = whole ? GOSSIP_YES : GOSSIP_UNKNOWN;
+    *disagreeing_count = 0;
     for (size_t i = 0; i < engine->member_count; i++) {
-        struct gossip__member *member = engine->members[i];
+        const struct gossip__member *member = engine->members[i];
         enum gossip_truth agrees =
             required(member) ? gossip__member_agrees(engine, member) : GOSSIP_YES;
         if (agrees == GOSSIP_NO) {
-            return GOSSIP_NO;
-        }
-        if (agrees == GOSSIP_UNKNOWN) {
+            ++*disagreeing_count;
+            result = GOSSIP_NO;
+        } else if (agrees == GOSSIP_UNKNOWN && result == GOSSIP_YES) {
             result = GOSSIP_UNKNOWN;
         }
     }
-    return engine->state.healing ? GOSSIP_UNKNOWN : result;
+    return result;
 }
 
 void gossip__agreement_follow(struct gossip *engine) {
@@ -124,7 +127,8 @@ void gossip__agreement_follow(struct gossip *engine) {
         return;
     }
     engine->agreement_dirty = false;
-    if (all_agree(engine) != GOSSIP_YES) {
+    size_t disagreeing_count;
+    if (gossip__all_agree(engine, &disagreeing_count) != GOSSIP_YES) {
         engine->recheck_wanted = true;
         engine->agreed_since_wall_ms = 0;
         return;

@@ -91,24 +91,6 @@ static size_t distinct_roots(struct gossip *engine) {
     return distinct;
 }
 
-static enum gossip_truth agreed(struct gossip *engine, size_t *disagreeing_count) {
-    enum gossip_truth result = engine->state.healing ? GOSSIP_UNKNOWN : GOSSIP_YES;
-    for (size_t i = 0; i < engine->member_count; i++) {
-        const struct gossip__member *member = engine->members[i];
-        if (member->state == GOSSIP_MEMBER_REMOVED) {
-            continue;
-        }
-        enum gossip_truth agrees = gossip__member_agrees(engine, member);
-        if (agrees == GOSSIP_NO) {
-            ++*disagreeing_count;
-            result = GOSSIP_NO;
-        } else if (agrees == GOSSIP_UNKNOWN && result == GOSSIP_YES) {
-            result = GOSSIP_UNKNOWN;
-        }
-    }
-    return result;
-}
-
 static size_t connection_count(const struct gossip *engine) {
     size_t count = 0;
     for (const struct gossip__session *session = engine->sessions; session != NULL;
@@ -146,7 +128,7 @@ struct gossip_status gossip_status(struct gossip *engine, gossip_time_ms now_ms,
         .connection_count = connection_count(engine),
         .store_batches_in_flight = engine->flight_count,
     };
-    status.agreed = agreed(engine, &status.disagreeing_count);
+    status.agreed = gossip__all_agree(engine, &status.disagreeing_count);
     if (status.agreed == GOSSIP_YES) {
         status.agreed_last_wall_ms = wall_ms;
         status.agreed_since_wall_ms =

@@ -157,6 +157,20 @@ START_TEST(all_damaged_heal_each_other) {
 }
 END_TEST
 
+START_TEST(newcomer_does_not_claim_agreement) {
+    /* G6: a node that is in no cluster knows nobody who disagrees, and does not say that all agree. */
+    struct pair *pair = pair_new();
+    pair_start(pair, 'b', (struct pair_start){.join = {"a:1"}});
+    pair_run(pair, 3 * PAIR_INTERVAL_MS);
+    ck_assert_int_eq(status(pair, 'b').agreed, GOSSIP_UNKNOWN);
+    ck_assert_uint_eq(status(pair, 'b').agreed_last_wall_ms, 0);
+    pair_start(pair, 'a', (struct pair_start){0});
+    pair_run(pair, 5 * PAIR_INTERVAL_MS);
+    ck_assert_int_eq(status(pair, 'b').agreed, GOSSIP_YES);
+    pair_free(pair);
+}
+END_TEST
+
 START_TEST(dropped_stays_dropped) {
     /* G3: a node that missed a drop does not bring the entry back. */
     struct pair *pair = cluster(2);
@@ -247,6 +261,7 @@ Suite *exchange_suite(void) {
     tcase_add_test(heal, timer_heals_both_ways);
     tcase_add_test(heal, rest_moves_no_entry);
     tcase_add_test(heal, dropped_stays_dropped);
+    tcase_add_test(heal, newcomer_does_not_claim_agreement);
     tcase_add_test(heal, all_damaged_heal_each_other);
     tcase_add_test(ask, diff_changes_nothing);
     tcase_add_test(ask, sync_asks_now);
