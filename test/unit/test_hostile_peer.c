@@ -84,6 +84,28 @@ START_TEST(peer_tells_that_it_was_removed) {
 }
 END_TEST
 
+START_TEST(equal_roots_under_another_table) {
+    /* G3: equal roots count for `seen` only if both member tables were equal in those messages (DESIGN 4.7). */
+    for (unsigned other = 0; other < 2; other++) {
+        uint32_t exchange;
+        struct solo *solo = solo_asking(&exchange);
+        struct gossip__message answer = {.type = GOSSIP__DIGEST_ANSWER};
+        solo_digest(solo, &answer, exchange);
+        answer.digest.clock = answer.digest.seen = solo_clock(5);
+        if (other == 1) {
+            memset(&answer.digest.table, 0x77, sizeof answer.digest.table);
+        }
+        solo_receive(solo, 1, &answer);
+        struct catalog_id id = solo_peer_id(1);
+        const struct gossip__member *member = gossip__member_find(solo->engine, &id);
+        ck_assert(member->agreed_known);
+        ck_assert_uint_eq(member->counted, other == 0 ? solo_clock(5) : 0);
+        ck_assert_uint_eq(solo->engine->state.seen, other == 0 ? solo_clock(5) : 0);
+        solo_free(solo);
+    }
+}
+END_TEST
+
 START_TEST(answer_with_more_than_was_asked) {
     /* G9: an answer with more entries than were asked for, or with counts that make no sense, closes the connection. */
     for (unsigned lie = 0; lie < 2; lie++) {
@@ -233,6 +255,7 @@ Suite *hostile_peer_suite(void) {
     Suite *suite = suite_create("hostile_peer");
     TCase *answers = tcase_create("hostile_answers");
     tcase_add_test(answers, peer_tells_that_it_was_removed);
+    tcase_add_test(answers, equal_roots_under_another_table);
     tcase_add_test(answers, answer_with_more_than_was_asked);
     tcase_add_test(answers, answer_with_something_else);
     suite_add_tcase(suite, answers);
