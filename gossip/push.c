@@ -78,13 +78,22 @@ static void message_transmit(struct gossip *engine, struct gossip__member *membe
                              struct gossip__push_message *push) {
     struct gossip__span spans[GOSSIP__PUSH_ENTRIES_MAX];
     size_t count = 0;
-    for (size_t i = 0; i < push->handle_count; i++) {
-        struct catalog_entry *entry = catalog_entry_of_handle(engine->catalog, push->handles[i]);
+    size_t size_bytes = 0;
+    size_t taken = 0;
+    /* What is sent again is sent as it stands now, and may have grown: what no longer fits waits its turn anew. */
+    for (; taken < push->handle_count && size_bytes < GOSSIP__ENTRIES_SIZE_SOFT; taken++) {
+        struct catalog_entry *entry =
+            catalog_entry_of_handle(engine->catalog, push->handles[taken]);
         if (entry != NULL) {
             spans[count++] =
                 (struct gossip__span){.data = entry->bytes, .size_bytes = entry->size_bytes};
+            size_bytes += entry->size_bytes;
         }
     }
+    for (size_t i = taken; i < push->handle_count; i++) {
+        queue_append(engine, &member->push, push->handles[i]);
+    }
+    push->handle_count = taken;
     push->tries++;
     push->sent_ms = engine->now_ms;
     push->due_ms = engine->now_ms + transmit_wait(member, push->tries);
