@@ -71,12 +71,6 @@ void gossip__diff_take(struct gossip *engine, struct gossip__exchange *exchange,
     }
 }
 
-static int by_key(const void *a, const void *b) {
-    struct catalog_key left = catalog_entry_key(*(struct catalog_entry *const *)a);
-    struct catalog_key right = catalog_entry_key(*(struct catalog_entry *const *)b);
-    return catalog_key_compare(&left, &right);
-}
-
 static void difference_add(struct gossip *engine, struct gossip__diff *diff,
                            struct catalog_entry *here, struct catalog_entry *there) {
     enum catalog_relation relation;
@@ -106,8 +100,8 @@ static void difference_add(struct gossip *engine, struct gossip__diff *diff,
 static void only_here(struct gossip *engine, struct gossip__diff *diff, uint32_t handle) {
     struct catalog_entry *here = catalog_entry_of_handle(engine->catalog, handle);
     if (here == NULL ||
-        (there_count(diff) > 0 &&
-         bsearch(&here, diff->there.data, there_count(diff), sizeof here, by_key) != NULL)) {
+        (there_count(diff) > 0 && bsearch(&here, diff->there.data, there_count(diff), sizeof here,
+                                          gossip__entries_by_key) != NULL)) {
         return;
     }
     difference_add(engine, diff, here, NULL);
@@ -136,7 +130,7 @@ static int difference_by_key(const void *a, const void *b) {
     const struct gossip_difference *right = b;
     struct catalog_entry *left_entry = left->here != NULL ? left->here : left->there;
     struct catalog_entry *right_entry = right->here != NULL ? right->here : right->there;
-    return by_key(&left_entry, &right_entry);
+    return gossip__entries_by_key(&left_entry, &right_entry);
 }
 
 void gossip__diff_finish(struct gossip *engine, struct gossip__exchange *exchange) {
@@ -148,7 +142,8 @@ void gossip__diff_finish(struct gossip *engine, struct gossip__exchange *exchang
     }
     diff->cut = diff->cut || exchange->incomplete;
     if (there_count(diff) > 0) {
-        qsort(diff->there.data, there_count(diff), sizeof(struct catalog_entry *), by_key);
+        qsort(diff->there.data, there_count(diff), sizeof(struct catalog_entry *),
+              gossip__entries_by_key);
     }
     for (size_t i = 0; i < there_count(diff); i++) {
         struct catalog_entry *there = there_list(diff)[i];

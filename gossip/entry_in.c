@@ -5,6 +5,12 @@
  */
 #include "gossip/engine.h"
 
+int gossip__entries_by_key(const void *a, const void *b) {
+    struct catalog_key left = catalog_entry_key(*(struct catalog_entry *const *)a);
+    struct catalog_key right = catalog_entry_key(*(struct catalog_entry *const *)b);
+    return catalog_key_compare(&left, &right);
+}
+
 enum gossip_cause gossip__entries_cause(const struct gossip *engine) {
     if (!engine->state.ready) {
         return GOSSIP_CAUSE_LATE_JOIN;

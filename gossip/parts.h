@@ -82,6 +82,8 @@ struct gossip__intake gossip__entries_take(struct gossip *engine, struct gossip_
                                            const struct gossip__span *entries, size_t entry_count,
                                            catalog_clock horizon, enum gossip_cause cause,
                                            struct merkle_buffer *settled);
+/* Orders struct catalog_entry * by their keys, for qsort and bsearch. */
+int gossip__entries_by_key(const void *a, const void *b);
 /* Why entries are pulled at present. */
 enum gossip_cause gossip__entries_cause(const struct gossip *engine);
 

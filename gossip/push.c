@@ -11,11 +11,9 @@
 
 #include <string.h>
 
-/* A process that was frozen leaves an RTT of seconds behind: waits are bounded from above, too (found by simulation). */
-enum {
-    PUSH_TIMEOUT_MS_MIN = 250,
-    PUSH_TIMEOUT_MS_MAX = 8000
-}; /* the answer waits for a commit, and commits may wait for one another */
+/* The answer waits for a commit, and commits may wait for one another: hence the smallest wait. A process that was frozen
+ * leaves an RTT of seconds behind: hence the largest (found by simulation). */
+enum { PUSH_TIMEOUT_MS_MIN = 250, PUSH_TIMEOUT_MS_MAX = 8000 };
 
 static bool takes_pushes(const struct gossip__member *member) {
     return member->state == GOSSIP_MEMBER_ALIVE || member->state == GOSSIP_MEMBER_JOINING;
@@ -33,6 +31,9 @@ static bool is_queued(const struct gossip__push_queue *queue, uint32_t handle) {
 }
 
 static void queue_append(struct gossip *engine, struct gossip__push_queue *queue, uint32_t handle) {
+    if (is_queued(queue, handle)) {
+        return;
+    }
     if (queue->handles == NULL) {
         queue->handles =
             merkle_allocate(engine->allocator, GOSSIP__PUSH_QUEUE_MAX, sizeof *queue->handles);
@@ -44,10 +45,8 @@ static void queue_append(struct gossip *engine, struct gossip__push_queue *queue
     if (queue->count == 0) {
         queue->since_ms = engine->now_ms;
     }
-    if (!is_queued(queue, handle)) {
-        queue->handles[(queue->first + queue->count) % GOSSIP__PUSH_QUEUE_MAX] = handle;
-        queue->count++;
-    }
+    queue->handles[(queue->first + queue->count) % GOSSIP__PUSH_QUEUE_MAX] = handle;
+    queue->count++;
 }
 
 /* --- messages ------------------------------------------------------------------------------------------------------- */

@@ -10,19 +10,13 @@
 
 #include <stdlib.h>
 
-static int by_key(const void *a, const void *b) {
-    struct catalog_key left = catalog_entry_key(*(struct catalog_entry *const *)a);
-    struct catalog_key right = catalog_entry_key(*(struct catalog_entry *const *)b);
-    return catalog_key_compare(&left, &right);
-}
-
 /* What the disk has of a key: the load's entries stand in order of keys here. */
 static struct catalog_entry *on_disk(const struct catalog_load *load, struct catalog_entry *entry) {
     if (load->entry_count == 0) {
         return NULL;
     }
     struct catalog_entry **found =
-        bsearch(&entry, load->entries, load->entry_count, sizeof entry, by_key);
+        bsearch(&entry, load->entries, load->entry_count, sizeof entry, gossip__entries_by_key);
     return found == NULL ? NULL : *found;
 }
 
@@ -73,7 +67,7 @@ void gossip__reopened(struct gossip *engine, const struct catalog_load *load) {
         engine->state.high_water = load->state.high_water;
     }
     if (load->entry_count > 0) {
-        qsort(load->entries, load->entry_count, sizeof *load->entries, by_key);
+        qsort(load->entries, load->entry_count, sizeof *load->entries, gossip__entries_by_key);
     }
     if (load->state.seen > engine->state.seen) {
         engine->state.seen =
