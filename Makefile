@@ -56,6 +56,7 @@ PACKAGES_attuned := libmicrohttpd jansson libcyaml
 PACKAGES_attunectl := libcurl jansson
 PACKAGES_attune-bench :=
 PACKAGES_TEST := check
+PACKAGES_SIMULATION := libcyaml yaml-0.1
 packages = $(if $(strip $(1)),$(shell pkg-config $(2) $(1) 2>/dev/null || \
                                       for p in $(1); do pkg-config $(2) $$p 2>/dev/null; done))
 
@@ -63,9 +64,11 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -
 CPPFLAGS += -I. -D_GNU_SOURCE -DATTUNE_VERSION='"$(VERSION)"'
 ALL_CFLAGS := -std=gnu17 -g $(WARNINGS) $(CFLAGS_$(MODE)) -fPIC -pthread $(CFLAGS)
 ALL_LDFLAGS := -pthread -Wl,--as-needed $(LDFLAGS_$(MODE)) $(LDFLAGS)
-PACKAGE_CFLAGS := $(call packages,$(PACKAGES_LIBRARY) $(PACKAGES_attuned) $(PACKAGES_attunectl) $(PACKAGES_TEST),--cflags)
+PACKAGE_CFLAGS := $(call packages,$(PACKAGES_LIBRARY) $(PACKAGES_attuned) $(PACKAGES_attunectl) $(PACKAGES_TEST) \
+                                   $(PACKAGES_SIMULATION),--cflags)
 LIBRARY_LIBS := -lev $(call packages,$(PACKAGES_LIBRARY),--libs)
 TEST_LIBS := $(call packages,$(PACKAGES_TEST),--libs)
+SIMULATION_LIBS := $(call packages,$(PACKAGES_SIMULATION),--libs)
 
 # --- sources ----------------------------------------------------------------------------------------------------------
 
@@ -143,7 +146,7 @@ endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rule,$(program))))
 
 $(OUT)/attune-sim: $(call objects,test/sim/main.c) $(OUT)/libsimulation.a $(OUT)/libattune.a
-	$(call link,)
+	$(call link,$(SIMULATION_LIBS))
 
 # --- tests ------------------------------------------------------------------------------------------------------------
 
@@ -155,16 +158,16 @@ $(OUT)/obj/test/unit/main.o: CPPFLAGS += -I$(OUT)/generated
 
 $(OUT)/unit: $(call objects,test/unit/main.c $(UNIT_TESTS)) $(OUT)/libprograms.a $(OUT)/libsupport.a \
              $(OUT)/libsimulation.a $(OUT)/libattune.a
-	$(call link,$(TEST_LIBS) $(call packages,$(PACKAGES_attuned) $(PACKAGES_attunectl),--libs))
+	$(call link,$(TEST_LIBS) $(call packages,$(PACKAGES_attuned) $(PACKAGES_attunectl),--libs) $(SIMULATION_LIBS))
 
 $(OUT)/fuzz/%-replay: $(OUT)/obj/test/fuzz/fuzz_%.o $(OUT)/obj/test/fuzz/replay_main.o $(OUT)/libsupport.a \
                       $(OUT)/libsimulation.a $(OUT)/libattune.a
 	@mkdir -p $(@D)
-	$(call link,)
+	$(call link,$(SIMULATION_LIBS))
 
 $(OUT)/fuzz/%: $(OUT)/obj/test/fuzz/fuzz_%.o $(OUT)/libsupport.a $(OUT)/libsimulation.a $(OUT)/libattune.a
 	@mkdir -p $(@D)
-	$(call link,-fsanitize=fuzzer)
+	$(call link,-fsanitize=fuzzer $(SIMULATION_LIBS))
 
 # For scripts/check.sh, which knows goals rather than paths.
 unit-program: $(OUT)/unit

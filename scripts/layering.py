@@ -34,7 +34,9 @@ LIBRARY_RULES = [
     (r"openssl/.*", "files that begin with tls_", lambda path: path.name.startswith("tls_")),
     (r"msgpack(\.h|/.*)", "files that end with _codec", lambda path: path.stem.endswith("_codec")),
     (r"xxhash\.h|xxh3\.h", "merkle/", lambda path: path.parts[0] == "merkle"),
-    (r"microhttpd\.h|cyaml/.*", "bin/attuned/", lambda path: path.parts[:2] == ("bin", "attuned")),
+    (r"microhttpd\.h", "bin/attuned/", lambda path: path.parts[:2] == ("bin", "attuned")),
+    # Of tests the scenarios are read with them too.
+    (r"cyaml/.*|yaml\.h", "bin/attuned/", lambda path: path.parts[:2] == ("bin", "attuned")),
     (r"curl/.*", "bin/", lambda path: path.parts[0] == "bin"),
     (r"check\.h", "test/", lambda path: False),
 ]
@@ -55,7 +57,7 @@ RESERVED = set("""
     semaphore setjmp sgtty shadow signal spawn stab stdalign stdarg stdatomic stdbool stdc-predef stddef stdint stdio
     stdio_ext stdlib stdnoreturn string strings stropts syscall sysexits syslog tar termio termios tgmath threads time
     uchar ucontext ulimit unistd utime utmp utmpx values version wait wchar wctype wordexp
-    check curl cyaml event jansson microhttpd msgpack openssl sqlite3 xxhash xxh3 zlib
+    check curl cyaml event jansson microhttpd msgpack openssl sqlite3 xxhash xxh3 yaml zlib
 """.split())
 
 
