@@ -40,7 +40,7 @@ CFLAGS_asan := -O1 $(SANITIZERS)
 CFLAGS_fuzz := -O1 $(SANITIZERS) -fsanitize=fuzzer-no-link
 CFLAGS_coverage := -O0 --coverage -DATTUNE_PROBES
 CFLAGS_plain := -O2
-CFLAGS_plant := -O1 -DATTUNE_PLANTS -DATTUNE_PROBES
+CFLAGS_plant := -O2 -DATTUNE_PLANTS -DATTUNE_PROBES
 LDFLAGS_release := -Wl,-z,relro,-z,now
 LDFLAGS_asan := $(SANITIZERS)
 LDFLAGS_fuzz := $(SANITIZERS)
