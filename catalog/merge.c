@@ -31,6 +31,7 @@
  *   6. If the result equals one of the sides, return that one.
  */
 #include "catalog/entry.h"
+#include "merkle/instrument.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -82,6 +83,9 @@ static struct catalog__pair larger_content(const struct catalog__pair *a,
         struct catalog_text text_a = {(const char *)a->version, a->version_size_bytes};
         struct catalog_text text_b = {(const char *)b->version, b->version_size_bytes};
         order = catalog__text_compare(text_a, text_b);
+    }
+    if (PLANTED(ATTUNE_B28)) {
+        return *a;
     }
     return order > 0 ? *a : *b;
 }
@@ -150,8 +154,15 @@ static void apply_horizon(struct work *work) {
 }
 
 static int compare_survivors(const void *a, const void *b) {
-    return catalog__pair_compare(*(const struct catalog__pair *const *)a,
-                                 *(const struct catalog__pair *const *)b);
+    const struct catalog__pair *left = *(const struct catalog__pair *const *)a;
+    const struct catalog__pair *right = *(const struct catalog__pair *const *)b;
+    if (PLANTED(ATTUNE_B01) && left->clock >> 16 == right->clock >> 16) {
+        return catalog_id_compare(&left->origin, &right->origin);
+    }
+    if (PLANTED(ATTUNE_B02) && left->clock == right->clock) {
+        return catalog_id_compare(&right->origin, &left->origin);
+    }
+    return catalog__pair_compare(left, right);
 }
 
 /* Step 5. */

@@ -4,6 +4,7 @@
  * way. All memory is taken when an order is put, but for what the digest tree needs when an entry becomes stored.
  */
 #include "catalog/internal.h"
+#include "merkle/instrument.h"
 
 #include <string.h>
 
@@ -91,12 +92,18 @@ int catalog_pending_put(struct catalog *catalog, struct catalog_entry *entry, ui
     };
     node->pending = entry;
     node->order_count += 1;
+    if (PLANTED(ATTUNE_B04) && node->in_tree) {
+        (void)merkle_tree_replace(catalog->tree, node->slot, node->handle, &entry->digest);
+    }
     return 0;
 }
 
 /* The tree first: it may lack memory, and no reader looks at it. */
 static int tree_change(struct catalog *catalog, const struct catalog__order *order) {
     struct catalog__node *node = order->node;
+    if (PLANTED(ATTUNE_B03) && node->in_tree) {
+        return 0;
+    }
     if (node->in_tree) {
         int result =
             merkle_tree_replace(catalog->tree, node->slot, node->handle, &order->entry->digest);

@@ -8,6 +8,7 @@
  *   4. Count and sum against the state row: a row that is gone, or an old one that came back with an old page.
  */
 #include "catalog/sqlite_store.h"
+#include "merkle/instrument.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -323,7 +324,8 @@ static int survey_tables(struct catalog_store *store, struct catalog__survey *su
     if (!state_found && (survey->row_count > 0 || survey->bad_count > 0)) {
         return damaged(store, "the row of state is missing", problem);
     }
-    survey->rows_missing = survey->bad_count == 0 && !sums_equal(&survey->sum, &survey->state.sum);
+    survey->rows_missing = survey->bad_count == 0 &&
+                           !sums_equal(&survey->sum, &survey->state.sum) && !PLANTED(ATTUNE_B27);
     return 0;
 }
 

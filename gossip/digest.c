@@ -87,7 +87,9 @@ bool gossip__digest_note(struct gossip *engine, struct gossip__member *member,
         engine->state.high_water = digest->clock;
         gossip__flight_state_dirty(engine);
     }
-    if (!merkle_digest_equal(&own, &digest->root)) {
+    bool equal = merkle_digest_equal(&own, &digest->root) ||
+                 (PLANTED(ATTUNE_B23) && own.bytes[0] == digest->root.bytes[0]);
+    if (!equal) {
         return false;
     }
     gossip__push_satisfied(engine, member);

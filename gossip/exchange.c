@@ -237,6 +237,9 @@ static bool request_tick(struct gossip *engine, struct gossip__exchange *exchang
 
 /* When the exchange is given up for want of progress, whatever its state. */
 static gossip_time_ms silence_deadline(const struct gossip__exchange *exchange) {
+    if (PLANTED(ATTUNE_B18)) {
+        return GOSSIP_NEVER;
+    }
     gossip_duration_ms silence_ms =
         exchange->state == GOSSIP__EXCHANGE_CONNECT
             ? (gossip_duration_ms)GOSSIP__CONNECT_TIMEOUT_MS + GOSSIP__HELLO_TIMEOUT_MS
@@ -245,6 +248,9 @@ static gossip_time_ms silence_deadline(const struct gossip__exchange *exchange) 
 }
 
 static void exchange_tick(struct gossip *engine, struct gossip__exchange *exchange) {
+    if (PLANTED(ATTUNE_B19) && exchange->member->exchange != exchange) {
+        return;
+    }
     if (silence_deadline(exchange) <= engine->now_ms) {
         gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_TIMEOUT);
         return;
@@ -280,7 +286,7 @@ gossip_time_ms gossip__exchange_deadline(const struct gossip *engine) {
     gossip_time_ms deadline_ms = GOSSIP_NEVER;
     for (size_t i = 0; i < GOSSIP__EXCHANGES_MAX; i++) {
         const struct gossip__exchange *exchange = engine->exchanges[i];
-        if (exchange == NULL) {
+        if (exchange == NULL || (PLANTED(ATTUNE_B19) && exchange->member->exchange != exchange)) {
             continue;
         }
         deadline_ms = sooner(deadline_ms, silence_deadline(exchange));

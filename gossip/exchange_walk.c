@@ -58,7 +58,7 @@ static bool range_request(struct gossip *engine, struct gossip__exchange *exchan
                        .slot_first = request->range.slot_first,
                        .slot_last = request->range.slot_last,
                        .skip = request->range.skip,
-                       .size_max = GOSSIP__ENTRIES_SIZE_SOFT},
+                       .size_max = PLANTED(ATTUNE_B15) ? 1024 : GOSSIP__ENTRIES_SIZE_SOFT},
     };
     if (!gossip__exchange_request_send(engine, exchange, request, &message)) {
         gossip__exchange_request_drop(request);

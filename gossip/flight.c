@@ -202,6 +202,9 @@ void gossip__flight_close_batch(struct gossip *engine) {
         .member_count = out->member_rows.size_bytes / sizeof(struct catalog_member_row),
         .state = engine->state,
     };
+    if (PLANTED(ATTUNE_B30)) {
+        out->batch.state.high_water &= UINT32_MAX;
+    }
     out->update.batches = &out->batch;
     out->update.batch_count = 1;
     engine->batch_open = false;
@@ -305,7 +308,7 @@ void gossip__flight_stored(struct gossip *engine, uint64_t ticket, int result) {
         return; /* one of those that failed behind another */
     }
     assert(flight_at(engine, 0)->ticket == ticket && !engine->batch_open);
-    if (result != 0) {
+    if (result != 0 && !PLANTED(ATTUNE_B07)) {
         flights_failed(engine, result);
         return;
     }

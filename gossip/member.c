@@ -43,7 +43,7 @@ void gossip__member_set_state(struct gossip *engine, struct gossip__member *memb
     if (before == state) {
         return;
     }
-    assert(before != GOSSIP_MEMBER_REMOVED); /* for good */
+    assert(before != GOSSIP_MEMBER_REMOVED || PLANTED(ATTUNE_B29)); /* for good */
     member->state = state;
     member->updates_left = gossip__member_rides(engine);
     if (state == GOSSIP_MEMBER_SUSPECT) {
@@ -243,7 +243,7 @@ void gossip__member_update(struct gossip *engine, const struct gossip__member_up
     }
     if (member == NULL) {
         add_unknown(engine, update);
-    } else if (member->state == GOSSIP_MEMBER_REMOVED) {
+    } else if (member->state == GOSSIP_MEMBER_REMOVED && !PLANTED(ATTUNE_B29)) {
         return;
     } else if (update->state == GOSSIP_MEMBER_REMOVED) {
         gossip__member_set_state(engine, member, GOSSIP_MEMBER_REMOVED);

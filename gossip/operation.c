@@ -78,6 +78,9 @@ static int plan_put(struct gossip *engine, const struct catalog_plan *plan) {
 /* Puts the plan into this step's batch, whole or not at all, and leaves the caller waiting for it. */
 static int plan_store(struct gossip *engine, uint64_t token, struct catalog_plan *plan) {
     struct gossip__waiter waiter = {.type = GOSSIP__WAIT_WRITE, .token = token, .plan = plan};
+    if (PLANTED(ATTUNE_B06)) {
+        return plan_put(engine, plan);
+    }
     if (plan->entry_count == 0) {
         waiter.ticket = gossip__flight_newest(engine);
         return gossip__flight_wait(engine, &waiter) ? 0 : GOSSIP_ENOMEM;
@@ -100,7 +103,7 @@ static void write_operation(struct gossip *engine, const struct gossip_operation
         .origin = engine->config.origin,
         .node = {.data = engine->node_name, .size_bytes = strlen(engine->node_name)},
         .high_water = engine->state.high_water,
-        .wall_ms = engine->wall_ms,
+        .wall_ms = PLANTED(ATTUNE_B11) ? 0 : engine->wall_ms,
     };
     int code = gossip__write_refusal(engine);
     if (code == 0) {
@@ -126,6 +129,8 @@ static void write_operation(struct gossip *engine, const struct gossip_operation
         engine->counters.writes_refused++;
         catalog_plan_free(plan);
         reply_code(engine, operation->token, code);
+    } else if (PLANTED(ATTUNE_B06)) {
+        reply_plan(engine, operation->token, 0, plan);
     }
 }
 

@@ -173,7 +173,8 @@ static bool is_elsewhere(struct gossip *engine, struct gossip__session *session,
         gossip__session_close(engine, session, GOSSIP_CLOSE_IDLE, false);
         return true;
     }
-    if (own_none || other_none || catalog_id_equal(&engine->state.cluster_id, &hello->cluster_id)) {
+    if (own_none || other_none || catalog_id_equal(&engine->state.cluster_id, &hello->cluster_id) ||
+        (PLANTED(ATTUNE_B24) && session->address[0] == '\0')) {
         return false;
     }
     other_cluster(engine, session, hello);

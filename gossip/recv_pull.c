@@ -18,7 +18,7 @@ struct answering {
 };
 
 static bool full(const struct answering *answering) {
-    return answering->size_bytes >= GOSSIP__ENTRIES_SIZE_SOFT;
+    return answering->size_bytes >= (PLANTED(ATTUNE_B15) ? 1024 : GOSSIP__ENTRIES_SIZE_SOFT);
 }
 
 static void answer_item(struct answering *answering, const struct merkle_item *item) {

@@ -23,7 +23,7 @@ void gossip__recv_push(struct gossip *engine, struct gossip__session *session,
         push->exchange == 0 ? GOSSIP_CAUSE_COUNT : gossip__entries_cause(engine);
     struct gossip__intake intake = gossip__entries_take(
         engine, session->member, push->entries, push->entry_count, push->horizon, cause, NULL);
-    if (intake.ticket == 0) {
+    if (intake.ticket == 0 || PLANTED(ATTUNE_B06)) {
         gossip__push_acknowledge(engine, session, push->sequence, intake.refused);
         return;
     }

@@ -112,6 +112,9 @@ void gossip__session_dial_failed(struct gossip *engine, struct gossip__member *m
     }
     member->dial_failures++;
     member->dial_after_ms = engine->now_ms + wait_ms;
+    if (PLANTED(ATTUNE_B17)) {
+        engine->tick_ms = GOSSIP_NEVER;
+    }
 }
 
 void gossip__session_send_hello(struct gossip *engine, struct gossip__session *session) {
@@ -152,7 +155,8 @@ void gossip__session_connected(struct gossip *engine, uint32_t connection) {
         return;
     }
     session->state = GOSSIP__SESSION_HELLO;
-    session->deadline_ms = engine->now_ms + GOSSIP__HELLO_TIMEOUT_MS;
+    session->deadline_ms =
+        PLANTED(ATTUNE_B18) ? 0 : engine->now_ms + GOSSIP__HELLO_TIMEOUT_MS; /* 0: never */
     gossip__session_send_hello(engine, session);
     if (engine->stopping) {
         gossip__session_close(engine, session, GOSSIP_CLOSE_STOPPING, true);
@@ -320,7 +324,7 @@ static bool removal_due(const struct gossip__session *session) {
 /* A member that has left ends its connection with its process; if that goes unnoticed, silence tells. */
 static bool left_long_ago(const struct gossip *engine, const struct gossip__session *session) {
     return session->state == GOSSIP__SESSION_ESTABLISHED && !session->closing &&
-           session->member->state == GOSSIP_MEMBER_LEFT &&
+           session->member->state == GOSSIP_MEMBER_LEFT && !PLANTED(ATTUNE_B18) &&
            engine->now_ms - session->used_ms > gossip__swim_suspicion(engine);
 }
 

@@ -110,7 +110,9 @@ static struct gossip__member *target_next(struct gossip *engine) {
         while (engine->permutation_next < engine->permutation_count) {
             struct gossip__member *member =
                 engine->members[engine->permutation[engine->permutation_next++]];
-            if (is_target(engine, member)) {
+            bool skipped =
+                PLANTED(ATTUNE_B16) && member == engine->members[engine->member_count - 1];
+            if (!skipped && is_target(engine, member)) {
                 return member;
             }
         }

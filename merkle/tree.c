@@ -5,6 +5,7 @@
  * an inner node that would hold 16 becomes a leaf.
  */
 #include "merkle/tree.h"
+#include "merkle/instrument.h"
 
 int merkle_tree_new(const struct merkle_allocator *allocator, struct merkle_tree **tree) {
     assert(allocator != NULL);
@@ -310,7 +311,8 @@ int merkle_tree_remove(struct merkle_tree *tree, uint64_t slot, uint32_t handle)
     }
     /* The highest node on the path that falls to 16 items takes all below it; a big leaf may do so by itself. */
     unsigned depth = 0;
-    while (depth < trace.depth && trace.inners[depth]->count > MERKLE_LEAF_ITEMS_MAX + 1) {
+    while (depth < trace.depth &&
+           (trace.inners[depth]->count > MERKLE_LEAF_ITEMS_MAX + 1 || PLANTED(ATTUNE_B21))) {
         depth++;
     }
     merkle__reference *link = trace.link;
