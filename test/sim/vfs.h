@@ -167,6 +167,10 @@ void vfs__content_resize(struct vfs_content *content, size_t size_bytes);
 void vfs__content_copy(struct vfs_content *to, const struct vfs_content *from);
 /* One sector into the content, as far as it reaches. */
 void vfs__content_put(struct vfs_content *content, const struct vfs_version *version);
+/* A file of DIRECTORY in place of the one that is there, or its end; and read again. False: there is none. */
+void vfs__file_write(const char *directory, enum vfs_file file, bool exists,
+                     const struct vfs_content *content);
+bool vfs__file_read(const char *directory, enum vfs_file file, struct vfs_content *content);
 /* splitmix64 */
 uint64_t vfs__draw(uint64_t *state);
 

@@ -27,8 +27,8 @@ static const char *path_of(char path[VFS_PATH_SIZE_MAX + 32], const char *direct
 
 /* --- files --------------------------------------------------------------------------------------------------------- */
 
-static void write_file(const char *directory, enum vfs_file file, bool exists,
-                       const struct vfs_content *content) {
+void vfs__file_write(const char *directory, enum vfs_file file, bool exists,
+                     const struct vfs_content *content) {
     char path[VFS_PATH_SIZE_MAX + 32];
     (void)path_of(path, directory, vfs_file_names[file]);
     if (!exists) {
@@ -47,8 +47,7 @@ static void remove_shared_memory(const char *directory) {
     (void)unlink(path_of(path, directory, "catalog.db-shm"));
 }
 
-/* False: there is none. */
-static bool read_file(const char *directory, enum vfs_file file, struct vfs_content *content) {
+bool vfs__file_read(const char *directory, enum vfs_file file, struct vfs_content *content) {
     char path[VFS_PATH_SIZE_MAX + 32];
     int fd = open(path_of(path, directory, vfs_file_names[file]), O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -105,7 +104,7 @@ void vfs_image_write(const struct vfs_image *image, uint64_t seed, const char *d
     for (size_t i = 0; i < VFS_FILE_COUNT; i++) {
         struct drawn drawn;
         draw_file(&image->files[i], &coin, &drawn);
-        write_file(directory, (enum vfs_file)i, drawn.exists, &drawn.content);
+        vfs__file_write(directory, (enum vfs_file)i, drawn.exists, &drawn.content);
         free(drawn.content.bytes);
     }
     remove_shared_memory(directory);
@@ -128,7 +127,7 @@ void vfs_image_cut(struct vfs_image *image, uint64_t seed, const char *directory
     for (size_t i = 0; i < VFS_FILE_COUNT; i++) {
         struct drawn drawn;
         draw_file(&image->files[i], &coin, &drawn);
-        write_file(directory, (enum vfs_file)i, drawn.exists, &drawn.content);
+        vfs__file_write(directory, (enum vfs_file)i, drawn.exists, &drawn.content);
         settle(&image->files[i], &drawn);
         free(drawn.content.bytes);
     }
@@ -139,7 +138,7 @@ void vfs_image_cut(struct vfs_image *image, uint64_t seed, const char *directory
 void vfs_image_kill(struct vfs_image *image, const char *directory) {
     for (size_t i = 0; i < VFS_FILE_COUNT; i++) {
         const struct vfs_image_file *file = &image->files[i];
-        write_file(directory, (enum vfs_file)i, file->exists, &file->now);
+        vfs__file_write(directory, (enum vfs_file)i, file->exists, &file->now);
     }
     image->position = image->vfs->step_count;
 }
@@ -148,7 +147,8 @@ void vfs_image_load(struct vfs_image *image, const char *directory) {
     for (size_t i = 0; i < VFS_FILE_COUNT; i++) {
         struct drawn drawn = {.exists = false};
         /* The store makes an empty database, durably, where there is none. */
-        drawn.exists = read_file(directory, (enum vfs_file)i, &drawn.content) || i == VFS_DATABASE;
+        drawn.exists =
+            vfs__file_read(directory, (enum vfs_file)i, &drawn.content) || i == VFS_DATABASE;
         settle(&image->files[i], &drawn);
         free(drawn.content.bytes);
     }
