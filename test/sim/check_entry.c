@@ -39,6 +39,8 @@ struct origin {
     catalog_clock clock; /* 0: free */
     uint64_t slot;
     struct merkle_digest content;
+    size_t maker; /* the node on whose disk it was first */
+    uint64_t time_ms;
 };
 struct s6 {
     struct origin *origins; /* open hash table */
@@ -94,7 +96,8 @@ static void s6_version(struct sim *sim, struct sim_node *node, uint64_t slot,
     struct merkle_digest content = merkle_digest_of(version->bytes, version->size_bytes, 0);
     sim_checker_looked(sim, &sim_check_s6);
     if (at->clock == 0) {
-        *at = (struct origin){version->origin, version->clock, slot, content};
+        *at = (struct origin){version->origin, version->clock, slot,
+                              content,         node->index,    sim->now_ms};
         s6->count++;
         made_look(sim, node, version->clock);
     } else if (!merkle_digest_equal(&at->content, &content)) {
@@ -167,9 +170,11 @@ static void seen_landed(struct sim *sim, struct sim_node *node, const struct sim
         return;
     }
     sim_checker_looked(sim, &sim_check_seen);
-    for (size_t i = 0; i < s6->capacity && node->cluster == 0; i++) {
+    for (size_t i = 0; i < s6->capacity; i++) {
         const struct origin *made = &s6->origins[i];
-        if (made->clock > seen_before && made->clock <= seen &&
+        const struct sim_node *maker = &sim->nodes[made->maker];
+        if (maker->cluster == node->cluster && !maker->outside_promises &&
+            made->clock > seen_before && made->clock <= seen &&
             known_clock(&node->disk, made->slot, &made->origin) < made->clock &&
             !is_lost(sim, made)) {
             sim_violated(sim, &sim_check_seen, node,

@@ -68,6 +68,7 @@ static void clone(struct sim *sim, struct sim_node *node, const struct scenario_
     struct sim_node *made = &sim->nodes[sim->node_count++];
     made->clone_of = node->index;
     made->abandoned = true;
+    made->outside_promises = node->outside_promises = true; /* two processes, one id */
     made->cluster = node->cluster;
     made->skew_ms = node->skew_ms;
     (void)snprintf(made->name, sizeof made->name, "%.10s'%zu", node->name,

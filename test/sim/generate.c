@@ -20,6 +20,7 @@ enum {
     REAL_STORE_NODES_MAX = 5,
     CORE_PERCENT = 25,
     MEAN_GAP_MS = 5000, /* between two faults of one class */
+    MEAN_GAP_HEAVY_MS = 15000,
 };
 
 struct drawing {
@@ -259,7 +260,9 @@ static void class_draw(struct drawing *drawing, enum scenario_class class) {
         } else {
             add(drawing, action_of(class), at_ms);
         }
-        at_ms += 1 + choice_delay(drawing->choice, MEAN_GAP_MS, "next of class");
+        at_ms += 1 + choice_delay(drawing->choice,
+                                  weight_of(class) < 64 ? MEAN_GAP_HEAVY_MS : MEAN_GAP_MS,
+                                  "next of class");
     } while (at_ms + 500 < load_ms && class != SCENARIO_CLASS_MASS_RESTART &&
              class != SCENARIO_CLASS_REMOVE);
 }
@@ -271,10 +274,10 @@ static void loads_draw(struct drawing *drawing) {
     scenario->loads[scenario->load_count++] = (struct scenario_load){
         .from_ms = 3000,
         .until_ms = load_ms,
-        .every_ms = 50 + below(drawing, 400, "write every"),
+        .every_ms = 30 + below(drawing, 250, "write every"),
         .entities = 3 + (unsigned)below(drawing, 20, "entities"),
-        .drops_percent = (unsigned)below(drawing, 40, "drops"),
-        .imports_percent = (unsigned)below(drawing, 20, "imports"),
+        .drops_percent = 10 + (unsigned)below(drawing, 30, "drops"),
+        .imports_percent = 5 + (unsigned)below(drawing, 20, "imports"),
         .body_size_bytes = large ? 1000 + below(drawing, 20000, "body size") : 0,
     };
     for (enum scenario_action_type type = SCENARIO_SYNC; type <= SCENARIO_DIFF; type++) {

@@ -11,6 +11,7 @@
 
 #include "gossip/bounds.h"
 #include "gossip/frame.h"
+#include "gossip/message.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -273,14 +274,22 @@ void sim_network_send(struct sim *sim, struct sim_node *node, const struct gossi
     struct sim_connection *connection = sim_network_find(sim, node, send->connection, &from);
     sim->stats.frames++;
     sim->stats.frame_bytes += send->size_bytes;
-    if (connection == NULL || connection->id[1 - from] == 0 ||
-        connection->node[1 - from] == NOBODY) {
+    if (connection == NULL) {
+        sim_trace(sim, node, "%s into a connection that is gone",
+                  gossip__message_name(
+                      (enum gossip__message_type)frame_type(send->frame, send->size_bytes)));
+        return;
+    }
+    if (connection->node[1 - from] == NOBODY) {
         return;
     }
     unsigned to = 1 - from;
     size_t peer = connection->node[to];
     unsigned type = frame_type(send->frame, send->size_bytes);
     sim_network_sent(sim, node, &sim->nodes[peer], type, send);
+    if (connection->id[to] == 0) {
+        return; /* that end is gone, and this one does not know it yet */
+    }
     if (sim_link_is_cut(sim, node->index, peer) ||
         sim_link_loses(sim, node->index, peer, type == 1)) {
         sim->stats.frames_lost++;

@@ -47,14 +47,15 @@ static struct catalog_id identity(const struct sim *sim, const struct sim_node *
     return id;
 }
 
-/* A founder knows nobody; the others are told of the first node and of one more, as an operator would. */
+/* A founder knows nobody when it is first started; all others, and a founder that comes back (perhaps with an empty disk), are
+ * told of two nodes, as an operator would. */
 static size_t seeds_of(const struct sim *sim, const struct sim_node *node, const char *seeds[2]) {
     size_t original = node->clone_of == SIZE_MAX ? node->index : node->clone_of;
-    if (original == 0 || node->founder) {
+    if (node->founder || sim->node_count == 1 || (original == 0 && node->starts == 1)) {
         return 0;
     }
-    seeds[0] = sim->nodes[0].address;
-    seeds[1] = sim->nodes[original / 2].address;
+    seeds[0] = sim->nodes[original == 0 ? 1 : 0].address;
+    seeds[1] = sim->nodes[original == 0 ? sim->scenario->node_count - 1 : original / 2].address;
     return 2;
 }
 

@@ -110,6 +110,27 @@ void sim_operation_perform(struct sim *sim, const struct scenario_action *action
     }
 }
 
+/* Under faults an exchange with all may never succeed: now all are healed, it must. */
+void sim_operation_ask(struct sim *sim) {
+    for (size_t i = 0; i < sim->scenario->node_count && sim->scenario->core.count == 0; i++) {
+        struct sim_node *node = &sim->nodes[i];
+        struct sim_node *other = &sim->nodes[(i + 1) % sim->scenario->node_count];
+        if (!sim_required(sim, node) || !sim_required(sim, other) || node == other) {
+            continue;
+        }
+        for (unsigned kind = SIM_OPERATION_SYNC; kind <= SIM_OPERATION_DIFF; kind++) {
+            sim->stats.tried[kind]++;
+            struct gossip_operation operation = {
+                .type = kind == SIM_OPERATION_SYNC ? GOSSIP_SYNC : GOSSIP_DIFF,
+                .token = token_make(sim, kind),
+                .member = text_of(other->name),
+            };
+            submit(sim, node, &operation);
+        }
+        return;
+    }
+}
+
 void sim_operation_remove(struct sim *sim, struct sim_node *by, struct sim_node *gone) {
     struct gossip_operation operation = {
         .type = GOSSIP_MEMBER_REMOVE,

@@ -10,8 +10,10 @@
 #include <string.h>
 
 enum {
-    REPEATS_INTERVALS =
-        20, /* a push is repeated for up to 16 s: so long after all is equal nothing is at rest yet */
+    /* A push that is not acknowledged is repeated for up to 6 times 5 s; an equal root ends that, but those who are gone for
+     * ever answer nothing, and are pushed to until they count as dead. */
+    REPEATS_INTERVALS = 20,
+    REPEATS_INTERVALS_OF_CORE = 36,
     JOIN_EVERY_MS = 10,
 };
 
@@ -346,7 +348,7 @@ static void load_phase(struct sim *sim) {
     sim->loading = true;
     phase_begin(sim, SIM_LOAD);
     for (size_t i = 0; i < scenario->node_count; i++) {
-        if (!joins_late(scenario, i)) {
+        if (!joins_late(scenario, i) && sim->nodes[i].cluster == 0) {
             sim_event_push(sim, &(struct sim_event){.time_ms = i * JOIN_EVERY_MS,
                                                     .type = SIM_EVENT_START,
                                                     .node = i});
@@ -390,7 +392,11 @@ static void quiet_phase(struct sim *sim) {
         sim->options->report->equal_ms = sim->now_ms;
     }
     phase_begin(sim, SIM_CHECK);
-    run_until(sim, sim->now_ms + (uint64_t)REPEATS_INTERVALS * interval_ms);
+    sim_operation_ask(sim);
+    uint64_t wait = sim->scenario->core.count == 0
+                        ? REPEATS_INTERVALS
+                        : REPEATS_INTERVALS_OF_CORE + 2 * sim_settle_bound(sim->node_count);
+    run_until(sim, sim->now_ms + wait * interval_ms);
     sim_god_check(sim);
     if (!sim->failed) {
         phase_begin(sim, SIM_QUIET);

@@ -329,6 +329,8 @@ void sim_hostile_liar(struct sim *sim, struct sim_node *node);
 /* --- operation.c --------------------------------------------------------------------------------------------------------------- */
 
 void sim_operation_perform(struct sim *sim, const struct scenario_action *action);
+/* One more exchange and one more diff, when all is healed. */
+void sim_operation_ask(struct sim *sim);
 void sim_operation_remove(struct sim *sim, struct sim_node *by, struct sim_node *gone);
 void sim_operation_reply(struct sim *sim, struct sim_node *node, const struct gossip_reply *reply);
 
