@@ -46,6 +46,7 @@ struct walk {
     yaml_parser_t parser;
     yaml_event_t event; /* the one at hand */
     struct scenario_reading *reading;
+    const char *text;
 };
 
 /* --- refusing --------------------------------------------------------------------------------------------------------- */
@@ -83,8 +84,20 @@ static bool is_at(const struct scenario_line *line, enum scenario_section sectio
     return line->section == section && line->item == item && strcmp(line->key, key) == 0;
 }
 
+void scenario__item_begin(struct scenario_reading *reading, enum scenario_section section,
+                          unsigned item) {
+    size_t line = item == 0 ? 0 : reading->first_line;
+    while (!is_at(&reading->lines[line], section, item, "")) {
+        line++;
+        assert(line < reading->line_count);
+    }
+    reading->section = section;
+    reading->item = item;
+    reading->first_line = line;
+}
+
 unsigned scenario__line_of(const struct scenario_reading *reading, const char *key) {
-    for (size_t i = 0; i < reading->line_count; i++) {
+    for (size_t i = reading->first_line; i < reading->line_count; i++) {
         if (is_at(&reading->lines[i], reading->section, reading->item, key)) {
             return reading->lines[i].line;
         }
@@ -114,14 +127,24 @@ static bool has_anchor(const yaml_event_t *event) {
            (event->type == YAML_MAPPING_START_EVENT && event->data.mapping_start.anchor != NULL);
 }
 
+/* Bytes that are no text are found when they are read, ahead of the token at hand: only their offset is known. */
+static unsigned line_of_problem(const struct walk *walk) {
+    if (walk->parser.error != YAML_READER_ERROR) {
+        return line_of(&walk->parser.problem_mark);
+    }
+    unsigned line = 1;
+    for (size_t i = 0; i < walk->parser.problem_offset; i++) {
+        line += walk->text[i] == '\n';
+    }
+    return line;
+}
+
 static bool next(struct walk *walk) {
     yaml_event_delete(&walk->event);
     if (yaml_parser_parse(&walk->parser, &walk->event) == 0) {
-        const yaml_parser_t *parser = &walk->parser;
-        bool of_bytes = parser->error == YAML_READER_ERROR;
-        return scenario__refuse_at(
-            walk->reading, line_of(of_bytes ? &parser->mark : &parser->problem_mark),
-            "is no YAML: %s", parser->problem == NULL ? "out of memory" : parser->problem);
+        const char *problem = walk->parser.problem;
+        return scenario__refuse_at(walk->reading, line_of_problem(walk), "is no YAML: %s",
+                                   problem == NULL ? "out of memory" : problem);
     }
     if (has_anchor(&walk->event)) {
         return scenario__refuse_at(walk->reading, here(walk), "anchors and aliases are not taken");
@@ -252,12 +275,14 @@ static bool read_mapping(struct walk *walk, enum scenario_section section, unsig
 }
 
 static bool read_document(struct walk *walk) {
-    bool read = next(walk) && next(walk);
+    bool read = next(walk); /* the stream begins */
+    read = read && next(walk);
     if (read && is(walk, YAML_STREAM_END_EVENT)) {
         return scenario__refuse_at(walk->reading, here(walk), "the file is empty");
     }
-    read = read && next(walk) && read_mapping(walk, SECTION_TOP, 0, "a scenario") && next(walk) &&
-           next(walk);
+    read = read && next(walk) && read_mapping(walk, SECTION_TOP, 0, "a scenario");
+    read = read && next(walk); /* the document ends */
+    read = read && next(walk);
     if (read && !is(walk, YAML_STREAM_END_EVENT)) {
         return scenario__refuse_at(walk->reading, here(walk),
                                    "a second document: a file holds one scenario");
@@ -266,7 +291,7 @@ static bool read_document(struct walk *walk) {
 }
 
 bool scenario__lines_read(struct scenario_reading *reading, const char *text, size_t size_bytes) {
-    struct walk walk = {.reading = reading};
+    struct walk walk = {.reading = reading, .text = text};
     if (yaml_parser_initialize(&walk.parser) == 0) {
         return scenario__refuse_at(reading, 0, "out of memory");
     }

@@ -164,15 +164,15 @@ static bool check_load_amount(struct scenario_reading *reading, const struct sce
 static bool take_loads(struct scenario_reading *reading, const struct scenario_file *file) {
     struct scenario *scenario = reading->scenario;
     assert(file->loads_count <= SCENARIO_LOADS_MAX);
-    reading->section = SECTION_LOAD;
-    for (reading->item = 0; reading->item < file->loads_count; reading->item++) {
+    for (unsigned i = 0; i < file->loads_count; i++) {
+        scenario__item_begin(reading, SECTION_LOAD, i);
         struct scenario_load *load = &scenario->loads[scenario->load_count++];
         *load = (struct scenario_load){.entities = 12,
                                        .drops_percent = 20,
                                        .imports_percent = 10,
                                        .line = scenario__line_of(reading, "")};
-        if (!check_load_keys(reading, &file->loads[reading->item]) ||
-            !take_load_numbers(reading, &file->loads[reading->item], load) ||
+        if (!check_load_keys(reading, &file->loads[i]) ||
+            !take_load_numbers(reading, &file->loads[i], load) ||
             !check_load_times(reading, load) || !check_load_amount(reading, load)) {
             return false;
         }
@@ -182,31 +182,39 @@ static bool take_loads(struct scenario_reading *reading, const struct scenario_f
 
 /* --- actions ---------------------------------------------------------------------------------------------------------- */
 
+/* Notes who joins. */
+static bool check_join(struct scenario_reading *reading, const struct scenario_action *action,
+                       bool joins[SCENARIO_NODES_MAX]) {
+    for (size_t i = 0; i < action->nodes.count; i++) {
+        uint16_t index = action->nodes.indexes[i];
+        if (joins[index]) {
+            return scenario__refuse(reading, "nodes", "n%u joins a second time", index + 1U);
+        }
+        joins[index] = true;
+    }
+    return true;
+}
+
 static bool take_actions(struct scenario_reading *reading, const struct scenario_file *file) {
     bool joins[SCENARIO_NODES_MAX] = {0};
     struct scenario *scenario = reading->scenario;
-    reading->section = SECTION_ACTION;
     uint64_t writes = 0;
     for (size_t i = 0; i < scenario->load_count; i++) {
         writes += writes_of(&scenario->loads[i]);
     }
     if (writes + file->actions_count > SCENARIO_ACTIONS_MAX) {
-        reading->item = 0;
+        scenario__item_begin(reading, SECTION_ACTION, 0);
         return scenario__refuse(reading, "", "loads and actions are more than %d together",
                                 SCENARIO_ACTIONS_MAX);
     }
-    for (reading->item = 0; reading->item < file->actions_count; reading->item++) {
-        if (!scenario__action_take(reading, &file->actions[reading->item])) {
+    for (unsigned i = 0; i < file->actions_count; i++) {
+        scenario__item_begin(reading, SECTION_ACTION, i);
+        if (!scenario__action_take(reading, &file->actions[i])) {
             return false;
         }
         const struct scenario_action *action = &scenario->actions[scenario->action_count - 1];
-        for (size_t i = 0; action->type == SCENARIO_JOIN && i < action->nodes.count; i++) {
-            bool *joined = &joins[action->nodes.indexes[i]];
-            if (*joined) {
-                return scenario__refuse(reading, "nodes", "n%u joins a second time",
-                                        action->nodes.indexes[i] + 1U);
-            }
-            *joined = true;
+        if (action->type == SCENARIO_JOIN && !check_join(reading, action, joins)) {
+            return false;
         }
     }
     return true;
@@ -246,6 +254,7 @@ static bool take_expect(struct scenario_reading *reading, const struct scenario_
     struct scenario_expectations *expect = &reading->scenario->expect;
     reading->section = SECTION_EXPECT;
     reading->item = 0;
+    reading->first_line = 0;
     if (file == NULL) {
         return true;
     }

@@ -110,6 +110,7 @@ struct scenario_reading {
     size_t line_count, line_capacity;
     enum scenario_section section;
     unsigned item;         /* of the list, from 0 */
+    size_t first_line;     /* where the lines of the item begin */
     unsigned problem_line; /* 0: of no line */
     char problem[SCENARIO_MESSAGE_SIZE_MAX];
 };
@@ -120,7 +121,10 @@ bool scenario__refuse(struct scenario_reading *reading, const char *key, const c
     __attribute__((format(printf, 3, 4)));
 bool scenario__refuse_at(struct scenario_reading *reading, unsigned line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The line of an item, or of a key of it; 0: there is none. */
+/* From here on the part at hand is this item. Items are visited in order. */
+void scenario__item_begin(struct scenario_reading *reading, enum scenario_section section,
+                          unsigned item);
+/* The line of the part at hand (""), or of a key of it; 0: there is none. */
 unsigned scenario__line_of(const struct scenario_reading *reading, const char *key);
 
 /* scenario_lines.c: fills `lines`. */
