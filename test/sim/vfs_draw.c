@@ -94,10 +94,19 @@ static uint64_t toss(struct coin *coin, uint64_t bound) {
     return coin->all ? 0 : vfs__draw(&coin->state) % bound;
 }
 
+/* Nothing can be drawn but what a reader sees. */
+static bool is_certain(const struct vfs_image_file *file) {
+    return !file->name_in_doubt && !file->ghost_exists && file->version_count == 0 &&
+           file->durable.size_bytes == file->now.size_bytes;
+}
+
 static void draw_content(const struct vfs_image_file *file, struct coin *coin,
                          struct vfs_content *content) {
-    uint64_t style = toss(coin, 4);
     vfs__content_copy(content, &file->durable);
+    if (is_certain(file)) {
+        return;
+    }
+    uint64_t style = toss(coin, 4);
     bool keep_size = style == 0 || (style > 1 && toss(coin, 2) == 0);
     vfs__content_resize(content, keep_size ? file->now.size_bytes : file->durable.size_bytes);
     for (size_t i = 0; i < file->version_count; i++) {
@@ -110,7 +119,7 @@ static void draw_content(const struct vfs_image_file *file, struct coin *coin,
 
 static void draw_file(const struct vfs_image_file *file, struct coin *coin, struct drawn *drawn) {
     *drawn = (struct drawn){.exists = file->exists};
-    if ((file->name_in_doubt || !file->exists) && toss(coin, 2) == 1) {
+    if ((file->name_in_doubt || file->ghost_exists) && toss(coin, 2) == 1) {
         drawn->exists = file->ghost_exists;
         vfs__content_copy(&drawn->content, &file->ghost);
     } else if (file->exists) {
@@ -140,12 +149,6 @@ static void settle(struct vfs_image_file *file, struct drawn *drawn) {
     file->ghost_exists = false;
     file->version_count = 0;
     file->version_limit = 0;
-}
-
-/* Nothing can be drawn but what a reader sees. */
-static bool is_certain(const struct vfs_image_file *file) {
-    return !file->name_in_doubt && !file->ghost_exists && file->version_count == 0 &&
-           file->durable.size_bytes == file->now.size_bytes;
 }
 
 void vfs_image_cut(struct vfs_image *image, uint64_t seed, const char *directory) {
