@@ -199,7 +199,6 @@ static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
     if ((flags & SQLITE_OPEN_MAIN_DB) != 0) {
         shim->file = VFS_DATABASE;
         take_turn(shim->vfs);
-        notice_replacement(shim->vfs, name);
     } else if ((flags & SQLITE_OPEN_WAL) != 0) {
         shim->file = VFS_WAL;
     } else if ((flags & SQLITE_OPEN_MAIN_JOURNAL) != 0) {
@@ -213,6 +212,9 @@ static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
     int code = real_vfs->xOpen(real_vfs, name, shim->real, flags, flags_out);
     if (shim->real->pMethods != NULL) {
         shim->base.pMethods = &file_methods;
+    }
+    if (code == SQLITE_OK && shim->file == VFS_DATABASE) {
+        notice_replacement(shim->vfs, name);
     }
     if (code == SQLITE_OK && existed == 0) {
         vfs__record(shim->vfs, VFS_CREATE, shim->file, 0, NULL, 0);

@@ -244,6 +244,29 @@ START_TEST(zeros_lose_nothing) {
 }
 END_TEST
 
+/* G11: what an open has shown after a kill is on the disk by name, too: the first commit of a life makes the WAL, and a
+ * power cut may take a name whose directory was not synced. */
+START_TEST(shown_after_a_kill_stays_shown) {
+    size_t found = 0;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        struct node killed;
+        node_open(&killed, seed);
+        open_and_check(&killed);
+        ck_assert_int_eq(commit(&killed), 0);
+        sim_store_close(&killed.store);
+        open_and_check(&killed);
+        prepare(&killed);
+        sim_store_kill(&killed.store, &killed.choice, killed.order, 1);
+        open_and_check(&killed);
+        sim_store_crash(&killed.store, &killed.choice, NULL, 0);
+        open_and_check(&killed);
+        found += killed.found_pending;
+        node_close(&killed);
+    }
+    ck_assert_uint_gt(found, 20);
+}
+END_TEST
+
 /* FAULTS D7: a disk that lies may lose any number of acknowledged commits in a power cut. What is found is then one state
  * of before, or it is found out: never a mixture that passes for sound. */
 START_TEST(lies_lose_commits_but_are_no_mixture) {
@@ -431,6 +454,7 @@ Suite *sim_store_suite(void) {
     tcase_add_test(ends, every_end_leaves_a_started_state);
     tcase_add_test(ends, same_choices_give_the_same_bytes);
     tcase_add_test(ends, zeros_lose_nothing);
+    tcase_add_test(ends, shown_after_a_kill_stays_shown);
     tcase_add_test(ends, lies_lose_commits_but_are_no_mixture);
     suite_add_tcase(suite, ends);
     TCase *damage = tcase_create("sim_store_damage");
