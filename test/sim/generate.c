@@ -174,11 +174,12 @@ static void add_remove(struct drawing *drawing, uint64_t at_ms) {
                                                               .to = scenario_nodes_of(1, &gone)});
 }
 
-/* The last node is a cluster of its own, with entries of its own, until it is told of the others. */
+/* The last node is a cluster of its own, with entries of its own, until it is told of the others. By then the others have
+ * had entries, too: one that has not heard of them yet would give way, and leave its cluster (DESIGN 7.1). */
 static void add_other_cluster(struct drawing *drawing) {
     struct scenario *scenario = drawing->scenario;
     uint16_t index = (uint16_t)(scenario->node_count - 1);
-    uint64_t span_ms = 2000 + below(drawing, 6000, "alone");
+    uint64_t span_ms = 5000 + below(drawing, 4000, "alone");
     drawing->eligible = scenario->node_count - 1;
     scenario_add(scenario, &(struct scenario_action){.type = SCENARIO_OTHER_CLUSTER,
                                                      .at_ms = 1000,
