@@ -1,12 +1,15 @@
 /* fault.c - performs the scenario's faults, undoes them when their time is over, and heals the world.
  *
- * A fault that lasts has a number; its end is an event of its own (UNDO). What was meant for a node that is not there (down,
- * removed, not joined yet) has no effect, and does not count as fired.
+ * A fault that lasts has a number; its end is an event of its own (UNDO). What needs a running process waits until it is up
+ * and not frozen; what was meant for a node that was removed, or has not joined yet, has no effect, and does not count as
+ * fired.
  */
 #include "test/sim/checker.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { WAIT_MS = 200, ALLOCATIONS_BEFORE = 60 };
 
 /* --- lasting faults -------------------------------------------------------------------------------------------------------------- */
 
@@ -139,6 +142,17 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
         sim_node_restore(sim, node);
         start_at(sim, node, until_ms);
         break;
+    case SCENARIO_DISK_FULL:
+    case SCENARIO_DISK_ERROR:
+        node->disk_failure =
+            action->type == SCENARIO_DISK_FULL ? (int)CATALOG_EFULL : (int)CATALOG_EIO;
+        undo_at(sim, action, node->index);
+        return true; /* fired when a commit meets it */
+    case SCENARIO_DISK_SLOW:
+        node->disk_slow_until_ms = sim->now_ms + (uint64_t)action->span_ms;
+        node->disk_slow_until_ms =
+            node->disk_slow_until_ms < until_ms ? node->disk_slow_until_ms : until_ms;
+        return true; /* fired when a commit meets it */
     case SCENARIO_DAMAGE:
         kill(sim, node);
         sim_node_damage(sim, node, action->count > 0 ? action->count : 1);
@@ -153,11 +167,10 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
 
 static void running_fault(struct sim *sim, struct sim_node *node,
                           const struct scenario_action *action) {
-    uint64_t until_ms = end_of(sim, action);
     switch (action->type) {
     case SCENARIO_FREEZE:
-        node->frozen_until_ms = until_ms;
-        sim_trace(sim, node, "frozen until %llu", (unsigned long long)until_ms);
+        node->frozen_until_ms = end_of(sim, action);
+        sim_trace(sim, node, "frozen until %llu", (unsigned long long)node->frozen_until_ms);
         sim_fired(sim, SCENARIO_CLASS_FREEZE);
         break;
     case SCENARIO_STOP:
@@ -167,19 +180,9 @@ static void running_fault(struct sim *sim, struct sim_node *node,
         clone(sim, node, action);
         break;
     case SCENARIO_MEMORY:
-        node->memory.fail_after = choice_below(sim->choice, 200, "allocations before");
+        node->memory.fail_after =
+            choice_below(sim->choice, ALLOCATIONS_BEFORE, "allocations before");
         node->memory.fail_count = action->count > 0 ? action->count : 1;
-        break;
-    case SCENARIO_DISK_FULL:
-    case SCENARIO_DISK_ERROR:
-        node->disk_failure =
-            action->type == SCENARIO_DISK_FULL ? (int)CATALOG_EFULL : (int)CATALOG_EIO;
-        undo_at(sim, action, node->index);
-        break;
-    case SCENARIO_DISK_SLOW:
-        node->disk_slow_until_ms = sim->now_ms + (uint64_t)action->span_ms;
-        node->disk_slow_until_ms =
-            node->disk_slow_until_ms < until_ms ? node->disk_slow_until_ms : until_ms;
         break;
     case SCENARIO_DISK_LIE:
         lie(sim, node, action);
@@ -227,8 +230,23 @@ static void other_cluster(struct sim *sim, struct sim_node *node,
 static bool needs_running(enum scenario_action_type type) {
     return type == SCENARIO_FREEZE || type == SCENARIO_STOP || type == SCENARIO_CLONE ||
            type == SCENARIO_MEMORY || type == SCENARIO_STRANGER || type == SCENARIO_LIAR ||
-           type == SCENARIO_DISK_FULL || type == SCENARIO_DISK_ERROR ||
-           type == SCENARIO_DISK_SLOW || type == SCENARIO_DISK_LIE;
+           type == SCENARIO_DISK_LIE;
+}
+
+/* Faults mask each other: who is down or frozen is waited for, and the operator waits for a member that takes the removal. */
+static bool waits(struct sim *sim, const struct scenario_action *action, size_t action_index) {
+    bool removes = action->type == SCENARIO_REMOVE;
+    if (action->nodes.count != 1 || !(removes || needs_running(action->type))) {
+        return false;
+    }
+    const struct sim_node *node = &sim->nodes[action->nodes.indexes[0]];
+    if (sim_node_runs(sim, node) || node->removed || !node->joined) {
+        return false;
+    }
+    sim_event_push(sim, &(struct sim_event){.time_ms = sim->now_ms + WAIT_MS,
+                                            .type = SIM_EVENT_ACTION,
+                                            .node = action_index});
+    return true;
 }
 
 static void node_fault(struct sim *sim, struct sim_node *node,
@@ -269,6 +287,9 @@ static void link_fault(struct sim *sim, const struct scenario_action *action, si
 void sim_fault_perform(struct sim *sim, size_t action_index) {
     const struct scenario_action *action = &sim->scenario->actions[action_index];
     char text[160];
+    if (waits(sim, action, action_index)) {
+        return;
+    }
     scenario_action_describe(action, text, sizeof text);
     sim_trace(sim, NULL, "%s", text);
     if (is_link_fault(action->type) || action->type == SCENARIO_RESET) {

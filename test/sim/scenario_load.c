@@ -48,11 +48,19 @@ enum {
     INDEXES = sizeof indexes / sizeof *indexes,
 };
 
+struct drawn_key {
+    uint16_t kind;
+    char entity[16], name[8]; /* name: empty of a schema */
+};
+
 /* One load being made into actions. */
 struct making {
     struct scenario *scenario;
     const struct scenario_load *load;
     struct choice choice;
+    struct drawn_key
+        set_last; /* what was set last: every other drop is of it, so that there is something to drop */
+    bool set_any;
 };
 
 /* --- bodies ----------------------------------------------------------------------------------------------------------- */
@@ -102,11 +110,6 @@ static char *text_end(struct growing *text) {
 }
 
 /* --- keys ------------------------------------------------------------------------------------------------------------- */
-
-struct drawn_key {
-    uint16_t kind;
-    char entity[16], name[8]; /* name: empty of a schema */
-};
 
 static struct drawn_key draw_key(struct making *making) {
     static const uint16_t kinds[] = {CATALOG_SCHEMA, CATALOG_SCHEMA, CATALOG_CONSTRAINT,
@@ -181,6 +184,12 @@ static struct scenario_action make_write(struct making *making) {
     }
     bool drop = choice_percent(&making->choice, making->load->drops_percent, "drop");
     struct drawn_key key = draw_key(making);
+    if (drop && making->set_any && choice_below(&making->choice, 2, "drop the last") == 1) {
+        key = making->set_last;
+    } else if (!drop) {
+        making->set_last = key;
+        making->set_any = true;
+    }
     struct scenario_action action =
         drop ? (struct scenario_action){.type = SCENARIO_DROP} : make_set(making, &key);
     action.kind = key.kind;
