@@ -398,6 +398,35 @@ static void node_heal(struct sim *sim, struct sim_node *node) {
     }
 }
 
+static bool knows_removal(const struct sim_node *node, const struct sim_node *gone) {
+    for (size_t i = 0; i < node->disk.member_count; i++) {
+        const struct catalog_member_row *row = &node->disk.members[i];
+        if (catalog_id_equal(&row->id, &gone->disk.state.node_id)) {
+            return row->state == GOSSIP_MEMBER_REMOVED;
+        }
+    }
+    return false;
+}
+
+/* The only one that knew of a removal may have lost its disk since: the operator, who still sees the member, asks again. */
+static void removals_repeat(struct sim *sim, const struct sim_node *gone) {
+    struct sim_node *by = NULL;
+    for (size_t i = 0; i < sim->node_count; i++) {
+        struct sim_node *node = &sim->nodes[i];
+        if (!sim_required(sim, node) || node->engine == NULL) {
+            continue;
+        }
+        if (knows_removal(node, gone)) {
+            return;
+        }
+        by = by == NULL && node->disk.state.ready ? node : by;
+    }
+    if (by != NULL) {
+        PROBE("sim.removal_repeated");
+        sim_operation_remove(sim, by, &sim->nodes[gone->index]);
+    }
+}
+
 void sim_fault_heal(struct sim *sim) {
     bool core = core_stands(sim);
     sim_link_end(sim, 0);
@@ -411,5 +440,10 @@ void sim_fault_heal(struct sim *sim) {
     if (core) {
         PROBE("sim.core_healed");
         sim_link_isolate(sim);
+    }
+    for (size_t i = 0; i < sim->scenario->node_count && !sim->failed; i++) {
+        if (sim->nodes[i].removed) {
+            removals_repeat(sim, &sim->nodes[i]);
+        }
     }
 }
