@@ -373,6 +373,29 @@ static bool core_stands(const struct sim *sim) {
     return false;
 }
 
+static bool knows_removal(const struct sim_node *node, const struct sim_node *gone) {
+    for (size_t i = 0; i < node->disk.member_count; i++) {
+        const struct catalog_member_row *row = &node->disk.members[i];
+        if (catalog_id_equal(&row->id, &gone->disk.state.node_id)) {
+            return row->state == GOSSIP_MEMBER_REMOVED;
+        }
+    }
+    return false;
+}
+
+/* A copy from before its id was replaced by that of an empty disk: it serves no more, and the operator sees why (issue 4
+ * makes it join anew by itself). */
+static bool was_replaced(const struct sim *sim, const struct sim_node *node) {
+    for (size_t i = 0; i < sim->scenario->node_count; i++) {
+        const struct sim_node *other = &sim->nodes[i];
+        if (other != node && other->cluster == node->cluster && !other->removed &&
+            knows_removal(other, node)) {
+            return node->disk.exists && !node->removed;
+        }
+    }
+    return false;
+}
+
 static void node_heal(struct sim *sim, struct sim_node *node) {
     node->frozen_until_ms = 0;
     node->disk_failure = 0;
@@ -389,23 +412,18 @@ static void node_heal(struct sim *sim, struct sim_node *node) {
     }
     /* The seeds of a newcomer may be outside the core: an operator would name others. */
     bool lost = sim->scenario->core.count > 0 && catalog_id_is_none(&node->disk.state.cluster_id);
-    if (lost && node->engine != NULL) {
+    bool replaced = was_replaced(sim, node);
+    if ((lost || replaced) && node->engine != NULL) {
         sim_node_crash(sim, node);
+    }
+    if (replaced) {
+        PROBE("sim.replaced_is_emptied");
+        sim_node_wipe(sim, node);
     }
     if (node->engine == NULL && !node->removed && node->joined) {
         node->starts++;
         sim_node_start(sim, node);
     }
-}
-
-static bool knows_removal(const struct sim_node *node, const struct sim_node *gone) {
-    for (size_t i = 0; i < node->disk.member_count; i++) {
-        const struct catalog_member_row *row = &node->disk.members[i];
-        if (catalog_id_equal(&row->id, &gone->disk.state.node_id)) {
-            return row->state == GOSSIP_MEMBER_REMOVED;
-        }
-    }
-    return false;
 }
 
 /* The only one that knew of a removal may have lost its disk since: the operator, who still sees the member, asks again. */
