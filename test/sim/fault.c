@@ -146,7 +146,7 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
     case SCENARIO_DISK_ERROR:
         node->disk_failure =
             action->type == SCENARIO_DISK_FULL ? (int)CATALOG_EFULL : (int)CATALOG_EIO;
-        undo_at(sim, action, node->index);
+        undo_at(sim, action, sim->node_capacity + (size_t)(action - sim->scenario->actions));
         return true; /* fired when a commit meets it */
     case SCENARIO_DISK_SLOW:
         node->disk_slow_until_ms = sim->now_ms + (uint64_t)action->span_ms;
@@ -337,8 +337,6 @@ static void node_undo(struct sim *sim, struct sim_node *node) {
         sim_fired(sim, SCENARIO_CLASS_OTHER_CLUSTER);
     } else if (node->disk_lies) {
         lie_ends(sim, node);
-    } else {
-        node->disk_failure = 0;
     }
 }
 
@@ -354,6 +352,12 @@ void sim_fault_undo(struct sim *sim, uint64_t number) {
             sim->nodes[action->nodes.indexes[i]].skew_ms -= action->span_ms;
         }
         return;
+    }
+    int failure = action->type == SCENARIO_DISK_FULL ? (int)CATALOG_EFULL : (int)CATALOG_EIO;
+    bool disk = action->type == SCENARIO_DISK_FULL || action->type == SCENARIO_DISK_ERROR;
+    for (size_t i = 0; i < action->nodes.count && disk; i++) {
+        struct sim_node *node = &sim->nodes[action->nodes.indexes[i]];
+        node->disk_failure = node->disk_failure == failure ? 0 : node->disk_failure;
     }
     sim_link_end(sim, index + 1);
     sim_trace(sim, NULL, "%s ends", scenario_action_name(action->type));

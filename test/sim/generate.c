@@ -13,12 +13,13 @@
 enum {
     NODES_MIN = 3,
     NODES_SPAN = 28,
-    LOAD_MS_MIN = 10000,
-    LOAD_MS_SPAN = 50000,
+    FEW_NODES = 6,
+    LOAD_MS_MIN = 14000,
+    LOAD_MS_SPAN = 46000,
     FAULTS_FROM_MS = 4000, /* the cluster stands by then */
     FOR_MS_MEAN = 4000,
     FOR_MS_MIN = 300,
-    TRIES_MIN = 4, /* of each class */
+    TRIES_MIN = 5, /* of each class */
     DRAWS_MAX = 6, /* of a node that suits */
     REAL_STORE_PERCENT = 7,
     REAL_STORE_NODES_MAX = 5,
@@ -323,7 +324,7 @@ static void loads_draw(struct drawing *drawing) {
     scenario->loads[scenario->load_count++] = (struct scenario_load){
         .from_ms = 3000,
         .until_ms = load_ms,
-        .every_ms = 30 + below(drawing, 250, "write every"),
+        .every_ms = 30 + below(drawing, 180, "write every"),
         .entities = 3 + (unsigned)below(drawing, 14, "entities"),
         .drops_percent = 20 + (unsigned)below(drawing, 30, "drops"),
         .imports_percent = 10 + (unsigned)below(drawing, 20, "imports"),
@@ -369,8 +370,9 @@ void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t se
     scenario->node_count = nodes != 0 ? nodes : drawn;
     scenario->load_ms = LOAD_MS_MIN + choice_below(choice, LOAD_MS_SPAN, "load time");
     drawing.eligible = scenario->node_count;
-    /* An eighth, a quarter or a half. */
-    unsigned chance = 8u << choice_below(choice, 3, "how many classes");
+    /* An eighth, a quarter or a half; in a few nodes too many faults leave nothing that others could meet. */
+    unsigned chance =
+        8u << choice_below(choice, scenario->node_count > FEW_NODES ? 3 : 2, "how many classes");
     bool on[SCENARIO_CLASS_COUNT] = {false};
     for (unsigned class = SCENARIO_CLASS_COUNT - 1; class > 0; class --) {
         unsigned weight = weight_of((enum scenario_class) class) * chance / 64;
