@@ -452,6 +452,7 @@ static void removals_repeat(struct sim *sim, const struct sim_node *gone) {
 void sim_fault_heal(struct sim *sim) {
     bool core = core_stands(sim);
     sim_link_end(sim, 0);
+    sim_link_hasten(sim);
     for (size_t i = 0; i < sim->node_count; i++) {
         if (core && !scenario_nodes_hold(&sim->scenario->core, i)) {
             sim->nodes[i].abandoned = true;
