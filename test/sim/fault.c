@@ -114,6 +114,23 @@ static void lie(struct sim *sim, struct sim_node *node, const struct scenario_ac
     undo_at(sim, action, node->index);
 }
 
+static bool is_ready_on(const struct sim_disk *disk) {
+    return disk->exists && disk->state.ready;
+}
+
+/* Whoever is ready admits the others; where the last such disk is lost nothing is left but newcomers, who wait for ever (an
+ * operator would found anew, and import). */
+static bool is_last_ready(const struct sim *sim, const struct sim_node *node) {
+    for (size_t i = 0; i < sim->scenario->node_count; i++) {
+        const struct sim_node *other = &sim->nodes[i];
+        if (other != node && other->cluster == node->cluster && !other->removed &&
+            !other->disk_lies && is_ready_on(&other->disk)) {
+            return false;
+        }
+    }
+    return is_ready_on(&node->disk);
+}
+
 /* Faults of the process and of its disk; false if it had no effect. */
 static bool process_fault(struct sim *sim, struct sim_node *node,
                           const struct scenario_action *action) {
@@ -125,6 +142,9 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
         start_at(sim, node, until_ms);
         break;
     case SCENARIO_WIPE:
+        if (is_last_ready(sim, node)) {
+            return false;
+        }
         kill(sim, node);
         sim_node_wipe(sim, node);
         start_at(sim, node, until_ms);
@@ -135,7 +155,7 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
         start_at(sim, node, sim->now_ms + 1);
         break;
     case SCENARIO_RESTORE:
-        if (!node->backup_exists) {
+        if (!node->backup_exists || (!is_ready_on(&node->backup) && is_last_ready(sim, node))) {
             return false;
         }
         kill(sim, node);
