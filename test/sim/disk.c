@@ -131,6 +131,20 @@ void sim_disk_apply(struct sim *sim, struct sim_node *node, const struct sim_bat
     SIM_CHECK(sim, landed, sim, node, batch, first ? NULL : &before);
 }
 
+void sim_disk_take(struct sim_disk *disk, const struct sim_batch *batch) {
+    for (size_t i = 0; i < batch->entry_count; i++) {
+        catalog_entry_release(entry_set(disk, batch->entries[i]));
+    }
+    if (batch->members_cleared) {
+        disk->member_count = 0;
+    }
+    for (size_t i = 0; i < batch->member_count; i++) {
+        member_set(disk, &batch->members[i]);
+    }
+    disk->state = batch->state;
+    disk->exists = true;
+}
+
 void sim_disk_load(const struct sim_disk *disk, struct catalog_load *load) {
     *load = (struct catalog_load){
         .fresh = !disk->exists,

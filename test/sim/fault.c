@@ -100,7 +100,7 @@ static void stop(struct sim *sim, struct sim_node *node, const struct scenario_a
 }
 
 static void lie(struct sim *sim, struct sim_node *node, const struct scenario_action *action) {
-    if (node->disk_lies || node->store != NULL) {
+    if (node->disk_lies) {
         return;
     }
     /* What was durable when the lies began is what the power cut at their end leaves. */
@@ -108,6 +108,7 @@ static void lie(struct sim *sim, struct sim_node *node, const struct scenario_ac
     sim_disk_copy(&node->backup, &node->disk);
     node->backup_exists = true;
     node->disk_lies = true;
+    sim_node_store_lie(node, true);
     undo_at(sim, action, node->index);
 }
 
@@ -294,7 +295,11 @@ void sim_fault_perform(struct sim *sim, size_t action_index) {
 static void lie_ends(struct sim *sim, struct sim_node *node) {
     node->disk_lies = false;
     kill(sim, node);
-    sim_node_restore(sim, node);
+    if (node->store != NULL) {
+        sim_node_store_lie(node, false); /* what is left is seen when it is opened */
+    } else {
+        sim_node_restore(sim, node);
+    }
     node->backup_exists = false;
     sim_disk_close(&node->backup);
     start_at(sim, node, sim->now_ms + 1);

@@ -4,27 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-void report_sample(struct report *r, uint64_t t, uint32_t d, uint32_t u, const uint32_t *m) {
-    (void)r;
-    (void)t;
-    (void)d;
-    (void)u;
-    (void)m;
-}
-void report_band(struct report *r, const struct report_band *b) {
-    (void)r;
-    (void)b;
-}
-void report_figure(struct report *r, const char *n, double v, const char *u) {
-    (void)r;
-    (void)n;
-    (void)v;
-    (void)u;
-}
-void report_check(struct report *r, const struct report_check *c) {
-    (void)r;
-    (void)c;
-}
 int main(int argc, char **argv) {
     uint64_t from = strtoull(argv[1], 0, 10), to = argc > 2 ? strtoull(argv[2], 0, 10) : from;
     uint64_t held = 0, fail = 0, unk = 0, node_ms = 0;

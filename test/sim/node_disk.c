@@ -164,12 +164,12 @@ void sim_node_wipe(struct sim *sim, struct sim_node *node) {
 
 void sim_node_backup(struct sim *sim, struct sim_node *node) {
     assert(node->engine == NULL);
+    if (node->store != NULL) {
+        sim_node_store_backup(sim, node); /* settles what stands on the disk */
+    }
     sim_disk_close(&node->backup);
     sim_disk_copy(&node->backup, &node->disk);
     node->backup_exists = true;
-    if (node->store != NULL) {
-        sim_node_store_backup(sim, node);
-    }
     sim_trace(sim, node, "disk copied");
 }
 
@@ -189,7 +189,7 @@ void sim_node_restore(struct sim *sim, struct sim_node *node) {
 void sim_node_damage(struct sim *sim, struct sim_node *node, uint64_t bits) {
     assert(node->engine == NULL);
     if (node->store != NULL) {
-        sim_node_store_damage(sim, node, bits);
+        (void)sim_node_store_damage(sim, node, bits);
         return;
     }
     struct sim_disk before;

@@ -464,7 +464,6 @@ static void world_close(struct sim *sim) {
     free(sim->connections);
     free(sim->connections_free);
     free(sim->nodes);
-    sim_directory_remove(sim);
 }
 
 void sim_run(const struct sim_options *options, struct sim_result *result) {

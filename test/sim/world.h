@@ -15,6 +15,7 @@ enum {
 /* --- the virtual disk (disk.c): atomic commits, in order; what was not committed is lost in a crash ----------------- */
 
 struct sim_store; /* the real one (store.h) */
+struct sim_backup;
 
 /* What stands on a disk, as god sees it. Of a node with a real store this is what the file must hold. */
 struct sim_disk {
@@ -78,7 +79,10 @@ struct sim_node {
 
     struct sim_disk disk, backup;
     bool backup_exists, backup_of_lie;
-    struct sim_store *store;     /* NULL: the model alone */
+    struct sim_store *store;       /* NULL: the model alone */
+    struct sim_batch *store_doubt; /* handed to it, and not known to be there */
+    struct sim_backup *store_backup;
+    bool store_damaged;          /* the next opening may find less than what was acknowledged */
     struct sim_batch *batches;   /* on their way, in order */
     uint64_t disk_slow_until_ms; /* no commit ends before */
     int disk_failure;            /* what the next commits answer; 0: they succeed */
@@ -177,7 +181,6 @@ struct sim {
     size_t acknowledged_count, acknowledged_capacity;
     void **check_states; /* one for each checker */
     uint64_t *check_looks;
-    char *directory; /* of real stores; NULL until needed */
 
     struct sim_stats stats;
     bool failed;
@@ -223,6 +226,8 @@ void sim_event_node(struct sim *sim, enum sim_event_type type, const struct sim_
 struct sim_batch *sim_batch_new(const struct catalog_batch *batch);
 void sim_batch_free(struct sim_batch *batch);
 void sim_disk_apply(struct sim *sim, struct sim_node *node, const struct sim_batch *batch);
+/* The same without showing it to anybody. */
+void sim_disk_take(struct sim_disk *disk, const struct sim_batch *batch);
 struct catalog_entry *sim_disk_find(const struct sim_disk *disk, const struct catalog_key *key);
 /* What an engine gets at its start. Valid until the disk changes; free `entries` and `members` with free(). */
 void sim_disk_load(const struct sim_disk *disk, struct catalog_load *load);
@@ -308,12 +313,9 @@ void sim_node_store_crash(struct sim *sim, struct sim_node *node);
 void sim_node_store_wipe(struct sim *sim, struct sim_node *node);
 void sim_node_store_backup(struct sim *sim, struct sim_node *node);
 void sim_node_store_restore(struct sim *sim, struct sim_node *node);
-void sim_node_store_damage(struct sim *sim, struct sim_node *node, uint64_t bits);
+bool sim_node_store_damage(struct sim *sim, struct sim_node *node, uint64_t bits);
+void sim_node_store_lie(struct sim_node *node, bool lies);
 void sim_node_store_close(struct sim_node *node);
-/* A directory for real stores, made at the first call; and its end. */
-const char *sim_directory(struct sim *sim);
-void sim_directory_remove(struct sim *sim);
-
 /* memory.c */
 void sim_memory_init(struct sim_memory *memory);
 
