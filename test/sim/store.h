@@ -89,7 +89,8 @@ enum sim_damage {
 };
 /* Damages the file: `bits` bits flip, or one of the other kinds as drawn. What is in doubt from before counts as written.
  * False: there was nothing to damage (the file is shorter than a page), or the bytes are as before. Close the store in order
- * before, not by a crash, if the damage should be met: otherwise the WAL may hold the page anew. */
+ * before, not by a crash, if the damage should be met: otherwise the WAL may hold the page anew. A damaged WAL
+ * ends for SQLite where the damage is: the commits behind it are gone without a sign. */
 bool sim_store_damage(struct sim_store *store, struct choice *choice, enum vfs_file file,
                       unsigned bits);
 
