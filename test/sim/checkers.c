@@ -56,6 +56,16 @@ void sim_checkers_close(struct sim *sim) {
     free(sim->check_looks);
 }
 
+uint64_t sim_checkers_begin(const struct sim *sim) {
+    return sim->options->nanoseconds == NULL ? 0 : sim->options->nanoseconds();
+}
+
+void sim_checkers_end(struct sim *sim, uint64_t begun_ns) {
+    if (sim->options->nanoseconds != NULL) {
+        sim->result->check_ns += sim->options->nanoseconds() - begun_ns;
+    }
+}
+
 void *sim_checker_state(struct sim *sim, const struct sim_checker *checker) {
     return sim->check_states[index_of(checker)];
 }

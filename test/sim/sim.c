@@ -290,7 +290,10 @@ static void interval_passed(struct sim *sim) {
     sim->interval_at_ms += sim->scenario->interval_ms;
     SIM_CHECK(sim, interval, sim);
     for (size_t i = 0; i < sim->node_count; i++) {
-        sim->stats.node_ms += sim->nodes[i].engine != NULL ? sim->scenario->interval_ms : 0;
+        uint64_t up_ms = sim->nodes[i].engine != NULL ? sim->scenario->interval_ms : 0;
+        sim->stats.node_ms += up_ms;
+        sim->stats.load_node_ms += sim->phase == SIM_LOAD ? up_ms : 0;
+        sim->stats.rest_node_ms += sim->phase >= SIM_CHECK ? up_ms : 0;
     }
     if (sim->options->report != NULL) {
         sample(sim);
@@ -466,18 +469,25 @@ static void world_close(struct sim *sim) {
     free(sim->nodes);
 }
 
+static uint64_t nanoseconds(const struct sim_options *options) {
+    return options->nanoseconds != NULL ? options->nanoseconds() : 0;
+}
+
 void sim_run(const struct sim_options *options, struct sim_result *result) {
     struct sim sim;
-    uint64_t before_ns = options->nanoseconds != NULL ? options->nanoseconds() : 0;
+    uint64_t begun_ns = nanoseconds(options);
     world_open(&sim, options, result);
     uint64_t made_before = sim.choice->made;
     load_phase(&sim);
+    result->load_ns = nanoseconds(options) - begun_ns;
     if (!sim.failed) {
         settle_phase(&sim);
     }
+    uint64_t settled_ns = nanoseconds(options);
     if (!sim.failed) {
         quiet_phase(&sim);
     }
+    result->rest_ns = nanoseconds(options) - settled_ns;
     sim.stats.virtual_ms = sim.now_ms;
     sim.stats.nodes = sim.scenario->node_count;
     sim_outcome(&sim); /* entries, conflicts, content, expectations, vacuity */
@@ -485,5 +495,5 @@ void sim_run(const struct sim_options *options, struct sim_result *result) {
     result->trace_hash = sim.hash;
     result->choices = sim.choice->made - made_before;
     world_close(&sim);
-    result->run_ns = options->nanoseconds != NULL ? options->nanoseconds() - before_ns : 0;
+    result->run_ns = nanoseconds(options) - begun_ns;
 }

@@ -47,8 +47,8 @@ struct sim_stats {
     uint64_t conflicts, entries;          /* at the end */
     uint64_t settle_intervals;            /* until all required roots were equal */
     uint64_t load_ms, virtual_ms;
-    uint64_t node_ms;                      /* simulated, over all nodes that were up */
-    uint64_t quiet_bytes, quiet_intervals; /* sent in the quiet phase, all nodes */
+    /* simulated, over all nodes that were up; of it under faults, and at rest (check and quiet phases) */
+    uint64_t node_ms, load_node_ms, rest_node_ms;
     uint64_t store_crashes;                /* power cuts of a real store that was opened again */
 };
 
@@ -86,7 +86,7 @@ struct sim_result {
     uint64_t trace_hash;
     uint64_t choices; /* made during the run: what shrinking may mask */
     struct sim_stats stats;
-    uint64_t check_ns, run_ns;
+    uint64_t check_ns, load_ns, rest_ns, run_ns; /* with options.nanoseconds */
     char content_root[33]; /* digest of the export at the end; empty if they were not equal */
     struct sim_step_record *records; /* with options.record; the caller frees */
     size_t record_count;
