@@ -97,7 +97,8 @@ PROGRAMS := attuned attunectl attune-bench attune-chaos
 SOURCES_attuned := $(call in_folder,bin/attuned)
 SOURCES_attunectl := $(call in_folder,bin/attunectl)
 SOURCES_attune-bench := $(call in_folder,bin/bench)
-SOURCES_attune-chaos := $(call in_folder,bin/chaos)
+SOURCES_attune-chaos := $(wildcard bin/chaos/main.c)
+CHAOS_SOURCES := $(filter-out $(SOURCES_attune-chaos),$(call in_folder,bin/chaos))
 SIMULATION_SOURCES := $(filter-out test/sim/main.c,$(call in_folder,test/sim))
 SUPPORT_SOURCES := $(call in_folder,test/unit/support)
 FUZZ_TARGETS := $(patsubst test/fuzz/fuzz_%.c,%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
@@ -147,6 +148,7 @@ ifeq ($(PROBED),probed)
 $(eval $(call archive_rule,libattune-probed.a,$(call probed_objects,$(LIBRARY_SOURCES))))
 endif
 $(eval $(call archive_rule,libsimulation.a,$(call probed_objects,$(SIMULATION_SOURCES))))
+$(eval $(call archive_rule,libchaos.a,$(call probed_objects,$(CHAOS_SOURCES))))
 $(eval $(call archive_rule,libsupport.a,$(call objects,$(SUPPORT_SOURCES))))
 # What unit tests take from the programs: all but their main() and the loop.
 $(eval $(call archive_rule,libprograms.a,$(call objects,$(filter-out %/main.c bin/attuned/ev_%,$(SOURCES_attuned) \
@@ -166,7 +168,8 @@ $(OUT)/$(1): $(call objects,$(SOURCES_$(1))) $(OUT)/libattune.a
 endef
 $(foreach program,$(filter-out attune-chaos,$(PROGRAMS)),$(eval $(call program_rule,$(program))))
 
-$(OUT)/attune-chaos: $(call probed_objects,$(SOURCES_attune-chaos)) $(OUT)/libsimulation.a $(OUT)/$(LIBRARY_PROBED)
+$(OUT)/attune-chaos: $(call probed_objects,$(SOURCES_attune-chaos)) $(OUT)/libchaos.a $(OUT)/libsimulation.a \
+                     $(OUT)/$(LIBRARY_PROBED)
 	$(call link,$(call packages,$(PACKAGES_attune-chaos),--libs))
 $(OUT)/attune-sim: $(call probed_objects,test/sim/main.c) $(OUT)/libsimulation.a $(OUT)/$(LIBRARY_PROBED)
 	$(call link,$(SIMULATION_LIBS))
@@ -179,9 +182,9 @@ $(OUT)/generated/suites.h: FORCE
 $(OUT)/obj/test/unit/main.o: $(OUT)/generated/suites.h
 $(OUT)/obj/test/unit/main.o: CPPFLAGS += -I$(OUT)/generated
 
-$(OUT)/unit: $(call objects,test/unit/main.c $(UNIT_TESTS)) $(OUT)/libprograms.a $(OUT)/libsupport.a \
+$(OUT)/unit: $(call objects,test/unit/main.c $(UNIT_TESTS)) $(OUT)/libprograms.a $(OUT)/libchaos.a $(OUT)/libsupport.a \
              $(OUT)/libsimulation.a $(OUT)/libattune.a
-	$(call link,$(TEST_LIBS) $(call packages,$(PACKAGES_attuned) $(PACKAGES_attunectl),--libs) $(SIMULATION_LIBS))
+	$(call link,$(TEST_LIBS) $(call packages,$(PACKAGES_attuned) $(PACKAGES_attunectl) $(PACKAGES_attune-chaos),--libs))
 
 $(OUT)/fuzz/%-replay: $(OUT)/obj/test/fuzz/fuzz_%.o $(OUT)/obj/test/fuzz/replay_main.o $(OUT)/libsupport.a \
                       $(OUT)/libsimulation.a $(OUT)/libattune.a

@@ -179,16 +179,19 @@ static void dispatch(struct gossip *engine, struct gossip__session *session,
     bool established = session->state == GOSSIP__SESSION_ESTABLISHED;
     unsigned allowed = table[message->type].allowed;
     if ((allowed & (established ? AFTER_HELLO : BEFORE_HELLO)) == 0) {
+        PROBE("gossip.message_unexpected");
         gossip__session_close(engine, session, GOSSIP_CLOSE_UNEXPECTED, true);
         return;
     }
     if (established && session->member->state == GOSSIP_MEMBER_REMOVED) {
+        PROBE("gossip.message_from_removed");
         return; /* nothing more is taken from that id, at any delay */
     }
     if (established) {
         gossip__member_heard(engine, session->member);
     }
     if ((allowed & NEEDS_ADMITTED) != 0 && !session->admitted) {
+        PROBE("gossip.request_before_admission");
         return;
     }
     table[message->type].receive(engine, session, message);
@@ -211,6 +214,7 @@ static void message_received(struct gossip *engine, uint32_t connection, const u
     if (result != 0) {
         engine->counters.rejected[rejection]++;
         if (rejection != GOSSIP_REJECT_UNKNOWN_TYPE) {
+            PROBE("gossip.message_malformed");
             if (PLANTED(ATTUNE_B19) && session->member != NULL) {
                 session->member->exchange = NULL;
             }
@@ -292,6 +296,7 @@ static void event_handle(struct gossip *engine, const struct gossip_event *event
         break;
     case GOSSIP_STOP:
         if (!engine->stopping) {
+            PROBE("gossip.stop");
             gossip__member_goodbye(engine);
             engine->stopping = true;
         }

@@ -49,6 +49,7 @@ struct sim_stats {
     uint64_t load_ms, virtual_ms;
     /* simulated, over all nodes that were up; of it under faults, and at rest (check and quiet phases) */
     uint64_t node_ms, load_node_ms, rest_node_ms;
+    uint64_t quiet_bytes, quiet_intervals; /* sent in the quiet phase, all nodes */
     uint64_t store_crashes;                /* power cuts of a real store that was opened again */
 };
 
