@@ -57,6 +57,7 @@ extern const size_t sim_checker_count;
     X(s3)                                                                                          \
     X(s5)                                                                                          \
     X(s6)                                                                                          \
+    X(s7)                                                                                          \
     X(s8)                                                                                          \
     X(s10)                                                                                         \
     X(seen)                                                                                        \
