@@ -57,12 +57,17 @@ extern const size_t sim_checker_count;
     X(s3)                                                                                          \
     X(s5)                                                                                          \
     X(s6)                                                                                          \
+    X(s7)                                                                                          \
+    X(s11)                                                                                         \
+    X(s12)                                                                                         \
     X(s8)                                                                                          \
     X(s10)                                                                                         \
+    X(s15)                                                                                         \
     X(seen)                                                                                        \
     X(g6)                                                                                          \
     X(g11)                                                                                         \
     X(l1)                                                                                          \
+    X(l8)                                                                                          \
     X(l9)
 #define X(name) extern const struct sim_checker sim_check_##name;
 SIM_CHECKERS(X)

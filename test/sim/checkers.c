@@ -9,11 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Looked at by god.c, operation.c and sim.c themselves. */
+/* Looked at by god.c and operation.c themselves. */
 static const struct sim_checker check_s2 = {
     .id = "S2", .statement = "no acknowledged write is missing but what the god's view excuses"};
-static const struct sim_checker check_s15 = {
-    .id = "S15", .statement = "the engine never ends by itself, nor fails without a fault"};
 static const struct sim_checker check_s4 = {
     .id = "S4", .statement = "agreement is answered only if each member has it", .later = true};
 static const struct sim_checker check_l4 = {
@@ -24,7 +22,7 @@ const struct sim_checker *const sim_checkers[] = {
     SIM_CHECKERS(X)
 #undef X
         & check_s2,
-    &check_s15, &check_s4, &check_l4};
+    &check_s4, &check_l4};
 const size_t sim_checker_count = sizeof sim_checkers / sizeof *sim_checkers;
 
 static size_t index_of(const struct sim_checker *checker) {

@@ -148,7 +148,8 @@ void sim_hostile_stranger(struct sim *sim, struct sim_node *node) {
                                                 .start = node->starts,
                                                 .connection = connection,
                                                 .frame = frame,
-                                                .size_bytes = forged.size_bytes});
+                                                .size_bytes = forged.size_bytes,
+                                                .hostile = true});
         sim_fired(sim, SCENARIO_CLASS_STRANGER);
     }
 }
@@ -167,7 +168,7 @@ void sim_hostile_liar(struct sim *sim, struct sim_node *node) {
             if (connection->node[end] == node->index && connection->open[end] &&
                 connection->hello[end] && connection->id[end] != 0) {
                 sim_trace(sim, node, "lie %u", which);
-                sim_network_inject(sim, at, end, forged.bytes, forged.size_bytes);
+                sim_network_inject(sim, at, end, forged.bytes, forged.size_bytes, which < LIES);
                 sim_fired(sim, SCENARIO_CLASS_LIAR);
                 return;
             }

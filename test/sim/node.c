@@ -188,6 +188,7 @@ void sim_node_step(struct sim *sim, struct sim_node *node, struct gossip_event *
     event->now_ms = sim->now_ms;
     event->wall_ms = sim_wall_ms(sim, node);
     uint64_t failed_before = node->memory.failed;
+    sim_memory_step_begin(&node->memory);
     int result = gossip_step(node->engine, event, &update);
     if (node->memory.failed > failed_before) {
         sim_fired(sim, SCENARIO_CLASS_MEMORY);

@@ -111,10 +111,12 @@ static void message_to_engine(struct sim *sim, struct sim_node *node,
     if (!sim_network_arrives(sim, event)) {
         return;
     }
+    sim->hostile = event->hostile;
     sim_node_step(sim, node,
                   &(struct gossip_event){
                       .type = GOSSIP_MESSAGE,
                       .message = {event->connection, event->frame + 4, event->size_bytes - 4}});
+    sim->hostile = false;
 }
 
 static void node_event(struct sim *sim, struct sim_node *node, const struct sim_event *event) {

@@ -46,7 +46,10 @@ struct sim_batch {
 /* Counts what a node's engine takes, and fails on demand. */
 struct sim_memory {
     struct merkle_allocator allocator;
-    uint64_t bytes, bytes_max;       /* at present, and at most since the start of the engine */
+    uint64_t bytes, bytes_max; /* at present, and at most since the start of the engine */
+    uint64_t step_bytes,
+        step_peak;      /* in this step: taken in all, and most at a time above its beginning */
+    uint64_t step_from; /* held when it began */
     uint64_t fail_after, fail_count; /* calls that succeed before `fail_count` fail in a row */
     uint64_t failed;
     bool
@@ -132,6 +135,7 @@ struct sim_event {
     uint32_t connection;
     uint8_t *frame;
     size_t size_bytes;
+    bool hostile; /* a frame that no honest member sent: nothing may come of it (S11) */
 };
 
 /* A fault on links that is in force. `from` and `to` say for each node whether it belongs. */
@@ -162,6 +166,7 @@ struct sim {
     uint64_t hash;
     enum sim_phase phase;
     bool loading; /* faults and operations are on */
+    bool hostile; /* the step under way is that of a hostile frame */
     struct sim_event *heap;
     size_t heap_count, heap_capacity;
     uint64_t order, tokens;
@@ -257,7 +262,7 @@ void sim_network_reset(struct sim *sim, const bool *from, const bool *to);
 uint32_t sim_network_stranger(struct sim *sim, struct sim_node *node);
 /* Puts a frame into the connection with this index, towards that end, as if its other end had sent it. */
 void sim_network_inject(struct sim *sim, size_t connection, unsigned end, const uint8_t *frame,
-                        size_t size_bytes);
+                        size_t size_bytes, bool hostile);
 /* Shows a frame to the checkers. */
 void sim_network_sent(struct sim *sim, struct sim_node *node, struct sim_node *to, unsigned type,
                       const struct gossip_send *send);
@@ -318,6 +323,7 @@ void sim_node_store_lie(struct sim_node *node, bool lies);
 void sim_node_store_close(struct sim_node *node);
 /* memory.c */
 void sim_memory_init(struct sim_memory *memory);
+void sim_memory_step_begin(struct sim_memory *memory);
 
 /* --- fault.c, fault_process.c, hostile.c --------------------------------------------------------------------------------------- */
 
