@@ -54,6 +54,7 @@ OUT := $(if $(filter gcc-release,$(CONFIGURATION)),$(BUILD),$(BUILD)/$(CONFIGURA
 PACKAGES_LIBRARY := libxxhash msgpack sqlite3 jansson
 PACKAGES_attuned := libmicrohttpd jansson libcyaml
 PACKAGES_attunectl := libcurl jansson
+PACKAGES_attune-chaos := libcurl jansson libcyaml yaml-0.1
 PACKAGES_attune-bench :=
 PACKAGES_TEST := check
 packages = $(if $(strip $(1)),$(shell pkg-config $(2) $(1) 2>/dev/null || \
@@ -78,10 +79,11 @@ objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 in_folder = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 
 LIBRARY_SOURCES := $(call in_folder,$(LIBRARY_FOLDERS))
-PROGRAMS := attuned attunectl attune-bench
+PROGRAMS := attuned attunectl attune-bench attune-chaos
 SOURCES_attuned := $(call in_folder,bin/attuned)
 SOURCES_attunectl := $(call in_folder,bin/attunectl)
 SOURCES_attune-bench := $(call in_folder,bin/bench)
+SOURCES_attune-chaos := $(call in_folder,bin/chaos)
 SIMULATION_SOURCES := $(filter-out test/sim/main.c,$(call in_folder,test/sim))
 SUPPORT_SOURCES := $(call in_folder,test/unit/support)
 FUZZ_TARGETS := $(patsubst test/fuzz/fuzz_%.c,%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
@@ -126,7 +128,8 @@ $(eval $(call archive_rule,libattune.a,$(LIBRARY_SOURCES)))
 $(eval $(call archive_rule,libsimulation.a,$(SIMULATION_SOURCES)))
 $(eval $(call archive_rule,libsupport.a,$(SUPPORT_SOURCES)))
 # What unit tests take from the programs: all but their main() and the loop.
-$(eval $(call archive_rule,libprograms.a,$(filter-out %/main.c bin/attuned/ev_%,$(SOURCES_attuned) $(SOURCES_attunectl))))
+$(eval $(call archive_rule,libprograms.a,$(filter-out %/main.c bin/attuned/ev_%,$(SOURCES_attuned) $(SOURCES_attunectl) \
+                                                $(SOURCES_attune-chaos))))
 
 $(OUT)/libattune.so.0: $(OUT)/libattune.a scripts/libattune.map
 	$(call quiet,LINK)$(CC) -shared -Wl,-soname,libattune.so.0 -Wl,--version-script=scripts/libattune.map $(ALL_LDFLAGS) \
@@ -140,8 +143,10 @@ define program_rule
 $(OUT)/$(1): $(call objects,$(SOURCES_$(1))) $(OUT)/libattune.a
 	$$(call link,$(call packages,$(PACKAGES_$(1)),--libs))
 endef
-$(foreach program,$(PROGRAMS),$(eval $(call program_rule,$(program))))
+$(foreach program,$(filter-out attune-chaos,$(PROGRAMS)),$(eval $(call program_rule,$(program))))
 
+$(OUT)/attune-chaos: $(call objects,$(SOURCES_attune-chaos)) $(OUT)/libsimulation.a $(OUT)/libattune.a
+	$(call link,$(call packages,$(PACKAGES_attune-chaos),--libs))
 $(OUT)/attune-sim: $(call objects,test/sim/main.c) $(OUT)/libsimulation.a $(OUT)/libattune.a
 	$(call link,)
 
