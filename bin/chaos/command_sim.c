@@ -18,11 +18,19 @@ enum {
     KEY_JOBS,
     KEY_NODES,
     KEY_SECONDS_MAX,
+    KEY_PROBES_LEAST,
     KEY_TWICE,
     KEY_TRACE,
     KEY_HTML,
     KEY_JSON,
     KEY_QUIET,
+    KEY_SHRINK,
+    KEY_SAVE,
+    KEY_ONLY,
+    KEY_PLANT,
+    KEY_HOLLOW,
+    KEY_LOSSLESS,
+    KEY_CANARY,
 };
 
 static const struct argp_option options[] = {
@@ -38,6 +46,16 @@ static const struct argp_option options[] = {
     {"html", KEY_HTML, "FILE", 0, "Write a report to look at (one run)", 0},
     {"json", KEY_JSON, "FILE", 0, "Write the same figures as JSON (one run)", 0},
     {"quiet", KEY_QUIET, NULL, 0, "No progress", 0},
+    {"shrink", KEY_SHRINK, NULL, 0, "Make a run that fails as small as can be (one run)", 1},
+    {"save", KEY_SAVE, "FILE", 0, "Write the scenario of the run, shrunk or not, there (one run)",
+     1},
+    {"only", KEY_ONLY, "CLASS,...", 0, "Leave out faults of all other classes", 1},
+    {"probes-least", KEY_PROBES_LEAST, "N", 0,
+     "The sweep proves nothing if a probe was hit less often", 1},
+    {"plant", KEY_PLANT, "BUG", 0, "Switch a planted bug on (a build of MODE=plant only)", 2},
+    {"hollow", KEY_HOLLOW, "CHECK", 0, "Make a check pass always, to see that it is missed", 2},
+    {"lossless", KEY_LOSSLESS, NULL, 0, "A network that never fails, to see that runs say so", 2},
+    {"canary", KEY_CANARY, NULL, 0, "One seed of 100 fails, to see that it is reported", 2},
     {0},
 };
 
@@ -61,6 +79,8 @@ static bool parse_number(int key, const char *text, struct sim_arguments *argume
         return true;
     case KEY_NODES:
         return argument_number("--nodes", text, 2, SCENARIO_NODES_MAX, &arguments->nodes);
+    case KEY_PROBES_LEAST:
+        return argument_number("--probes-least", text, 1, UINT32_MAX, &arguments->probes_least);
     default:
         if (!argument_number("--seconds-max", text, 1, 24 * 3600, &number)) {
             return false;
@@ -88,6 +108,27 @@ static error_t parse_option(int key, char *value, struct argp_state *state) {
     case KEY_QUIET:
         arguments->quiet = true;
         return 0;
+    case KEY_SHRINK:
+        arguments->shrink = true;
+        return 0;
+    case KEY_SAVE:
+        arguments->save = value;
+        return 0;
+    case KEY_ONLY:
+        arguments->only = value;
+        return 0;
+    case KEY_PLANT:
+        arguments->plant = value;
+        return 0;
+    case KEY_HOLLOW:
+        arguments->hollow = value;
+        return 0;
+    case KEY_LOSSLESS:
+        arguments->lossless = true;
+        return 0;
+    case KEY_CANARY:
+        arguments->canary = true;
+        return 0;
     case ARGP_KEY_ARG:
         if (arguments->scenario != NULL) {
             chaos_complain("one scenario at a time: \"%.60s\" is another", value);
@@ -96,7 +137,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state) {
         arguments->scenario = value;
         return 0;
     default:
-        if (key < KEY_SEED || key > KEY_SECONDS_MAX) {
+        if (key < KEY_SEED || key > KEY_PROBES_LEAST) {
             return ARGP_ERR_UNKNOWN;
         }
         if (!arguments->wrong && !parse_number(key, value, arguments)) {
@@ -118,6 +159,10 @@ static bool fit_together(const struct sim_arguments *arguments) {
         wrong = "--trace is for one run: give --seed or a scenario";
     } else if (!one && (arguments->html != NULL || arguments->json != NULL)) {
         wrong = "--html and --json are for one run: give --seed or a scenario";
+    } else if (!one && (arguments->shrink || arguments->save != NULL)) {
+        wrong = "--shrink and --save are for one run: give --seed or a scenario";
+    } else if (one && arguments->probes_least > 0) {
+        wrong = "--probes-least is for a sweep";
     } else if (one && arguments->jobs > 0) {
         wrong = "--jobs is for a sweep";
     }
@@ -147,6 +192,6 @@ int command_sim(int argc, char **argv) {
     if (!sim_arguments_parse(argc, argv, &arguments)) {
         return CHAOS_USAGE;
     }
-    chaos_complain("sim is not there yet");
-    return CHAOS_USAGE;
+    bool one = arguments.single || arguments.scenario != NULL;
+    return one ? simulate_one(&arguments) : simulate_sweep(&arguments);
 }
