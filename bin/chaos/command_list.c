@@ -82,8 +82,8 @@ static void list_probes(void) {
 
 static void list_plants(void) {
 #ifdef ATTUNE_PLANTS
-    printf("\nPlanted bugs, and what must notice them:\n");
-#define X(name, what, caught_by) printf("  %-4s %-10s %s\n", #name, caught_by, what);
+    printf("\nPlanted bugs, and what must notice each:\n");
+#define X(name, what, caught_by) printf("  %-4s %s (%s)\n", #name, what, caught_by);
     ATTUNE_PLANT_LIST(X)
 #undef X
 #endif
