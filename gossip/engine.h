@@ -357,6 +357,8 @@ struct gossip {
     struct gossip__refusal refusals[GOSSIP__REFUSALS_MAX];
     size_t refusal_next;
     bool clock_ahead;
+    bool wall_offset_known; /* wall clock less monotonic clock, as of the last jump (skew.c) */
+    int64_t wall_offset_ms;
 
     /* probing and the timer (swim.c) */
     gossip_time_ms tick_ms; /* when the next interval begins */
