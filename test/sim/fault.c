@@ -22,18 +22,21 @@ static void undo_at(struct sim *sim, const struct scenario_action *action, size_
                             .time_ms = end_of(sim, action), .type = SIM_EVENT_UNDO, .node = what});
 }
 
-static void band(struct sim *sim, const struct scenario_action *action, uint64_t until_ms) {
+/* For the report: when, and what its class had come to before. */
+static void band_note(struct sim *sim, size_t index, uint64_t until_ms, uint64_t fired_before) {
+    const struct scenario_action *action = &sim->scenario->actions[index];
     if (sim->options->report == NULL) {
         return;
     }
-    struct report_band made = {
+    sim->bands = sim_grow(sim->bands, sim->band_count, &sim->band_capacity, sizeof *sim->bands);
+    enum scenario_class class = scenario_action_class(action->type);
+    sim->bands[sim->band_count++] = (struct sim_band){
+        .action = index,
         .from_ms = sim->now_ms,
         .until_ms = until_ms,
-        .class = scenario_action_class(action->type),
-        .fired = true,
+        .fired_before = fired_before,
+        .at_once = sim->stats.fired[class] > fired_before || class == SCENARIO_CLASS_NONE,
     };
-    scenario_action_describe(action, made.text, sizeof made.text);
-    report_band(sim->options->report, &made);
 }
 
 static bool lasts(const struct scenario_action *action) {
@@ -270,6 +273,7 @@ static void link_fault(struct sim *sim, const struct scenario_action *action, si
 void sim_fault_perform(struct sim *sim, size_t action_index) {
     const struct scenario_action *action = &sim->scenario->actions[action_index];
     char text[160];
+    uint64_t fired_before = sim->stats.fired[scenario_action_class(action->type)];
     scenario_action_describe(action, text, sizeof text);
     sim_trace(sim, NULL, "%s", text);
     if (is_link_fault(action->type) || action->type == SCENARIO_RESET) {
@@ -286,7 +290,7 @@ void sim_fault_perform(struct sim *sim, size_t action_index) {
             undo_at(sim, action, sim->node_capacity + action_index);
         }
     }
-    band(sim, action, lasts(action) ? end_of(sim, action) : sim->now_ms);
+    band_note(sim, action_index, lasts(action) ? end_of(sim, action) : sim->now_ms, fired_before);
 }
 
 /* --- undoing ----------------------------------------------------------------------------------------------------------------------------- */
