@@ -74,6 +74,10 @@ enum gossip_member_state gossip__member_reached_state(const struct gossip__membe
     return member->row.ready ? GOSSIP_MEMBER_ALIVE : GOSSIP_MEMBER_JOINING;
 }
 
+bool gossip__member_is_ready(const struct gossip__member *member) {
+    return member->row.ready && (member->session == NULL || member->session->peer_ready);
+}
+
 static bool table_reserve(struct gossip *engine) {
     if (engine->member_count < engine->member_capacity) {
         return true;
@@ -259,7 +263,7 @@ struct gossip__member_update gossip__member_row_update(const struct gossip__memb
 }
 
 struct gossip__member_update gossip__member_own_update(const struct gossip *engine) {
-    bool ready = (engine->state.ready && engine->stored.ready) || engine->told_ready;
+    bool ready = engine->state.ready && engine->stored.ready;
     enum gossip_member_state state = ready ? GOSSIP_MEMBER_ALIVE : GOSSIP_MEMBER_JOINING;
     state = engine->stopping ? GOSSIP_MEMBER_LEFT : state;
     return (struct gossip__member_update){
@@ -268,7 +272,7 @@ struct gossip__member_update gossip__member_own_update(const struct gossip *engi
         .address = {engine->address, strlen(engine->address)},
         .incarnation = engine->state.incarnation,
         .state = engine->removed ? GOSSIP_MEMBER_REMOVED : state,
-        .ready = ready,
+        .ready = ready || engine->told_ready, /* once true, always true: so it stands elsewhere */
     };
 }
 

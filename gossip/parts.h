@@ -168,6 +168,9 @@ void gossip__member_tell_accused(struct gossip *engine, struct gossip__member *m
 void gossip__member_table_changed(struct gossip *engine);
 /* How often an update rides on messages: 3 * ceil(log2(n + 1)). */
 unsigned gossip__member_rides(const struct gossip *engine);
+/* Whether it is ready, as far as is known. In the table ready is for ever; but who says in its hello that it is not (its
+ * disk was put back to a time before) is not. */
+bool gossip__member_is_ready(const struct gossip__member *member);
 /* State of a member that is reached: JOINING or ALIVE. */
 enum gossip_member_state gossip__member_reached_state(const struct gossip__member *member);
 /* Forgets one member: its session, exchange and queue too. Its row on disk stays. */

@@ -32,7 +32,7 @@ void gossip__exchange_conclude(struct gossip *engine, struct gossip__exchange *e
     struct gossip__member *member = exchange->member;
     member->healed_through = true;
     /* A newcomer has only what it has fetched so far. */
-    bool whole = !exchange->answer_healing && member->row.ready;
+    bool whole = !exchange->answer_healing && gossip__member_is_ready(member);
     if (engine->state.healing && (whole || healed_through_all(engine))) {
         PROBE("gossip.healed");
         heal(engine, member);

@@ -160,6 +160,30 @@ START_TEST(restarts_ready) {
 }
 END_TEST
 
+START_TEST(put_back_before_ready) {
+    /* Whose disk was put back to a time before it was ready is admitted anew, though its members know it as ready. */
+    struct pair *pair = cluster(3);
+    for (char letter = 'b'; letter <= 'c'; letter++) {
+        pair_kill(pair, letter, true);
+        pair_disk_state(pair, letter)->ready = false;
+    }
+    pair_start(pair, 'b', (struct pair_start){0});
+    pair_start(pair, 'c', (struct pair_start){0});
+    ck_assert(!is_ready(pair, 'b'));
+    ck_assert(!is_ready(pair, 'c'));
+    ck_assert(pair_member(pair, 'a', "c")->row.ready);
+    pair_run(pair, 5000);
+    ck_assert(is_ready(pair, 'b'));
+    ck_assert(is_ready(pair, 'c'));
+    ck_assert(pair_tables_equal(pair, 'a', 'b'));
+    ck_assert(pair_tables_equal(pair, 'a', 'c'));
+    pair_transcript_clear(pair);
+    pair_run(pair, 3000);
+    ck_assert_uint_eq(pair_sent(pair, 'a', 'c', "admit"), 0);
+    pair_free(pair);
+}
+END_TEST
+
 START_TEST(all_restart_at_once) {
     /* After a mass restart the members find each other from their disks alone. */
     struct pair *pair = cluster(4);
@@ -347,6 +371,7 @@ Suite *join_suite(void) {
     tcase_add_test(tcase, lost_admit_is_repeated);
     tcase_add_test(tcase, interrupted_join_goes_on);
     tcase_add_test(tcase, restarts_ready);
+    tcase_add_test(tcase, put_back_before_ready);
     tcase_add_test(tcase, all_restart_at_once);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("join_give_way");
