@@ -73,10 +73,10 @@ static void digest_transmit(struct gossip *engine, struct gossip__exchange *exch
     merkle_buffer_init(&rows, engine->allocator);
     struct gossip__message message = {.type = GOSSIP__DIGEST};
     gossip__digest_fill(engine, exchange->number, &message.digest, &rows);
-    if (member->wall_told_ms == 0 || engine->now_ms - member->wall_told_ms >= WALL_TOLD_EVERY_MS) {
-        message.digest.wall_s = engine->wall_ms / 1000;
-        member->wall_told_ms = engine->now_ms == 0 ? 1 : engine->now_ms;
-    }
+    /* It counts as told when the digest is answered. */
+    exchange->wall_sent =
+        member->wall_told_ms == 0 || engine->now_ms - member->wall_told_ms >= WALL_TOLD_EVERY_MS;
+    message.digest.wall_s = exchange->wall_sent ? engine->wall_ms / 1000 : 0;
     (void)gossip__send_member(engine, member, &message);
     merkle_buffer_close(&rows);
     exchange->digest_due_ms =

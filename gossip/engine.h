@@ -112,7 +112,7 @@ struct gossip__member {
     /* clocks and times */
     bool skew_known;
     int64_t skew_ms;
-    gossip_time_ms wall_told_ms; /* when we last told it our wall clock; 0: never */
+    gossip_time_ms wall_told_ms; /* when it last answered a digest with our wall clock; 0: never */
     gossip_duration_ms rtt_ms;   /* smoothed; 0: not measured */
     bool heard;
     gossip_time_ms heard_ms; /* its last message */
@@ -206,6 +206,7 @@ struct gossip__exchange {
     gossip_time_ms progress_ms; /* last sign of progress */
     gossip_time_ms digest_sent_ms, digest_due_ms;
     unsigned digest_tries;
+    bool wall_sent;            /* the digest that is not answered yet bears our wall clock */
     gossip_duration_ms rtt_ms; /* of the digest */
 
     /* the answer that began this walk */
