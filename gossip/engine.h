@@ -54,12 +54,13 @@ struct gossip__session {
     gossip_time_ms used_ms;   /* last message in or out: the idlest is closed first */
     /* ESTABLISHED: whose; DIALING: whom we mean to reach, NULL for a seed */
     struct gossip__member *member;
-    struct catalog_id peer_id;     /* ESTABLISHED */
-    struct catalog_id peer_origin; /* ESTABLISHED */
-    bool peer_ready;               /* its hello said so */
-    bool admitted;                 /* the peer's row is stored here: its requests are answered */
-    bool closing;                  /* CLOSE was said in this step; freed at its end */
-    unsigned pushes_unstored;      /* taken from it and not acknowledged: they wait for the disk */
+    struct catalog_id peer_id;      /* ESTABLISHED */
+    struct catalog_id peer_origin;  /* ESTABLISHED */
+    struct catalog_id peer_cluster; /* ESTABLISHED: as its hello said; none: it was in none */
+    bool peer_ready;                /* its hello said so */
+    bool admitted;                  /* the peer's row is stored here: its requests are answered */
+    bool closing;                   /* CLOSE was said in this step; freed at its end */
+    unsigned pushes_unstored;       /* taken from it and not acknowledged: they wait for the disk */
     char address[CATALOG_NAME_SIZE_MAX + 1]; /* dialled */
     struct gossip__session *next;
 };

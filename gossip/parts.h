@@ -144,7 +144,7 @@ size_t gossip__member_required_count(const struct gossip *engine);
 /* The digest of the table (ids; of those not removed names, addresses, joining/member/left; this node included; not
  * suspect and dead, which each node judges for itself, nor incarnations, which only order what is said), salted. */
 struct merkle_fingerprint gossip__member_table_fingerprint(struct gossip *engine, uint64_t salt);
-/* All rows, this node's first, for MEMBERS and ADMIT; in a buffer of struct gossip__member_update. */
+/* All rows, this node's first, for MEMBERS and ADMIT; in a buffer of struct gossip__member_update. None in no cluster. */
 struct gossip__member_updates gossip__member_table(struct gossip *engine,
                                                    struct merkle_buffer *rows);
 /* Up to GOSSIP__UPDATES_PER_MESSAGE updates that should ride on the next message. */

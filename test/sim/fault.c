@@ -349,34 +349,54 @@ void sim_fault_undo(struct sim *sim, uint64_t number) {
 
 /* --- healing ------------------------------------------------------------------------------------------------------------------------------ */
 
-static bool outside(const struct sim *sim, size_t index) {
-    return sim->scenario->core.count > 0 && !scenario_nodes_hold(&sim->scenario->core, index);
+/* A core of which nobody was ready can do nothing without the others: then all are healed. */
+static bool core_stands(const struct sim *sim) {
+    const struct scenario_nodes *core = &sim->scenario->core;
+    for (size_t i = 0; i < core->count; i++) {
+        const struct sim_node *node = &sim->nodes[core->indexes[i]];
+        if (node->disk.exists && node->disk.state.ready && !node->removed && node->cluster == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void node_heal(struct sim *sim, struct sim_node *node) {
+    node->frozen_until_ms = 0;
+    node->disk_failure = 0;
+    node->disk_slow_until_ms = 0;
+    node->memory.fail_count = 0;
+    if (node->disk_lies) {
+        lie_ends(sim, node);
+    }
+    if (node->clone_of != SIZE_MAX) {
+        if (node->engine != NULL) {
+            node_undo(sim, node);
+        }
+        return;
+    }
+    /* The seeds of a newcomer may be outside the core: an operator would name others. */
+    bool lost = sim->scenario->core.count > 0 && catalog_id_is_none(&node->disk.state.cluster_id);
+    if (lost && node->engine != NULL) {
+        sim_node_crash(sim, node);
+    }
+    if (node->engine == NULL && !node->removed && node->joined) {
+        node->starts++;
+        sim_node_start(sim, node);
+    }
 }
 
 void sim_fault_heal(struct sim *sim) {
+    bool core = core_stands(sim);
     sim_link_end(sim, 0);
     for (size_t i = 0; i < sim->node_count; i++) {
-        struct sim_node *node = &sim->nodes[i];
-        if (outside(sim, i)) {
-            node->abandoned = true;
-            continue;
-        }
-        node->frozen_until_ms = 0;
-        node->disk_failure = 0;
-        node->disk_slow_until_ms = 0;
-        node->memory.fail_count = 0;
-        if (node->disk_lies) {
-            lie_ends(sim, node);
-        }
-        bool down = node->engine == NULL && !node->removed && node->clone_of == SIZE_MAX;
-        if (down && node->joined) {
-            node->starts++;
-            sim_node_start(sim, node);
-        } else if (node->clone_of != SIZE_MAX && node->engine != NULL) {
-            node_undo(sim, node);
+        if (core && !scenario_nodes_hold(&sim->scenario->core, i)) {
+            sim->nodes[i].abandoned = true;
+        } else {
+            node_heal(sim, &sim->nodes[i]);
         }
     }
-    if (sim->scenario->core.count > 0) {
+    if (core) {
         PROBE("sim.core_healed");
         sim_link_isolate(sim);
     }

@@ -14,10 +14,28 @@ const char *sim_phase_name(enum sim_phase phase) {
 
 /* --- equal ---------------------------------------------------------------------------------------------------------------------- */
 
-/* Outside a healed core nobody can be admitted that needs those who are gone: there only roots count. */
-static bool is_sound(const struct sim *sim, const struct gossip_status *status) {
-    bool ready = status->ready || sim->scenario->core.count > 0;
-    return ready && !status->healing && status->store_error == 0;
+/* Whether somebody who has all could heal this node. */
+static bool is_another_whole(const struct sim *sim, const struct sim_node *node) {
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_node *other = &sim->nodes[i];
+        if (other == node || !sim_required(sim, other) || other->engine == NULL) {
+            continue;
+        }
+        struct gossip_status status = gossip_status(other->engine, sim->now_ms, 0);
+        if (status.ready && !status.healing) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* In a healed core nobody is admitted or healed that needs those who are gone: there only roots count. */
+static bool is_sound(const struct sim *sim, const struct sim_node *node,
+                     const struct gossip_status *status) {
+    bool core = sim->scenario->core.count > 0;
+    bool ready = status->ready || core;
+    bool healed = !status->healing || (core && !is_another_whole(sim, node));
+    return ready && healed && status->store_error == 0;
 }
 
 static bool looks_equal(const struct sim *sim, struct sim_node *node,
@@ -26,7 +44,7 @@ static bool looks_equal(const struct sim *sim, struct sim_node *node,
         return false;
     }
     struct gossip_status status = gossip_status(node->engine, sim->now_ms, 0);
-    return is_sound(sim, &status) && merkle_digest_equal(&status.root, root);
+    return is_sound(sim, node, &status) && merkle_digest_equal(&status.root, root);
 }
 
 static struct sim_node *first_required(struct sim *sim) {
