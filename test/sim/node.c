@@ -47,15 +47,24 @@ static struct catalog_id identity(const struct sim *sim, const struct sim_node *
     return id;
 }
 
+static size_t last_of_cluster(const struct sim *sim, unsigned cluster) {
+    size_t last = sim->scenario->node_count - 1;
+    while (last > 1 && sim->nodes[last].cluster != cluster) {
+        last--;
+    }
+    return last;
+}
+
 /* A founder knows nobody when it is first started; all others, and a founder that comes back (perhaps with an empty disk), are
- * told of two nodes, as an operator would. */
+ * told of two nodes, as an operator would: of its own cluster, for with an empty disk it joins whichever answers. */
 static size_t seeds_of(const struct sim *sim, const struct sim_node *node, const char *seeds[2]) {
     size_t original = node->clone_of == SIZE_MAX ? node->index : node->clone_of;
     if (node->founder || sim->node_count == 1 || (original == 0 && node->starts == 1)) {
         return 0;
     }
     seeds[0] = sim->nodes[original == 0 ? 1 : 0].address;
-    seeds[1] = sim->nodes[original == 0 ? sim->scenario->node_count - 1 : original / 2].address;
+    seeds[1] =
+        sim->nodes[original == 0 ? last_of_cluster(sim, node->cluster) : original / 2].address;
     return 2;
 }
 
