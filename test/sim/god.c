@@ -12,8 +12,11 @@
 void sim_god_acknowledged(struct sim *sim, struct sim_node *node, struct catalog_entry *entry) {
     sim->acknowledged = sim_grow(sim->acknowledged, sim->acknowledged_count,
                                  &sim->acknowledged_capacity, sizeof *sim->acknowledged);
-    sim->acknowledged[sim->acknowledged_count++] = (struct sim_acknowledged){
-        .entry = catalog_entry_hold(entry), .node = node->index, .time_ms = sim->now_ms};
+    sim->acknowledged[sim->acknowledged_count++] =
+        (struct sim_acknowledged){.entry = catalog_entry_hold(entry),
+                                  .node = node->index,
+                                  .cluster = node->cluster,
+                                  .time_ms = sim->now_ms};
     sim->stats.acknowledged++;
 }
 
@@ -84,7 +87,7 @@ void sim_god_check(struct sim *sim) {
         size_t required = 0;
         size_t held = 0;
         const struct sim_node *lacks = NULL;
-        if (sim->nodes[write->node].cluster != 0) {
+        if (write->cluster != 0) {
             continue;
         }
         for (size_t j = 0; j < sim->node_count; j++) {
@@ -144,7 +147,7 @@ uint32_t sim_god_missing(const struct sim *sim, const struct sim_node *node) {
     uint32_t missing = 0;
     for (size_t i = 0; i < sim->acknowledged_count; i++) {
         const struct sim_acknowledged *write = &sim->acknowledged[i];
-        bool same_cluster = sim->nodes[write->node].cluster == node->cluster;
+        bool same_cluster = write->cluster == node->cluster;
         missing += same_cluster && !write->lost && !write->out_of_reach &&
                    !sim_disk_holds(&node->disk, write->entry);
     }

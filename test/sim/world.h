@@ -74,10 +74,11 @@ struct sim_node {
     bool
         outside_promises; /* its disk was put back, or lied: what others concluded of it may be wrong */
     bool stopping;
-    size_t clone_of;  /* SIZE_MAX: an original */
-    unsigned cluster; /* 0, or the other one (OTHER_CLUSTER): nothing may cross */
-    bool founder;     /* starts without seeds */
-    bool abandoned;   /* not healed: outside the core, a clone, removed */
+    size_t clone_of; /* SIZE_MAX: an original */
+    unsigned
+        cluster;    /* 0, or the other one (OTHER_CLUSTER): nothing may cross; disk.c follows it */
+    bool founder;   /* starts without seeds */
+    bool abandoned; /* not healed: outside the core, a clone, removed */
     struct sim_memory memory;
 
     struct sim_disk disk, backup;
@@ -153,6 +154,7 @@ struct sim_link_fault {
 struct sim_acknowledged {
     struct catalog_entry *entry; /* held */
     size_t node;
+    unsigned cluster;                /* of the node, then */
     uint64_t time_ms, everywhere_ms; /* on the last required disk; 0: not yet */
     bool out_of_reach;               /* after the heal: only nodes that stay away have it */
     bool lost; /* no disk holds it, and only faults outside the promises took it from them */
@@ -180,6 +182,7 @@ struct sim {
     size_t heap_count, heap_capacity;
     uint64_t order, tokens;
 
+    struct catalog_id cluster_ids[2]; /* of both, once they are founded */
     struct sim_node *nodes;
     size_t node_count;    /* clones included */
     size_t node_capacity; /* room for all clones */
