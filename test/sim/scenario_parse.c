@@ -1,0 +1,362 @@
+/* scenario_parse.c - a scenario file as a whole: its head, loads, expectations, and what holds between its actions. */
+#include "test/sim/scenario_parts.h"
+
+#include "gossip/gossip.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A node sends at least once in this time; a shorter interval would only measure the machine. */
+enum { INTERVAL_MS_MIN = 10, INTERVAL_MS_MAX = 3600 * 1000, QUIET_MAX = 10000 };
+/* Bytes of all bodies that a load is expanded to, in memory. */
+enum { LOAD_SIZE_MAX = 256 * 1024 * 1024 };
+
+/* --- the head --------------------------------------------------------------------------------------------------------- */
+
+static bool take_modes(struct scenario_reading *reading, const struct scenario_file *file) {
+    bool sim = file->modes_count == 0;
+    bool run = file->modes_count == 0;
+    for (unsigned i = 0; i < file->modes_count; i++) {
+        bool is_sim = strcmp(file->modes[i], "sim") == 0;
+        bool is_run = strcmp(file->modes[i], "run") == 0;
+        if (!is_sim && !is_run) {
+            return scenario__refuse(reading, "modes", "'modes' are sim and run, not '%.40s'",
+                                    file->modes[i]);
+        }
+        sim = sim || is_sim;
+        run = run || is_run;
+    }
+    reading->scenario->sim_only = !run;
+    reading->scenario->realtime_only = !sim;
+    return true;
+}
+
+/* One of two words; NULL leaves the default. */
+static bool take_word(struct scenario_reading *reading, const char *key, const char *text,
+                      const char *yes, const char *no, bool *is_yes) {
+    if (text == NULL) {
+        return true;
+    }
+    *is_yes = strcmp(text, yes) == 0;
+    return *is_yes || strcmp(text, no) == 0 ||
+           scenario__refuse(reading, key, "'%s' must be %s or %s, not '%.40s'", key, yes, no, text);
+}
+
+static bool take_core(struct scenario_reading *reading, const struct scenario_file *file) {
+    struct scenario_nodes *core = &reading->scenario->core;
+    return scenario__take_nodes(reading, "core", file->core, file->core_count, core) &&
+           (core->count != 1 ||
+            scenario__refuse(reading, "core", "'core' must name at least two nodes"));
+}
+
+static bool take_head(struct scenario_reading *reading, const struct scenario_file *file) {
+    struct scenario *scenario = reading->scenario;
+    uint64_t nodes = 0;
+    if (file->nodes == NULL) {
+        return scenario__refuse_at(reading, 1, "'nodes' is missing: how many there are");
+    }
+    if (!scenario__take_number(reading, "nodes", file->nodes, 1, SCENARIO_NODES_MAX, &nodes)) {
+        return false;
+    }
+    scenario->node_count = nodes;
+    return scenario__take_line(reading, "name", file->name, scenario->name,
+                               sizeof scenario->name) &&
+           scenario__take_line(reading, "report", file->report, scenario->report,
+                               sizeof scenario->report) &&
+           scenario__take_number(reading, "seed", file->seed, 0, UINT64_MAX, &scenario->seed) &&
+           scenario__take_time(reading, "interval", file->interval, INTERVAL_MS_MIN,
+                               INTERVAL_MS_MAX, &scenario->interval_ms) &&
+           scenario__take_time(reading, "load_ends", file->load_ends, 1, SCENARIO_TIME_MS_MAX,
+                               &scenario->load_ms) &&
+           scenario__take_number(reading, "quiet", file->quiet, 0, QUIET_MAX,
+                                 &scenario->quiet_intervals) &&
+           take_modes(reading, file) &&
+           take_word(reading, "store", file->store, "real", "memory", &scenario->real_store) &&
+           take_core(reading, file) && scenario__take_kept(reading, file->kept, file->kept_count);
+}
+
+/* --- loads ------------------------------------------------------------------------------------------------------------ */
+
+/* Either so many schemas, or writes at a pace: what is said of the one has no meaning for the other. */
+static bool check_load_keys(struct scenario_reading *reading,
+                            const struct scenario_file_load *file) {
+    const char *without = file->every != NULL      ? "every"
+                          : file->entities != NULL ? "entities"
+                          : file->drops != NULL    ? "drops"
+                          : file->imports != NULL  ? "imports"
+                                                   : NULL;
+    if (file->from == NULL || file->until == NULL) {
+        return scenario__refuse(reading, "", "a load needs '%s'",
+                                file->from == NULL ? "from" : "until");
+    }
+    if (file->entries == NULL && file->every == NULL) {
+        return scenario__refuse(reading, "", "a load needs 'every' or 'entries'");
+    }
+    if (file->entries != NULL && without != NULL) {
+        return scenario__refuse(reading, without, "a load with 'entries' takes no '%s'", without);
+    }
+    return true;
+}
+
+static bool take_load_numbers(struct scenario_reading *reading,
+                              const struct scenario_file_load *file, struct scenario_load *load) {
+    uint64_t entities = load->entities;
+    uint64_t drops = load->drops_percent;
+    uint64_t imports = load->imports_percent;
+    bool taken =
+        scenario__take_time(reading, "from", file->from, 0, SCENARIO_TIME_MS_MAX, &load->from_ms) &&
+        scenario__take_time(reading, "until", file->until, 0, SCENARIO_TIME_MS_MAX,
+                            &load->until_ms) &&
+        scenario__take_time(reading, "every", file->every, 1, SCENARIO_TIME_MS_MAX,
+                            &load->every_ms) &&
+        scenario__take_number(reading, "entries", file->entries, 1, SCENARIO_ACTIONS_MAX,
+                              &load->entries) &&
+        scenario__take_number(reading, "entities", file->entities, 1, SCENARIO_ACTIONS_MAX,
+                              &entities) &&
+        scenario__take_number(reading, "drops", file->drops, 0, 100, &drops) &&
+        scenario__take_number(reading, "imports", file->imports, 0, 100, &imports) &&
+        scenario__take_number(reading, "body_size", file->body_size, 0, SCENARIO__BODY_SIZE_MAX,
+                              &load->body_size_bytes) &&
+        scenario__take_nodes(reading, "writers", file->writers, file->writers_count,
+                             &load->writers);
+    load->entities = (unsigned)entities;
+    load->drops_percent = (unsigned)drops;
+    load->imports_percent = (unsigned)imports;
+    return taken;
+}
+
+static bool check_load_times(struct scenario_reading *reading, const struct scenario_load *load) {
+    uint64_t load_ms = reading->scenario->load_ms;
+    if (load->until_ms < load->from_ms) {
+        return scenario__refuse(reading, "until", "'until' is before 'from'");
+    }
+    if (load_ms > 0 && load->until_ms > load_ms) {
+        return scenario__refuse(reading, "until", "'until' is after 'load_ends'");
+    }
+    return true;
+}
+
+/* What it will be at most, roughly: paced writes are drawn around their pace. */
+static uint64_t writes_of(const struct scenario_load *load) {
+    uint64_t paced = load->every_ms == 0 ? 0 : (load->until_ms - load->from_ms) / load->every_ms;
+    return load->entries > 0 ? load->entries : paced + paced / 2 + 1;
+}
+
+static bool check_load_amount(struct scenario_reading *reading, const struct scenario_load *load) {
+    uint64_t writes = 0;
+    for (size_t i = 0; i < reading->scenario->load_count; i++) {
+        writes += writes_of(&reading->scenario->loads[i]);
+    }
+    if (writes > SCENARIO_ACTIONS_MAX) {
+        return scenario__refuse(reading, load->entries > 0 ? "entries" : "every",
+                                "the loads make more than %d writes", SCENARIO_ACTIONS_MAX);
+    }
+    return writes_of(load) * load->body_size_bytes <= LOAD_SIZE_MAX ||
+           scenario__refuse(reading, "body_size", "the load is larger than %d MiB",
+                            LOAD_SIZE_MAX / 1024 / 1024);
+}
+
+static bool take_loads(struct scenario_reading *reading, const struct scenario_file *file) {
+    struct scenario *scenario = reading->scenario;
+    assert(file->loads_count <= SCENARIO_LOADS_MAX);
+    for (unsigned i = 0; i < file->loads_count; i++) {
+        scenario__item_begin(reading, SECTION_LOAD, i);
+        struct scenario_load *load = &scenario->loads[scenario->load_count++];
+        *load = (struct scenario_load){.entities = 12,
+                                       .drops_percent = 20,
+                                       .imports_percent = 10,
+                                       .line = scenario__line_of(reading, "")};
+        if (!check_load_keys(reading, &file->loads[i]) ||
+            !take_load_numbers(reading, &file->loads[i], load) ||
+            !check_load_times(reading, load) || !check_load_amount(reading, load)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* --- actions ---------------------------------------------------------------------------------------------------------- */
+
+/* Notes who joins. */
+static bool check_join(struct scenario_reading *reading, const struct scenario_action *action,
+                       bool joins[SCENARIO_NODES_MAX]) {
+    for (size_t i = 0; i < action->nodes.count; i++) {
+        uint16_t index = action->nodes.indexes[i];
+        if (joins[index]) {
+            return scenario__refuse(reading, "nodes", "n%u joins a second time", index + 1U);
+        }
+        joins[index] = true;
+    }
+    return true;
+}
+
+static bool take_actions(struct scenario_reading *reading, const struct scenario_file *file) {
+    bool joins[SCENARIO_NODES_MAX] = {0};
+    struct scenario *scenario = reading->scenario;
+    uint64_t writes = 0;
+    for (size_t i = 0; i < scenario->load_count; i++) {
+        writes += writes_of(&scenario->loads[i]);
+    }
+    if (writes + file->actions_count > SCENARIO_ACTIONS_MAX) {
+        scenario__item_begin(reading, SECTION_ACTION, 0);
+        return scenario__refuse(reading, "", "loads and actions are more than %d together",
+                                SCENARIO_ACTIONS_MAX);
+    }
+    for (unsigned i = 0; i < file->actions_count; i++) {
+        scenario__item_begin(reading, SECTION_ACTION, i);
+        if (!scenario__action_take(reading, &file->actions[i])) {
+            return false;
+        }
+        const struct scenario_action *action = &scenario->actions[scenario->action_count - 1];
+        if (action->type == SCENARIO_JOIN && !check_join(reading, action, joins)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* --- expectations ----------------------------------------------------------------------------------------------------- */
+
+static bool is_counter(const char *name) {
+    const char *known = NULL;
+    bool found = false;
+    for (unsigned i = 1; !found && (known = gossip_close_reason_name(i)) != NULL; i++) {
+        found = strcmp(known, name) == 0;
+    }
+    for (unsigned i = 0; !found && i < GOSSIP_CAUSE_COUNT; i++) {
+        found = strcmp(gossip_cause_name(i), name) == 0;
+    }
+    for (unsigned i = 0; !found && i < GOSSIP_PUSH_RESULT_COUNT; i++) {
+        found = strcmp(gossip_push_result_name(i), name) == 0;
+    }
+    for (unsigned i = 0; !found && i < GOSSIP_REJECT_COUNT; i++) {
+        found = strcmp(gossip_rejection_name(i), name) == 0;
+    }
+    return found;
+}
+
+static bool take_expected(struct scenario_reading *reading, const char *key, const char *text,
+                          int64_t *expected) {
+    uint64_t number = 0;
+    if (text != NULL &&
+        scenario__take_number(reading, key, text, 0, SCENARIO__COUNT_MAX, &number)) {
+        *expected = (int64_t)number;
+    }
+    return reading->problem[0] == '\0';
+}
+
+static bool take_expect(struct scenario_reading *reading, const struct scenario_file_expect *file) {
+    struct scenario_expectations *expect = &reading->scenario->expect;
+    reading->section = SECTION_EXPECT;
+    reading->item = 0;
+    reading->first_line = 0;
+    if (file == NULL) {
+        return true;
+    }
+    if (file->seen != NULL && !is_counter(file->seen)) {
+        return scenario__refuse(reading, "seen", "there is no counter '%.40s'", file->seen);
+    }
+    return take_expected(reading, "entries", file->entries, &expect->entries) &&
+           take_expected(reading, "conflicts", file->conflicts, &expect->conflicts) &&
+           take_expected(reading, "intervals", file->intervals, &expect->intervals) &&
+           scenario__take_line(reading, "seen", file->seen, expect->seen, sizeof expect->seen) &&
+           take_word(reading, "diverging", file->diverging, "yes", "no",
+                     &expect->stale_roots_allowed);
+}
+
+/* --- the file --------------------------------------------------------------------------------------------------------- */
+
+static void put_message(const struct scenario_reading *reading, const char *path,
+                        char message[SCENARIO_MESSAGE_SIZE_MAX]) {
+    if (reading->problem_line > 0) {
+        (void)snprintf(message, SCENARIO_MESSAGE_SIZE_MAX, "%.150s: line %u: %.230s", path,
+                       reading->problem_line, reading->problem);
+    } else {
+        (void)snprintf(message, SCENARIO_MESSAGE_SIZE_MAX, "%.150s: %.230s", path,
+                       reading->problem);
+    }
+    /* What a file holds may not steer the terminal. */
+    for (char *c = message; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7f) {
+            *c = '?';
+        }
+    }
+}
+
+bool scenario_parse(const char *path, const char *text, size_t size_bytes,
+                    struct scenario *scenario, char message[SCENARIO_MESSAGE_SIZE_MAX]) {
+    struct scenario_reading reading = {.scenario = scenario};
+    struct scenario_file *file = NULL;
+    scenario_init(scenario);
+    if (size_bytes > SCENARIO_FILE_SIZE_MAX) {
+        scenario__refuse_at(&reading, 0, "larger than %d MiB",
+                            SCENARIO_FILE_SIZE_MAX / 1024 / 1024);
+    } else if (scenario__lines_read(&reading, text, size_bytes)) {
+        file = scenario__file_load(&reading, text, size_bytes);
+    }
+    bool taken = file != NULL && take_head(&reading, file) && take_loads(&reading, file) &&
+                 take_actions(&reading, file) && take_expect(&reading, file->expect);
+    assert(taken == (reading.problem[0] == '\0'));
+    if (taken) {
+        scenario_sort(scenario);
+    } else {
+        put_message(&reading, path, message);
+        scenario_close(scenario);
+    }
+    scenario__file_free(file);
+    free(reading.lines);
+    return taken;
+}
+
+/* A pipe would be waited for without end. */
+static FILE *open_file(const char *path, char message[SCENARIO_MESSAGE_SIZE_MAX]) {
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    bool opened = fd >= 0 && fstat(fd, &status) == 0;
+    bool regular = opened && S_ISREG(status.st_mode);
+    FILE *file = regular ? fdopen(fd, "r") : NULL;
+    if (file == NULL) {
+        (void)snprintf(message, SCENARIO_MESSAGE_SIZE_MAX, "%.300s: %s", path,
+                       opened && !regular ? "is no file" : strerror(errno));
+    }
+    if (file == NULL && fd >= 0) {
+        close(fd);
+    }
+    return file;
+}
+
+/* split-31s of test/scenarios/split-31s.yaml: the name of a scenario that gives itself none. */
+static void name_after(const char *path, struct scenario *scenario) {
+    const char *slash = strrchr(path, '/');
+    const char *base = slash == NULL ? path : slash + 1;
+    size_t length = strcspn(base, ".");
+    (void)snprintf(scenario->name, sizeof scenario->name, "%.*s",
+                   (int)(length < 100 ? length : 100), base);
+}
+
+bool scenario_read(const char *path, struct scenario *scenario,
+                   char message[SCENARIO_MESSAGE_SIZE_MAX]) {
+    FILE *file = open_file(path, message);
+    if (file == NULL) {
+        return false;
+    }
+    bool read = false;
+    char *text = scenario__allocate(SCENARIO_FILE_SIZE_MAX + 1, 1);
+    size_t size_bytes = fread(text, 1, SCENARIO_FILE_SIZE_MAX + 1, file);
+    if (ferror(file)) {
+        (void)snprintf(message, SCENARIO_MESSAGE_SIZE_MAX, "%.300s: cannot be read", path);
+    } else {
+        read = scenario_parse(path, text, size_bytes, scenario, message);
+    }
+    if (read && scenario->name[0] == '\0') {
+        name_after(path, scenario);
+    }
+    free(text);
+    (void)fclose(file);
+    return read;
+}
