@@ -155,8 +155,6 @@ static bool on_each(struct real_faults *faults, const struct scenario_action *ac
             continue;
         if (action->type == SCENARIO_STRANGER)
             any = real_fault_stranger(faults, node, count, why_not) || any;
-        else if (action->type == SCENARIO_LIAR)
-            any = real_fault_liar(faults, node, count, why_not) || any;
         else
             any = real_fault_join(faults, node, why_not) || any;
     }
@@ -181,11 +179,13 @@ bool real_faults_perform(struct real_faults *faults, const struct scenario_actio
         done = on_nodes(faults, action, now_ms, why_not);
     } else if (action->type == SCENARIO_RESET) {
         done = real_fault_reset(faults, action, why_not);
+    } else if (action->type == SCENARIO_LIAR) {
+        done = real_fault_liar(faults, append(faults, action, now_ms), why_not);
+        faults->count -= !done;
     } else if (action->type == SCENARIO_REMOVE) {
         done = real_fault_remove(faults, action, why_not);
     } else {
-        assert(action->type == SCENARIO_STRANGER || action->type == SCENARIO_LIAR ||
-               action->type == SCENARIO_JOIN);
+        assert(action->type == SCENARIO_STRANGER || action->type == SCENARIO_JOIN);
         done = on_each(faults, action, why_not);
     }
     if (done)
@@ -260,18 +260,22 @@ static bool waits(struct real_faults *faults, const struct real_fault *fault) {
     return false;
 }
 
-static bool turn_flaps(struct real_faults *faults, uint64_t now_ms) {
+/* What goes on by itself while it lasts. */
+static void go_on(struct real_faults *faults, uint64_t now_ms) {
     bool turned = false;
     for (size_t i = 0; i < faults->count; i++) {
         struct real_fault *fault = &faults->list[i];
-        while (fault->next_ms <= now_ms) {
+        if (fault->action.type == SCENARIO_LIAR && fault->next_ms <= now_ms && !fault->kept)
+            real_fault_liar_go_on(faults, fault);
+        while (fault->action.type == SCENARIO_FLAP && fault->next_ms <= now_ms) {
             fault->idle = !fault->idle;
             fault->next_ms +=
                 (uint64_t)(fault->action.span_ms > 0 ? fault->action.span_ms : FLAP_MS);
             turned = true;
         }
     }
-    return turned;
+    if (turned)
+        real_fault_links(faults);
 }
 
 uint64_t real_faults_tick(struct real_faults *faults, uint64_t now_ms) {
@@ -293,14 +297,14 @@ uint64_t real_faults_tick(struct real_faults *faults, uint64_t now_ms) {
     free(over);
     if (faults->retry_ms <= now_ms && !real_fault_retry(faults, message))
         fprintf(stderr, "attune-chaos: %s\n", message);
-    if (turn_flaps(faults, now_ms))
-        real_fault_links(faults);
+    go_on(faults, now_ms);
     next_ms = faults->retry_ms;
     for (size_t i = 0; i < faults->count; i++) {
         const struct real_fault *fault = &faults->list[i];
         if (!fault->kept && fault->until_ms < next_ms)
             next_ms = fault->until_ms;
-        next_ms = fault->next_ms < next_ms ? fault->next_ms : next_ms;
+        bool goes_on = fault->action.type == SCENARIO_FLAP || !fault->kept;
+        next_ms = goes_on && fault->next_ms < next_ms ? fault->next_ms : next_ms;
     }
     return next_ms;
 }

@@ -15,7 +15,8 @@
 struct real_fault {
     struct scenario_action action;
     uint64_t until_ms;                    /* UINT64_MAX: until the end of the load */
-    uint64_t next_ms;                     /* flap: when it turns; else UINT64_MAX */
+    uint64_t next_ms;                     /* flap, liar: when it goes on; else UINT64_MAX */
+    uint64_t left;                        /* liar: lies */
     bool idle;                            /* flap: the link passes just now */
     bool kept;                            /* outside of the core that was healed: for ever */
     uint64_t full_before[REAL_NODES_MAX]; /* disk_full: what its log said of that before */
@@ -86,8 +87,8 @@ uint64_t real_fault_injected(struct real_faults *faults, enum scenario_class cla
 /* --- real_fault_peer.c --- */
 bool real_fault_stranger(struct real_faults *faults, const struct real_node *node, uint64_t count,
                          char why_not[120]);
-bool real_fault_liar(struct real_faults *faults, const struct real_node *node, uint64_t count,
-                     char why_not[120]);
+bool real_fault_liar(struct real_faults *faults, struct real_fault *fault, char why_not[120]);
+void real_fault_liar_go_on(struct real_faults *faults, struct real_fault *fault);
 bool real_fault_remove(struct real_faults *faults, const struct scenario_action *action,
                        char why_not[120]);
 bool real_fault_join(struct real_faults *faults, struct real_node *node, char why_not[120]);

@@ -15,8 +15,9 @@
 enum {
     CONNECT_MS = 500,
     REQUEST_MS = 5000,
-    LIE_MS = 300, /* for a connection to be there */
-    POLL_MS = 20,
+    LIES_AT_ONCE = 8,
+    LIE_PAUSE_MS = 50,
+    LIE_MS_MAX = 30000, /* for all of them */
     SILENT_MAX = sizeof((struct real_faults *)0)->silent / sizeof(int),
 };
 
@@ -87,32 +88,40 @@ bool real_fault_stranger(struct real_faults *faults, const struct real_node *nod
     return any;
 }
 
-/* The connection may have ended with the last lie; members dial again. */
-static bool inject(struct real_faults *faults, const struct real_node *node,
-                   const struct real_hostile *hostile) {
-    for (unsigned waited = 0; waited <= LIE_MS; waited += POLL_MS) {
-        if (real_proxy_inject(faults->ground->proxy, node->index, hostile->bytes,
-                              hostile->size_bytes))
-            return true;
-        real_sleep_ms(POLL_MS);
+/* One lie to each of the nodes, if it has a connection just now: some lies end it, and members dial again. */
+void real_fault_liar_go_on(struct real_faults *faults, struct real_fault *fault) {
+    struct real_hostile hostile;
+    for (unsigned i = 0; i < LIES_AT_ONCE && fault->left > 0; i++) {
+        bool any = false;
+        for (size_t node = 0; node < faults->ground->node_count && fault->left > 0; node++) {
+            real_hostile_liar(&hostile, faults->done[SCENARIO_CLASS_LIAR]);
+            if (!real_fault_holds(&fault->action.nodes, node) ||
+                real_fault_node(faults, node)->state != REAL_UP ||
+                !real_proxy_inject(faults->ground->proxy, node, hostile.bytes, hostile.size_bytes))
+                continue;
+            faults->done[SCENARIO_CLASS_LIAR]++;
+            fault->left--;
+            any = true;
+        }
+        if (!any)
+            break;
     }
-    return false;
+    fault->next_ms = faults->now_ms + LIE_PAUSE_MS;
+    if (fault->left == 0)
+        fault->until_ms = faults->now_ms;
 }
 
-bool real_fault_liar(struct real_faults *faults, const struct real_node *node, uint64_t count,
-                     char why_not[120]) {
-    struct real_hostile hostile;
-    bool any = false;
-    for (uint64_t i = 0; i < count && node->state == REAL_UP; i++) {
-        real_hostile_liar(&hostile, faults->done[SCENARIO_CLASS_LIAR]);
-        if (!inject(faults, node, &hostile))
-            break;
-        faults->done[SCENARIO_CLASS_LIAR]++;
-        any = true;
-    }
-    if (!any)
-        snprintf(why_not, 120, "no member is connected to %s", node->name);
-    return any;
+bool real_fault_liar(struct real_faults *faults, struct real_fault *fault, char why_not[120]) {
+    size_t nodes = 0;
+    for (size_t node = 0; node < faults->ground->node_count; node++)
+        nodes += real_fault_holds(&fault->action.nodes, node);
+    uint64_t count = fault->action.count > 0 ? fault->action.count : 1, all = count * nodes;
+    fault->left = all;
+    fault->until_ms = faults->now_ms + LIE_MS_MAX;
+    real_fault_liar_go_on(faults, fault);
+    if (fault->left == all)
+        snprintf(why_not, 120, "no member is connected to them");
+    return fault->left < all;
 }
 
 /* --- membership -------------------------------------------------------------------------------------------------- */

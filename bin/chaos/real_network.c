@@ -183,8 +183,10 @@ void real_network_drop(struct real_ground *ground, const struct real_rule *rules
     for (size_t i = 0; i < DROP_CLASSES; i++) {
         fprintf(file, "flush set ip %s %s\n", name, drop_names[i]);
         snprintf(before, sizeof before, "add element ip %s %s { ", name, drop_names[i]);
-        if (print_elements(ground, rules, drop_classes[i], file, before))
+        if (print_elements(ground, rules, drop_classes[i], file, before)) {
             fprintf(file, " }\n");
+            ground->dropped[drop_classes[i]] = true;
+        }
     }
     fclose(file);
     if (!REAL_COMMAND(message, text, "nft", "-f", "-"))
@@ -195,7 +197,7 @@ void real_network_drop(struct real_ground *ground, const struct real_rule *rules
 uint64_t real_network_dropped(const struct real_ground *ground, enum scenario_class class) {
     char name[40];
     uint64_t packets = 0;
-    for (size_t i = 0; i < DROP_CLASSES && ground->has_nft; i++) {
+    for (size_t i = 0; i < DROP_CLASSES && ground->dropped[class]; i++) {
         if (drop_classes[i] != class)
             continue;
         table_name(name);
@@ -224,7 +226,8 @@ static bool port_is_free(const char *host, unsigned port) {
 static void choose_host(struct real_ground *ground) {
     uint8_t drawn = 0;
     unsigned pid = (unsigned)getpid();
-    (void)getrandom(&drawn, 1, 0);
+    if (getrandom(&drawn, 1, 0) != 1)
+        drawn = 0; /* then the pid has to do */
     snprintf(ground->host, sizeof ground->host, "127.%u.%u.%u", 1 + drawn % 250U, pid >> 8 & 0xff,
              1 + (pid & 0xff) % 250);
 }

@@ -47,6 +47,7 @@ struct real_ground {
     char program[REAL_PATH_SIZE_MAX]; /* absolute */
     enum real_network network;
     bool has_nft;
+    bool dropped[SCENARIO_CLASS_COUNT]; /* packets, for these classes, at some time */
     pid_t guardian;
     int guardian_pipe;
     char directory[REAL_PATH_SIZE_MAX];
