@@ -35,7 +35,8 @@ enum {
 enum real_network { REAL_NETWORK_AUTO = 0, REAL_NETWORK_NAMESPACES = 1, REAL_NETWORK_LOOPBACK = 2 };
 
 struct real_options {
-    const char *program;   /* the daemon: takes attuned's flags and writes attuned.json as DESIGN 10.1 says */
+    const char *
+        program; /* the daemon: takes attuned's flags and writes attuned.json as DESIGN 10.1 says */
     const char *directory; /* NULL: made below $TMPDIR, and removed */
     enum real_network network;
     bool keep;    /* leave directories and logs */
@@ -75,8 +76,9 @@ struct real_node {
     unsigned starts;
     char directory[REAL_PATH_SIZE_MAX]; /* its data directory */
     char log[REAL_PATH_SIZE_MAX];       /* its stderr, over all starts */
-    char gossip[REAL_ADDRESS_SIZE_MAX]; /* where it listens; known after the first start, kept over restarts */
-    char http[REAL_ADDRESS_SIZE_MAX];   /* reachable from here, also in a namespace */
+    char gossip
+        [REAL_ADDRESS_SIZE_MAX]; /* where it listens; known after the first start, kept over restarts */
+    char http[REAL_ADDRESS_SIZE_MAX];       /* reachable from here, also in a namespace */
     char advertised[REAL_ADDRESS_SIZE_MAX]; /* its proxy */
 };
 
@@ -113,7 +115,8 @@ const uint64_t *real_faults_fired(const struct real_faults *faults); /* SCENARIO
 
 /* Frames and bytes that the proxies passed, lost, delayed, repeated ... since the start. */
 struct real_traffic {
-    uint64_t connections, frames, bytes, lost, repeated, reordered, delayed, corrupted, resets, fragments;
+    uint64_t connections, frames, bytes, lost, repeated, reordered, delayed, corrupted, resets,
+        fragments;
 };
 struct real_traffic real_ground_traffic(const struct real_ground *ground);
 
