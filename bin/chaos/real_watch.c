@@ -1,0 +1,364 @@
+/* real_watch.c - asks every node again and again, and notes what the answers mean.
+ *
+ *   every 200 ms   /v1/digest, /readyz          roots, latencies
+ *   every second   /v1/status, /metrics         S13, S14, counters over all starts
+ *                  the lists of entries         if the root has changed: S3, what is missing where
+ *   every two s    /v1/export                   of a root that was not seen here yet: S1
+ *
+ * There is at most one question of a sort under way to a node, so lists of one node are read in the order in which they
+ * were made, and a frozen node costs nobody else anything.
+ */
+#include "bin/chaos/real_run.h"
+
+#include "test/sim/content.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct sort {
+    const char *path;
+    unsigned period_ms;
+    uint16_t kind; /* of a list */
+    void (*take)(struct real_run *run, struct real_question *question,
+                 const struct real_answer *answer);
+};
+
+struct real_question *real_question_new(const struct real_run *run, size_t node, const char *method,
+                                        const char *path) {
+    struct real_question *question = calloc(1, sizeof *question);
+    char *copy = strdup(path);
+    struct timespec wall;
+    if (question == NULL || copy == NULL)
+        abort();
+    clock_gettime(CLOCK_REALTIME, &wall);
+    *question = (struct real_question){
+        .method = method,
+        .path = copy,
+        .context = (void *)(uintptr_t)run,
+        .node = node,
+        .epoch = run->watches[node].epoch,
+        .lineage = node < run->book.node_count ? run->book.lineages[node] : 0,
+        .asked_ms = real_now(run),
+        .wall_ms = (uint64_t)wall.tv_sec * 1000 + (uint64_t)(wall.tv_nsec / 1000000),
+    };
+    strncpy(question->address, run->nodes[node].http, sizeof question->address - 1);
+    return question;
+}
+
+bool real_watch_is_up(const struct real_run *run, size_t node) {
+    return run->nodes[node].state == REAL_UP;
+}
+
+/* --- what single answers mean ------------------------------------------------------------------------------------ */
+
+static void digest_text(const char *text, struct merkle_digest *digest, bool *whole) {
+    struct catalog_id id;
+    *whole = text != NULL && catalog_id_parse(text, strlen(text), &id);
+    if (*whole)
+        memcpy(digest->bytes, id.bytes, sizeof id.bytes);
+}
+
+/* What a root stood for on one node, it stands for on all (S1). */
+void real_watch_root(struct real_run *run, size_t node, const struct merkle_digest *root,
+                     const struct merkle_digest *content) {
+    for (size_t i = 0; i < run->root_count; i++) {
+        const struct real_root *known = &run->roots[i];
+        if (!merkle_digest_equal(&known->root, root))
+            continue;
+        real_tally(&run->tallies[REAL_S1], merkle_digest_equal(&known->content, content),
+                   "n%zu and n%zu had one root and different exports", known->node + 1, node + 1);
+        return;
+    }
+    if (run->root_count == run->root_capacity) {
+        run->root_capacity = run->root_capacity == 0 ? 64 : run->root_capacity * 2;
+        run->roots = reallocarray(run->roots, run->root_capacity, sizeof *run->roots);
+        if (run->roots == NULL)
+            abort();
+    }
+    run->roots[run->root_count++] =
+        (struct real_root){.root = *root, .content = *content, .node = node};
+}
+
+static void take_digest(struct real_run *run, struct real_question *question,
+                        const struct real_answer *answer) {
+    struct real_watch *watch = &run->watches[question->node];
+    json_t *json = json_loads(answer->body == NULL ? "" : answer->body, 0, NULL);
+    struct merkle_digest root;
+    bool whole;
+    digest_text(json_string_value(json_object_get(json, "root")), &root, &whole);
+    if (answer->status == 200 && whole) {
+        /* The same root before and after an export: it is that root's. */
+        if (watch->export_sampled && question->moment > watch->export_moment) {
+            watch->export_sampled = false;
+            if (merkle_digest_equal(&root, &watch->exported_root))
+                real_watch_root(run, question->node, &root, &watch->export_content);
+        }
+        watch->root = root;
+        watch->digest_known = true;
+        watch->digest_asked_ms = question->asked_ms;
+        watch->entries = (uint64_t)json_integer_value(json_object_get(json, "entries"));
+    }
+    json_decref(json);
+}
+
+/* S14: 200 between two answers of the status that say "not ready", of one life. */
+static void take_ready(struct real_run *run, struct real_question *question,
+                       const struct real_answer *answer) {
+    struct real_watch *watch = &run->watches[question->node];
+    watch->ready = answer->status == 200;
+    watch->ready_known = true;
+    watch->ready_moment = 0;
+    if (!watch->ready)
+        return;
+    real_tally(&run->tallies[REAL_S14], true, "-");
+    if (watch->status_known && !watch->status_ready && watch->status_moment < question->moment)
+        watch->ready_moment = real_book_moment(&run->book);
+}
+
+static void take_status(struct real_run *run, struct real_question *question,
+                        const struct real_answer *answer) {
+    struct real_watch *watch = &run->watches[question->node];
+    json_t *json = json_loads(answer->body == NULL ? "" : answer->body, 0, NULL);
+    const json_t *members = json_object_get(json, "members");
+    const json_t *warnings = json_object_get(json, "warnings");
+    if (answer->status == 200 && json_is_array(members)) {
+        watch->status_ready = json_is_true(json_object_get(json, "ready"));
+        watch->status_known = true;
+        watch->status_moment = real_book_moment(&run->book);
+        if (!watch->status_ready && watch->ready_moment != 0 &&
+            watch->ready_moment < question->moment)
+            real_tally(&run->tallies[REAL_S14], false,
+                       "n%zu answered /readyz with 200 and its status said that it was not ready",
+                       question->node + 1);
+        watch->members_alive = 0;
+        for (size_t i = 0; i < json_array_size(members); i++) {
+            const char *state =
+                json_string_value(json_object_get(json_array_get(members, i), "state"));
+            watch->members_alive += state != NULL && strcmp(state, "alive") == 0;
+        }
+        for (size_t i = 0; i < json_array_size(warnings); i++) {
+            const char *code =
+                json_string_value(json_object_get(json_array_get(warnings, i), "code"));
+            if (code != NULL && strcmp(code, "duplicate_id") == 0)
+                watch->duplicate_id = true;
+        }
+    }
+    json_decref(json);
+}
+
+/* What the scenario expects to be seen: a label of one of these. */
+static double metric_seen(const char *text, const char *name) {
+    static const char *const families[][2] = {
+        {"attune_connections_closed_total", "reason"},
+        {"attune_connections_refused_total", "reason"},
+        {"attune_entries_repaired_total", "cause"},
+        {"attune_pushes_total", "result"},
+        {"attune_rejected_total", "reason"},
+        {"attune_exchanges_total", "result"},
+    };
+    double sum = 0;
+    for (size_t i = 0; i < sizeof families / sizeof families[0] && name[0] != '\0'; i++) {
+        char label[64];
+        (void)snprintf(label, sizeof label, "{%s=\"%s\"}", families[i][1], name);
+        sum += real_metric(text, families[i][0], label);
+    }
+    return sum;
+}
+
+static void take_metrics(struct real_run *run, struct real_question *question,
+                         const struct real_answer *answer) {
+    struct real_watch *watch = &run->watches[question->node];
+    const char *text = answer->body;
+    if (answer->status != 200 || text == NULL)
+        return;
+    /* Counters begin anew with each process. */
+    if (watch->counters_starts != watch->starts) {
+        for (size_t i = 0; i < REAL_COUNT_COUNT; i++) {
+            watch->counters_before[i] += watch->counters[i];
+            watch->counters[i] = 0;
+        }
+        watch->counters_starts = watch->starts;
+    }
+    const char *transferred = "attune_entries_transferred_total";
+    double *counters = watch->counters;
+    counters[REAL_COUNT_REPAIRED] = real_metric(text, "attune_entries_repaired_total", NULL);
+    counters[REAL_COUNT_RECEIVED] = real_metric(text, transferred, "\"received\"");
+    counters[REAL_COUNT_SENT] = real_metric(text, transferred, "\"sent\"");
+    counters[REAL_COUNT_FUTILE] = real_metric(text, "attune_futile_exchanges_total", NULL);
+    counters[REAL_COUNT_DUPLICATE_ID] = metric_seen(text, "duplicate_id");
+    counters[REAL_COUNT_PUSHES_DROPPED] = real_metric(text, "attune_pushes_total", "\"dropped\"");
+    counters[REAL_COUNT_PUSHES_RETRIED] = real_metric(text, "attune_pushes_total", "\"retried\"");
+    counters[REAL_COUNT_SEEN] = metric_seen(text, run->scenario.expect.seen);
+}
+
+static void take_export(struct real_run *run, struct real_question *question,
+                        const struct real_answer *answer) {
+    struct real_watch *watch = &run->watches[question->node];
+    if (answer->status != 200)
+        return;
+    content_digest(answer->body == NULL ? "" : answer->body, answer->size_bytes,
+                   &watch->export_content);
+    watch->export_sampled = true;
+    watch->export_moment = real_book_moment(&run->book);
+}
+
+static void take_list(struct real_run *run, struct real_question *question,
+                      const struct real_answer *answer);
+
+static const struct sort sorts[REAL_ASK_COUNT] = {
+    [REAL_ASK_DIGEST] = {"/v1/digest", REAL_PERIOD_MS, 0, take_digest},
+    [REAL_ASK_READY] = {"/readyz", REAL_PERIOD_MS, 0, take_ready},
+    [REAL_ASK_STATUS] = {"/v1/status", REAL_STATUS_PERIOD_MS, 0, take_status},
+    [REAL_ASK_METRICS] = {"/metrics", REAL_STATUS_PERIOD_MS, 0, take_metrics},
+    [REAL_ASK_SCHEMAS] = {"/v1/schemas", REAL_LIST_PERIOD_MS, CATALOG_SCHEMA, take_list},
+    [REAL_ASK_CONSTRAINTS] = {"/v1/constraints", REAL_LIST_PERIOD_MS, CATALOG_CONSTRAINT,
+                              take_list},
+    [REAL_ASK_INDEXES] = {"/v1/indexes", REAL_LIST_PERIOD_MS, CATALOG_INDEX, take_list},
+    [REAL_ASK_EXPORT] = {"/v1/export", REAL_EXPORT_PERIOD_MS, 0, take_export},
+};
+
+static void take_list(struct real_run *run, struct real_question *question,
+                      const struct real_answer *answer) {
+    if (answer->status == 200 && answer->body != NULL &&
+        question->lineage == run->book.lineages[question->node])
+        real_lists_take(run, question->node, sorts[question->what].kind, answer->body,
+                        question->moment);
+}
+
+/* --- asking ------------------------------------------------------------------------------------------------------ */
+
+static void note_latency(struct real_run *run, uint64_t took_us) {
+    if (run->latency_count == run->latency_capacity) {
+        run->latency_capacity = run->latency_capacity == 0 ? 1024 : run->latency_capacity * 2;
+        run->latencies_us =
+            reallocarray(run->latencies_us, run->latency_capacity, sizeof *run->latencies_us);
+        if (run->latencies_us == NULL)
+            abort();
+    }
+    run->latencies_us[run->latency_count++] = took_us > UINT32_MAX ? UINT32_MAX : (uint32_t)took_us;
+}
+
+static void done(struct real_question *question, const struct real_answer *answer) {
+    struct real_run *run = question->context;
+    struct real_watch *watch = &run->watches[question->node];
+    watch->asked[question->what] = false;
+    if (question->epoch != watch->epoch || !answer->answered)
+        watch->listed = watch->listed && sorts[question->what].kind == 0;
+    if (question->epoch != watch->epoch)
+        return;
+    if (run->faulty && question->what == REAL_ASK_DIGEST && question->node < run->book.node_count)
+        note_latency(run, answer->answered ? answer->took_us : REAL_CLIENT_DEADLINE_MS * 1000);
+    if (answer->answered)
+        sorts[question->what].take(run, question, answer);
+}
+
+static void ask(struct real_run *run, size_t node, enum real_what what) {
+    struct real_watch *watch = &run->watches[node];
+    struct real_question *question = real_question_new(run, node, "GET", sorts[what].path);
+    question->what = what;
+    question->done = done;
+    question->moment = real_book_moment(&run->book);
+    watch->asked[what] = true;
+    watch->asked_ms[what] = real_clock_ms();
+    real_client_ask(run->client, question);
+}
+
+/* Lists if the root is another than when they were last asked for; an export likewise. */
+static bool is_wanted(struct real_run *run, size_t node, enum real_what what) {
+    struct real_watch *watch = &run->watches[node];
+    bool same_list = watch->listed && merkle_digest_equal(&watch->root, &watch->listed_root);
+    if (node >= run->book.node_count) /* of a clone only what says who it is */
+        return what == REAL_ASK_STATUS || what == REAL_ASK_METRICS;
+    switch (what) {
+    case REAL_ASK_SCHEMAS:
+        return watch->digest_known && !same_list;
+    case REAL_ASK_CONSTRAINTS:
+    case REAL_ASK_INDEXES:
+        return false; /* with the schemas */
+    case REAL_ASK_EXPORT:
+        return watch->digest_known && !watch->export_sampled &&
+               !merkle_digest_equal(&watch->root, &watch->exported_root);
+    default:
+        return true;
+    }
+}
+
+static void ask_lists(struct real_run *run, size_t node) {
+    struct real_watch *watch = &run->watches[node];
+    if (watch->asked[REAL_ASK_CONSTRAINTS] || watch->asked[REAL_ASK_INDEXES])
+        return;
+    watch->listed = true;
+    watch->listed_root = watch->root;
+    ask(run, node, REAL_ASK_SCHEMAS);
+    ask(run, node, REAL_ASK_CONSTRAINTS);
+    ask(run, node, REAL_ASK_INDEXES);
+}
+
+void real_watch_ask(struct real_run *run) {
+    uint64_t now_ms = real_clock_ms();
+    /* Not more than 50 questions of a sort in a second. */
+    uint64_t least_ms = run->all_count * 20;
+    for (size_t node = 0; node < run->all_count; node++) {
+        struct real_watch *watch = &run->watches[node];
+        if (!real_watch_is_up(run, node))
+            continue;
+        for (enum real_what what = 0; what < REAL_ASK_COUNT; what++) {
+            uint64_t period_ms =
+                sorts[what].period_ms > least_ms ? sorts[what].period_ms : least_ms;
+            if (watch->asked[what] || now_ms < watch->asked_ms[what] + period_ms ||
+                !is_wanted(run, node, what))
+                continue;
+            if (what == REAL_ASK_EXPORT)
+                watch->exported_root = watch->root;
+            if (what == REAL_ASK_SCHEMAS)
+                ask_lists(run, node);
+            else
+                ask(run, node, what);
+        }
+    }
+}
+
+void real_watch_sample(struct real_run *run) {
+    uint32_t missing[REAL_NODES_MAX];
+    uint32_t distinct_roots = 0, up = 0;
+    for (size_t node = 0; node < run->book.node_count; node++) {
+        const struct real_watch *watch = &run->watches[node];
+        bool known = real_watch_is_up(run, node) && watch->digest_known;
+        bool first = known;
+        for (size_t i = 0; i < node && first; i++)
+            first = !real_watch_is_up(run, i) || !run->watches[i].digest_known ||
+                    !merkle_digest_equal(&run->watches[i].root, &watch->root);
+        distinct_roots += first;
+        up += real_watch_is_up(run, node);
+        missing[node] = known ? real_book_missing(&run->book, node) : UINT32_MAX;
+    }
+    real_book_settle(&run->book, run->required, real_now(run));
+    report_sample(&run->report, real_now(run), distinct_roots, up, missing);
+}
+
+/* --- one question at rest ---------------------------------------------------------------------------------------- */
+
+struct single {
+    bool done;
+    char *text;
+};
+
+static void take_single(struct real_question *question, const struct real_answer *answer) {
+    struct single *single = question->context;
+    single->done = true;
+    if (answer->answered && answer->status == 200)
+        single->text = strdup(answer->body == NULL ? "" : answer->body);
+}
+
+char *real_ask(struct real_run *run, size_t node, const char *path) {
+    struct single single = {.done = false};
+    struct real_question *question = real_question_new(run, node, "GET", path);
+    question->context = &single;
+    question->done = take_single;
+    real_client_ask(run->client, question);
+    while (!single.done)
+        real_client_collect(run->client, 100);
+    return single.text;
+}
