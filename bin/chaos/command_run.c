@@ -21,7 +21,8 @@
 enum {
     STEP_MS = 20,
     REST_MS_MAX = 15000, /* until what was under way when the roots became equal has ended */
-    SETTLE_FACTOR = 3,   /* so many times K(n) are waited for, to say how long it took */
+    SETTLE_FACTOR = 2,   /* so many times K(n) are waited for, and this, to say how long it took */
+    SETTLE_MS = 5000,
 };
 
 static volatile sig_atomic_t interrupted;
@@ -148,13 +149,17 @@ static void note_disks(struct real_run *run, const struct scenario_action *actio
             watch->disk_lies = true;
         else if (action->type == SCENARIO_DAMAGE)
             watch->disk_damaged = true;
+        else if (action->type == SCENARIO_OTHER_CLUSTER)
+            run->foreign |= UINT64_C(1) << node;
         if (action->type == SCENARIO_WIPE || action->type == SCENARIO_RESTORE ||
             action->type == SCENARIO_DAMAGE || action->type == SCENARIO_OTHER_CLUSTER)
             real_book_lineage_ends(&run->book, node);
     }
     /* Who is removed keeps what it alone has in a file, and begins anew. */
-    if (action->type == SCENARIO_REMOVE && action->to.count > 0)
+    if (action->type == SCENARIO_REMOVE && action->to.count > 0) {
         real_book_lineage_ends(&run->book, action->to.indexes[0]);
+        run->removed |= UINT64_C(1) << action->to.indexes[0];
+    }
 }
 
 static void perform_fault(struct real_run *run, const struct scenario_action *action) {
@@ -221,18 +226,27 @@ static bool heal(struct real_run *run) {
     return true;
 }
 
+static void note_newcomers(struct real_run *run) {
+    for (size_t i = 0; i < run->book.node_count; i++) {
+        const struct real_watch *watch = &run->watches[i];
+        if ((run->required >> i & 1) != 0 && watch->ready_known && !watch->ready)
+            run->newcomers = true;
+    }
+}
+
 static bool settle(struct real_run *run) {
     const struct scenario *scenario = &run->scenario;
-    uint64_t limit_ms =
-        run->healed_ms + real_intervals_allowed(run) * scenario->interval_ms * SETTLE_FACTOR;
     /* Two clusters stay two: what is waited for is the time alone. */
     if (scenario->expect.stale_roots_allowed)
         return real_pass(run, run->healed_ms + real_intervals_allowed(run) * scenario->interval_ms);
     while (run->load.open_count > 0 || !real_equal(run, run->required, run->healed_ms)) {
+        uint64_t waited_ms = real_now(run) - run->healed_ms;
+        if (waited_ms >
+            SETTLE_FACTOR * real_intervals_allowed(run) * scenario->interval_ms + SETTLE_MS)
+            return true;
         if (!real_pass(run, real_now(run) + 1))
             return false;
-        if (real_now(run) > limit_ms)
-            return true;
+        note_newcomers(run);
     }
     run->equal_ms = real_now(run);
     real_note(run, "all equal");

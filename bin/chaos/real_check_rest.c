@@ -17,7 +17,9 @@ static unsigned log2_ceil(size_t count) {
     return bits;
 }
 
-/* K(n), or what the scenario says, and an interval for each MiB of bodies that may be missing (G1). */
+/* K(n), or what the scenario says, and an interval for each MiB of bodies that may be missing (G1). Who must join first
+ * needs an admission and two walks, and under the name of a dead member also that this is known to be dead (DESIGN 7.1:
+ * 4*log2(n+1) intervals): three times as long. */
 unsigned real_intervals_allowed(const struct real_run *run) {
     const struct scenario *scenario = &run->scenario;
     uint64_t body_bytes = 0;
@@ -27,7 +29,8 @@ unsigned real_intervals_allowed(const struct real_run *run) {
         if (scenario->actions[i].body != NULL)
             body_bytes += strlen(scenario->actions[i].body);
     }
-    return 2 * log2_ceil(scenario->node_count) + 8 + (unsigned)(body_bytes / BYTES_PER_INTERVAL);
+    unsigned allowed = 2 * log2_ceil(scenario->node_count) + 8;
+    return (run->newcomers ? 3 * allowed : allowed) + (unsigned)(body_bytes / BYTES_PER_INTERVAL);
 }
 
 void real_check_converged(struct real_run *run) {

@@ -170,8 +170,8 @@ static void take_success(struct real_run *run, struct real_question *question,
                          const struct scenario_action *action, const json_t *json) {
     bool same_disk = question->lineage == run->book.lineages[question->node];
     run->load.operations[action->type].succeeded++;
-    /* A disk that was wiped since it acknowledged: of this write nothing can be demanded. */
-    if (!same_disk) {
+    /* Of a disk that was wiped since it acknowledged, and of another cluster, nothing can be demanded. */
+    if (!same_disk || (run->foreign >> question->node & 1) != 0) {
         took_nothing(run, action);
         return;
     }
@@ -215,7 +215,7 @@ void real_load_perform(struct real_run *run, const struct scenario_action *actio
     struct real_operations *operations = &run->load.operations[action->type];
     operations->asked++;
     /* Nobody is there to ask; the simulator does the same. */
-    if (!real_watch_is_up(run, node)) {
+    if (!real_watch_is_up(run, node) || (run->removed >> node & 1) != 0) {
         operations->skipped++;
         return;
     }
