@@ -344,7 +344,7 @@ void scenario_action_describe(const struct scenario_action *action, char *text, 
     say_where(&words, action);
     if ((takes & SCENARIO_TAKES_COUNT) != 0) {
         say(&words, ", count %" PRIu64 "%s", action->count,
-            (takes & SCENARIO_TAKES_FOR) != 0 ? "," : "");
+            action->for_ms != SCENARIO_FOREVER ? "," : "");
     }
     if ((takes & SCENARIO_TAKES_SPAN) != 0) {
         say(&words, " by ");

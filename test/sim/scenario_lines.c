@@ -275,12 +275,14 @@ static bool read_mapping(struct walk *walk, enum scenario_section section, unsig
 }
 
 static bool read_document(struct walk *walk) {
-    bool read = next(walk) && next(walk);
+    bool read = next(walk); /* the stream begins */
+    read = read && next(walk);
     if (read && is(walk, YAML_STREAM_END_EVENT)) {
         return scenario__refuse_at(walk->reading, here(walk), "the file is empty");
     }
-    read = read && next(walk) && read_mapping(walk, SECTION_TOP, 0, "a scenario") && next(walk) &&
-           next(walk);
+    read = read && next(walk) && read_mapping(walk, SECTION_TOP, 0, "a scenario");
+    read = read && next(walk); /* the document ends */
+    read = read && next(walk);
     if (read && !is(walk, YAML_STREAM_END_EVENT)) {
         return scenario__refuse_at(walk->reading, here(walk),
                                    "a second document: a file holds one scenario");

@@ -25,19 +25,21 @@ enum {
 };
 
 /* The bodies without their opening brace, so that the head of an import's line fits before them. */
+#define TWO_FIELDS "\"a\":{\"type\":\"string\"},\"b\":{\"type\":\"integer\"}"
+#define FOREIGN_KEY                                                                                \
+    "\"type\":\"foreign_key\",\"fields\":[\"b\"],"                                                 \
+    "\"references\":{\"entity\":\"e0\",\"fields\":[\"b\"]},\"on_delete\":\"restrict\"}"
 static const char *const schemas[] = {
     "\"a\":{\"type\":\"string\"},\"b\":{\"type\":\"integer\",\"required\":true}",
-    "\"a\":{\"type\":\"string\"},\"b\":{\"type\":\"integer\"},\"c\":{\"type\":\"number\","
-    "\"default\":1.5}",
+    TWO_FIELDS ",\"c\":{\"type\":\"number\",\"default\":1.5}",
     "\"a\":{\"type\":\"string\",\"required\":true},\"b\":{\"type\":\"integer\"}",
-    "\"a\":{\"type\":\"string\"},\"b\":{\"type\":\"integer\"},\"d\":{\"type\":\"any\"}",
+    TWO_FIELDS ",\"d\":{\"type\":\"any\"}",
 };
 static const char *const constraints[] = {
     "\"type\":\"unique\",\"fields\":[\"a\"]}",
     "\"type\":\"unique\",\"fields\":[\"a\",\"b\"]}",
     "\"type\":\"not_null\",\"fields\":[\"b\"]}",
-    "\"type\":\"foreign_key\",\"fields\":[\"b\"],\"references\":{\"entity\":\"e0\",\"fields\":"
-    "[\"b\"]},\"on_delete\":\"restrict\"}",
+    FOREIGN_KEY,
 };
 static const char *const indexes[] = {"\"fields\":[\"a\"]}", "\"fields\":[\"b\",\"a\"]}"};
 enum {

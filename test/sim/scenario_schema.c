@@ -6,6 +6,8 @@
 #include "test/sim/scenario_parts.h"
 
 #include <cyaml/cyaml.h>
+#include <malloc.h>
+#include <stdlib.h>
 
 enum { OPTIONAL = CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL };
 
@@ -47,8 +49,26 @@ static const cyaml_schema_value_t file_schema = {
 };
 #undef STRUCTURE
 
+/* libcyaml lengthens a list by one item at a time: that may not move it each time. */
+static void *allocate(void *context, void *memory, size_t size_bytes) {
+    (void)context;
+    if (size_bytes == 0) {
+        free(memory);
+        return NULL;
+    }
+    if (memory != NULL && size_bytes <= malloc_usable_size(memory)) {
+        return memory;
+    }
+    size_t rounded_bytes = size_bytes;
+    if (size_bytes > 4096) {
+        for (rounded_bytes = 8192; rounded_bytes < size_bytes; rounded_bytes *= 2) {
+        }
+    }
+    return realloc(memory, rounded_bytes);
+}
+
 static const cyaml_config_t config = {
-    .mem_fn = cyaml_mem,
+    .mem_fn = allocate,
     .log_level = CYAML_LOG_ERROR,
     .flags = CYAML_CFG_NO_ALIAS,
 };

@@ -155,8 +155,7 @@ static const char *const words[] = {
     "\xe2\x82\xac 5",
     "\xf0\x9f\x90\x8c",
     "line\xe2\x80\xa8sep",
-    "\xef\xbb\xbf"
-    "bom",
+    "\xef\xbb\xbf.bom",
     "...",
     "---",
     "=",
