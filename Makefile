@@ -32,19 +32,24 @@ endif
 # fuzz      the same with libFuzzer's instrumentation
 # coverage  counts lines and branches for gcovr
 # plain     optimised and nothing else: valgrind, perf
+# plant     with the planted bugs of merkle/instrument.h, one of which attune-chaos switches on; never installed
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-CFLAGS_release := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+CFLAGS_release := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -DATTUNE_RELEASE
 CFLAGS_debug := -Og
 CFLAGS_asan := -O1 $(SANITIZERS)
 CFLAGS_fuzz := -O1 $(SANITIZERS) -fsanitize=fuzzer-no-link
-CFLAGS_coverage := -O0 --coverage
+CFLAGS_coverage := -O0 --coverage -DATTUNE_PROBES
 CFLAGS_plain := -O2
+CFLAGS_plant := -O2 -DATTUNE_PLANTS -DATTUNE_PROBES
 LDFLAGS_release := -Wl,-z,relro,-z,now
 LDFLAGS_asan := $(SANITIZERS)
 LDFLAGS_fuzz := $(SANITIZERS)
 LDFLAGS_coverage := --coverage
 ifeq ($(CFLAGS_$(MODE)),)
-$(error MODE=$(MODE) is none of release, debug, asan, fuzz, coverage, plain)
+$(error MODE=$(MODE) is none of release, debug, asan, fuzz, coverage, plain, plant)
+endif
+ifeq ($(MODE) $(filter install,$(MAKECMDGOALS)),plant install)
+$(error MODE=plant has planted bugs: it is not for installing)
 endif
 
 CONFIGURATION := $(notdir $(CC))-$(MODE)
@@ -54,6 +59,7 @@ OUT := $(if $(filter gcc-release,$(CONFIGURATION)),$(BUILD),$(BUILD)/$(CONFIGURA
 PACKAGES_LIBRARY := libxxhash msgpack sqlite3 jansson
 PACKAGES_attuned := libmicrohttpd jansson libcyaml
 PACKAGES_attunectl := libcurl jansson
+PACKAGES_attune-chaos := libcurl jansson libcyaml yaml-0.1
 PACKAGES_attune-bench :=
 PACKAGES_TEST := check
 PACKAGES_SIMULATION := libcyaml yaml-0.1
@@ -77,14 +83,22 @@ SIMULATION_LIBS := $(call packages,$(PACKAGES_SIMULATION),--libs)
 LIBRARY_FOLDERS ?= merkle catalog gossip
 UNIT_TESTS ?= $(sort $(wildcard test/unit/test_*.c))
 
+# What the simulator runs counts its probes (merkle/instrument.h), what is shipped has none: two sets of objects of the
+# same sources, unless the mode has probes everywhere.
+PROBED := $(if $(filter -DATTUNE_PROBES,$(CFLAGS_$(MODE))),obj,probed)
+LIBRARY_PROBED := $(if $(filter obj,$(PROBED)),libattune.a,libattune-probed.a)
+
 objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
+probed_objects = $(patsubst %.c,$(OUT)/$(PROBED)/%.o,$(1))
 in_folder = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 
 LIBRARY_SOURCES := $(call in_folder,$(LIBRARY_FOLDERS))
-PROGRAMS := attuned attunectl attune-bench
+PROGRAMS := attuned attunectl attune-bench attune-chaos
 SOURCES_attuned := $(call in_folder,bin/attuned)
 SOURCES_attunectl := $(call in_folder,bin/attunectl)
 SOURCES_attune-bench := $(call in_folder,bin/bench)
+SOURCES_attune-chaos := $(wildcard bin/chaos/main.c)
+CHAOS_SOURCES := $(filter-out $(SOURCES_attune-chaos),$(call in_folder,bin/chaos))
 SIMULATION_SOURCES := $(filter-out test/sim/main.c,$(call in_folder,test/sim))
 SUPPORT_SOURCES := $(call in_folder,test/unit/support)
 FUZZ_TARGETS := $(patsubst test/fuzz/fuzz_%.c,%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
@@ -92,7 +106,7 @@ PUBLIC_HEADERS := merkle/merkle.h catalog/catalog.h gossip/gossip.h gossip/servi
 
 # Programs whose folder is still empty are not built.
 BUILT_PROGRAMS := $(foreach program,$(PROGRAMS),$(if $(SOURCES_$(program)),$(OUT)/$(program)))
-SIMULATOR := $(if $(wildcard test/sim/main.c),$(OUT)/attune-sim)
+SIMULATOR := $(if $(wildcard test/sim/main.c),$(OUT)/attune-sim) $(filter %/attune-chaos,$(BUILT_PROGRAMS))
 REPLAYS := $(FUZZ_TARGETS:%=$(OUT)/fuzz/%-replay)
 
 .SUFFIXES:
@@ -112,24 +126,33 @@ $(OUT)/obj/%.o: %.c $(OUT)/flags
 	@mkdir -p $(@D)
 	$(call quiet,CC  )$(CC) $(CPPFLAGS) $(PACKAGE_CFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
+$(OUT)/probed/%.o: %.c $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call quiet,CC  )$(CC) $(CPPFLAGS) -DATTUNE_PROBES $(PACKAGE_CFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
 # Lists that are rebuilt only when their content changes: the flags, and what each archive holds.
 if_changed = mkdir -p $(@D) && printf '%s\n' $(1) >$@.new && { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
 $(OUT)/flags: FORCE
 	@$(call if_changed,'$(subst ','\'',$(CC) $(CPPFLAGS) $(PACKAGE_CFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS))')
 
-# $(1): archive, $(2): sources
+# $(1): archive, $(2): objects
 define archive_rule
 $(OUT)/$(1).list: FORCE
 	@$$(call if_changed,$(sort $(2)) end)
-$(OUT)/$(1): $(OUT)/$(1).list $(call objects,$(2))
+$(OUT)/$(1): $(OUT)/$(1).list $(2)
 	@rm -f $$@
-	$$(call quiet,AR  )ar rcs $$@ $(call objects,$(2))
+	$$(call quiet,AR  )ar rcs $$@ $(2)
 endef
-$(eval $(call archive_rule,libattune.a,$(LIBRARY_SOURCES)))
-$(eval $(call archive_rule,libsimulation.a,$(SIMULATION_SOURCES)))
-$(eval $(call archive_rule,libsupport.a,$(SUPPORT_SOURCES)))
+$(eval $(call archive_rule,libattune.a,$(call objects,$(LIBRARY_SOURCES))))
+ifeq ($(PROBED),probed)
+$(eval $(call archive_rule,libattune-probed.a,$(call probed_objects,$(LIBRARY_SOURCES))))
+endif
+$(eval $(call archive_rule,libsimulation.a,$(call probed_objects,$(SIMULATION_SOURCES))))
+$(eval $(call archive_rule,libchaos.a,$(call probed_objects,$(CHAOS_SOURCES))))
+$(eval $(call archive_rule,libsupport.a,$(call objects,$(SUPPORT_SOURCES))))
 # What unit tests take from the programs: all but their main() and the loop.
-$(eval $(call archive_rule,libprograms.a,$(filter-out %/main.c bin/attuned/ev_%,$(SOURCES_attuned) $(SOURCES_attunectl))))
+$(eval $(call archive_rule,libprograms.a,$(call objects,$(filter-out %/main.c bin/attuned/ev_%,$(SOURCES_attuned) \
+                                                       $(SOURCES_attunectl)))))
 
 $(OUT)/libattune.so.0: $(OUT)/libattune.a scripts/libattune.map
 	$(call quiet,LINK)$(CC) -shared -Wl,-soname,libattune.so.0 -Wl,--version-script=scripts/libattune.map $(ALL_LDFLAGS) \
@@ -143,9 +166,12 @@ define program_rule
 $(OUT)/$(1): $(call objects,$(SOURCES_$(1))) $(OUT)/libattune.a
 	$$(call link,$(call packages,$(PACKAGES_$(1)),--libs))
 endef
-$(foreach program,$(PROGRAMS),$(eval $(call program_rule,$(program))))
+$(foreach program,$(filter-out attune-chaos,$(PROGRAMS)),$(eval $(call program_rule,$(program))))
 
-$(OUT)/attune-sim: $(call objects,test/sim/main.c) $(OUT)/libsimulation.a $(OUT)/libattune.a
+$(OUT)/attune-chaos: $(call probed_objects,$(SOURCES_attune-chaos)) $(OUT)/libchaos.a $(OUT)/libsimulation.a \
+                     $(OUT)/$(LIBRARY_PROBED)
+	$(call link,$(call packages,$(PACKAGES_attune-chaos),--libs))
+$(OUT)/attune-sim: $(call probed_objects,test/sim/main.c) $(OUT)/libsimulation.a $(OUT)/$(LIBRARY_PROBED)
 	$(call link,$(SIMULATION_LIBS))
 
 # --- tests ------------------------------------------------------------------------------------------------------------
@@ -156,9 +182,9 @@ $(OUT)/generated/suites.h: FORCE
 $(OUT)/obj/test/unit/main.o: $(OUT)/generated/suites.h
 $(OUT)/obj/test/unit/main.o: CPPFLAGS += -I$(OUT)/generated
 
-$(OUT)/unit: $(call objects,test/unit/main.c $(UNIT_TESTS)) $(OUT)/libprograms.a $(OUT)/libsupport.a \
+$(OUT)/unit: $(call objects,test/unit/main.c $(UNIT_TESTS)) $(OUT)/libprograms.a $(OUT)/libchaos.a $(OUT)/libsupport.a \
              $(OUT)/libsimulation.a $(OUT)/libattune.a
-	$(call link,$(TEST_LIBS) $(call packages,$(PACKAGES_attuned) $(PACKAGES_attunectl),--libs) $(SIMULATION_LIBS))
+	$(call link,$(TEST_LIBS) $(call packages,$(PACKAGES_attuned) $(PACKAGES_attunectl) $(PACKAGES_attune-chaos),--libs))
 
 $(OUT)/fuzz/%-replay: $(OUT)/obj/test/fuzz/fuzz_%.o $(OUT)/obj/test/fuzz/replay_main.o $(OUT)/libsupport.a \
                       $(OUT)/libsimulation.a $(OUT)/libattune.a
@@ -246,4 +272,4 @@ clean: ## removes what was built
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
 
--include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(OUT)/obj $(OUT)/probed -name '*.d' 2>/dev/null)

@@ -4,6 +4,7 @@
  * written, so that an entry is one block from the beginning.
  */
 #include "catalog/entry.h"
+#include "merkle/instrument.h"
 
 #include <assert.h>
 #include <msgpack.h>
@@ -37,6 +38,24 @@ static size_t unsigned_size(uint64_t number) {
                                   : 9;
 }
 
+/* For a planted bug: what this format knows of a version comes first, and its head says how many elements that is. */
+static size_t known_part(const struct catalog__pair *pair, uint8_t *head) {
+    struct catalog__span span = {pair->version, pair->version + pair->version_size_bytes};
+    struct catalog_version version;
+    bool read = catalog__version_read(&span, &version);
+    assert(read);
+    bool staged = version.previous != NULL;
+    const uint8_t *end = staged ? version.previous + version.previous_size_bytes
+                                : version.body + version.body_size_bytes;
+    *head = staged ? 0x97 : 0x96;
+    return (size_t)(end - pair->version);
+}
+
+static size_t survivor_size(const struct catalog__pair *pair) {
+    uint8_t head;
+    return PLANTED(ATTUNE_B31) ? known_part(pair, &head) : pair->version_size_bytes;
+}
+
 int catalog__entry_build(const struct merkle_allocator *allocator, const struct catalog_key *key,
                          const struct catalog__pair *pairs, size_t pair_count,
                          const struct catalog__pair *const *survivors, size_t survivor_count,
@@ -49,7 +68,7 @@ int catalog__entry_build(const struct merkle_allocator *allocator, const struct 
     size_t size_bytes =
         1 + key_size_bytes + array_head_size(survivor_count) + array_head_size(pair_count);
     for (size_t i = 0; i < survivor_count; i++) {
-        size_bytes += survivors[i]->version_size_bytes;
+        size_bytes += survivor_size(survivors[i]);
     }
     for (size_t i = 0; i < pair_count; i++) {
         size_bytes += 1 + 2 + sizeof pairs[i].origin.bytes + unsigned_size(pairs[i].clock);
@@ -68,8 +87,10 @@ int catalog__entry_build(const struct merkle_allocator *allocator, const struct 
     cursor_append(&cursor, (const char *)key_bytes, key_size_bytes);
     msgpack_pack_array(&packer, survivor_count);
     for (size_t i = 0; i < survivor_count; i++) {
-        cursor_append(&cursor, (const char *)survivors[i]->version,
-                      survivors[i]->version_size_bytes);
+        cursor_append(&cursor, (const char *)survivors[i]->version, survivor_size(survivors[i]));
+        if (PLANTED(ATTUNE_B31)) {
+            (void)known_part(survivors[i], cursor.next - survivor_size(survivors[i]));
+        }
     }
     msgpack_pack_array(&packer, pair_count);
     for (size_t i = 0; i < pair_count; i++) {

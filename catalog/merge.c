@@ -31,6 +31,7 @@
  *   6. If the result equals one of the sides, return that one.
  */
 #include "catalog/entry.h"
+#include "merkle/instrument.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -72,6 +73,7 @@ static struct catalog__pair larger_content(const struct catalog__pair *a,
     if (same_size && memcmp(a->version, b->version, a->version_size_bytes) == 0) {
         return *a;
     }
+    PROBE("catalog.merge_forked");
     *forked = true;
     struct merkle_digest digest_a =
         merkle_digest_of(a->version, a->version_size_bytes, MERKLE_SEED_ENTRY);
@@ -82,6 +84,9 @@ static struct catalog__pair larger_content(const struct catalog__pair *a,
         struct catalog_text text_a = {(const char *)a->version, a->version_size_bytes};
         struct catalog_text text_b = {(const char *)b->version, b->version_size_bytes};
         order = catalog__text_compare(text_a, text_b);
+    }
+    if (PLANTED(ATTUNE_B28)) {
+        return *a;
     }
     return order > 0 ? *a : *b;
 }
@@ -94,6 +99,9 @@ static struct catalog__pair higher(const struct catalog__pair *a, const struct c
     }
     if (survives(a) && survives(b)) {
         return larger_content(a, b, forked);
+    }
+    if (survives(a) != survives(b)) {
+        PROBE("catalog.merge_superseded_wins");
     }
     return survives(a) ? *b : *a;
 }
@@ -150,8 +158,20 @@ static void apply_horizon(struct work *work) {
 }
 
 static int compare_survivors(const void *a, const void *b) {
-    return catalog__pair_compare(*(const struct catalog__pair *const *)a,
-                                 *(const struct catalog__pair *const *)b);
+    const struct catalog__pair *left = *(const struct catalog__pair *const *)a;
+    const struct catalog__pair *right = *(const struct catalog__pair *const *)b;
+    if (left->clock == right->clock) {
+        PROBE("catalog.merge_equal_clocks");
+    } else if (left->clock >> 16 == right->clock >> 16) {
+        PROBE("catalog.merge_equal_milliseconds");
+    }
+    if (PLANTED(ATTUNE_B01) && left->clock >> 16 == right->clock >> 16) {
+        return catalog_id_compare(&left->origin, &right->origin);
+    }
+    if (PLANTED(ATTUNE_B02) && left->clock == right->clock) {
+        return catalog_id_compare(&right->origin, &left->origin);
+    }
+    return catalog__pair_compare(left, right);
 }
 
 /* Step 5. */
@@ -163,6 +183,7 @@ static void collect_survivors(struct work *work) {
     }
     assert(work->survivor_count > 0);
     if (work->survivor_count > 1) {
+        PROBE("catalog.merge_conflict");
         qsort(work->survivors, work->survivor_count, sizeof *work->survivors, compare_survivors);
     }
 }
@@ -237,6 +258,7 @@ int catalog_merge(const struct merkle_allocator *allocator, struct catalog_entry
                                  : b != NULL && catalog__entry_same_bytes(*merged, b) ? b
                                                                                       : NULL;
     if (side != NULL) { /* step 6 */
+        PROBE("catalog.merge_is_a_side");
         catalog_entry_release(*merged);
         *merged = catalog_entry_hold(side);
     }

@@ -4,6 +4,7 @@
  * way. All memory is taken when an order is put, but for what the digest tree needs when an entry becomes stored.
  */
 #include "catalog/internal.h"
+#include "merkle/instrument.h"
 
 #include <string.h>
 
@@ -81,6 +82,9 @@ int catalog_pending_put(struct catalog *catalog, struct catalog_entry *entry, ui
         catalog__node_drop_if_empty(catalog, node);
         return result;
     }
+    if (node->pending != NULL) {
+        PROBE("catalog.pending_on_pending");
+    }
     sum_change(catalog, catalog__node_newest(node), entry);
     orders->items[orders->first + orders->count++] = (struct catalog__order){
         .ticket = ticket,
@@ -91,12 +95,18 @@ int catalog_pending_put(struct catalog *catalog, struct catalog_entry *entry, ui
     };
     node->pending = entry;
     node->order_count += 1;
+    if (PLANTED(ATTUNE_B04) && node->in_tree) {
+        (void)merkle_tree_replace(catalog->tree, node->slot, node->handle, &entry->digest);
+    }
     return 0;
 }
 
 /* The tree first: it may lack memory, and no reader looks at it. */
 static int tree_change(struct catalog *catalog, const struct catalog__order *order) {
     struct catalog__node *node = order->node;
+    if (PLANTED(ATTUNE_B03) && node->in_tree) {
+        return 0;
+    }
     if (node->in_tree) {
         int result =
             merkle_tree_replace(catalog->tree, node->slot, node->handle, &order->entry->digest);
@@ -193,6 +203,9 @@ void catalog_pending_abandon(struct catalog *catalog, uint64_t ticket) {
         assert(node->pending == order.entry);
         assert(node->order_count > 0);
         node->order_count -= 1;
+        if (node->order_count > 0) {
+            PROBE("catalog.pending_falls_back");
+        }
         node->pending = node->order_count > 0 ? order.before : NULL;
         sum_change(catalog, order.entry, catalog__node_newest(node));
         catalog__reference_free(catalog, order.reference);

@@ -4,6 +4,7 @@
  * encodings of one value can never both be accepted.
  */
 #include "catalog/span.h"
+#include "merkle/instrument.h"
 
 #include <assert.h>
 #include <math.h>
@@ -41,7 +42,7 @@ static int take_bytes(struct catalog__span *span, enum catalog__value_kind kind,
 static int take_container(const struct catalog__span *span, enum catalog__value_kind kind,
                           uint64_t count, struct catalog__value *value) {
     uint64_t elements_max = kind == CATALOG__VALUE_MAP ? remaining(span) / 2 : remaining(span);
-    if (count > elements_max) {
+    if (count > elements_max && !PLANTED(ATTUNE_B25)) {
         return CATALOG_EMALFORMED;
     }
     value->kind = kind;
@@ -71,7 +72,7 @@ static int take_unsigned(struct catalog__span *span, size_t size_bytes, uint64_t
     if (!take_number(span, size_bytes, &value->unsigned_integer)) {
         return CATALOG_EMALFORMED;
     }
-    return value->unsigned_integer < least ? CATALOG_ENOTCANONICAL : 0;
+    return value->unsigned_integer < least && !PLANTED(ATTUNE_B32) ? CATALOG_ENOTCANONICAL : 0;
 }
 
 /* `greatest`: the value nearest to zero that does not fit the next shorter form. */

@@ -8,6 +8,7 @@
  * a table that parses, and means something else. Tables and views of an operator do not matter.
  */
 #include "catalog/sqlite_store.h"
+#include "merkle/instrument.h"
 
 #include <errno.h>
 #include <string.h>
@@ -286,6 +287,9 @@ static int configure(struct catalog_store *store, struct catalog_problem *proble
     int code = text_is(store, "PRAGMA journal_mode = WAL", "wal", &wal);
     if (code == SQLITE_OK) {
         code = catalog__store_execute(store, settings);
+    }
+    if (PLANTED(ATTUNE_B06) && code == SQLITE_OK) {
+        code = catalog__store_execute(store, "PRAGMA synchronous = OFF");
     }
     if (code == SQLITE_OK) {
         code = prepare(store);

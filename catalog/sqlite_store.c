@@ -11,6 +11,7 @@
  */
 #include "catalog/sqlite_store.h"
 #include "catalog/load.h"
+#include "merkle/instrument.h"
 
 #include <assert.h>
 #include <string.h>
@@ -62,6 +63,7 @@ static int connect_and_survey(struct catalog_store *store, struct catalog__surve
         return result;
     }
     if (store->suspect) {
+        PROBE("catalog.store_suspect");
         result = catalog__store_check_structure(store);
     }
     if (result != 0) {
@@ -72,6 +74,7 @@ static int connect_and_survey(struct catalog_store *store, struct catalog__surve
         result = catalog__store_survey(store, survey, problem);
     }
     if (result == 0 && (survey->bad_count > 0 || survey->index_wrong || survey->rows_missing)) {
+        PROBE("catalog.store_repaired");
         result = catalog__store_repair(store, survey, problem);
         if (result != 0) {
             catalog__survey_close(survey);
@@ -90,6 +93,7 @@ static int load_store(struct catalog_store *store, struct catalog_load **load,
     bool aside = false;
     int result = connect_and_survey(store, &survey, problem);
     if (result == CATALOG_EDAMAGED) {
+        PROBE("catalog.store_set_aside");
         char name[CATALOG__PATH_SIZE_MAX];
         result = catalog__directory_set_aside(&store->directory, name, problem);
         aside = result == 0;
@@ -181,6 +185,7 @@ static int put_all(struct catalog_store *store, struct catalog_batch *const *bat
     }
     /* Healed: what was set aside has come again from the others. */
     if (code == SQLITE_OK && !state->healing && store->quarantined_count > 0) {
+        PROBE("catalog.quarantine_cleared");
         code = catalog__store_run(store, CATALOG__CLEAR_QUARANTINE);
     }
     return code == SQLITE_OK ? catalog__store_run(store, CATALOG__COMMIT) : code;
@@ -200,6 +205,11 @@ int catalog_store_commit(struct catalog_store *store, struct catalog_batch *cons
         return 0;
     }
     int fault = catalog__store_fault(store->database, code);
+    if (fault == CATALOG_EFULL) {
+        PROBE("catalog.store_full");
+    } else {
+        PROBE("catalog.store_commit_failed");
+    }
     catalog__store_rollback(store);
     store->failed = true;
     store->suspect = fault == CATALOG_EDAMAGED;
@@ -228,12 +238,14 @@ int catalog_store_reopen(struct catalog_store *store, struct catalog_load **load
     }
     int code = prove_room(store);
     if (code != SQLITE_OK) {
+        PROBE("catalog.store_not_proved");
         result = catalog__store_refuse(store, code, "write to", problem);
         store->suspect = result == CATALOG_EDAMAGED;
         catalog__store_disconnect(store, false);
         catalog_load_free(made);
         return result;
     }
+    PROBE("catalog.store_reopened");
     store->failed = false;
     *load = made;
     return 0;

@@ -17,6 +17,7 @@
  * succeeded.
  */
 #include "catalog/sqlite_store.h"
+#include "merkle/instrument.h"
 
 /* SQLite's unix file system writes size modulo 128 KiB: at 128 KiB nothing, which it then calls a full disk. */
 enum { CHUNK_SIZE_BYTES = 64 * 1024 };
@@ -34,6 +35,7 @@ static int rewrite(sqlite3_file *file, uint8_t *chunk) {
         offset += part;
     }
     if (code == SQLITE_OK && size_bytes > 0) {
+        PROBE("catalog.wal_written_again");
         code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
     }
     return code;

@@ -37,6 +37,7 @@ static void skew_note(struct gossip *engine, struct gossip__member *member, uint
     member->skew_known = true;
     member->skew_ms = skew_ms;
     if (llabs(skew_ms) > GOSSIP__SKEW_ALARM_MS && !was_off) {
+        PROBE("gossip.skew_alarm");
         engine->counters.skew_alarms++;
         gossip__notice(engine, GOSSIP_NOTICE_CLOCK, GOSSIP_WARNING, member->row.name,
                        "its wall clock is %lld s off ours", (long long)(skew_ms / 1000));
@@ -57,6 +58,9 @@ static void skew_note(struct gossip *engine, struct gossip__member *member, uint
         }
     }
     engine->counters.clock_skew_ms_max = largest_ms;
+    if (behind * 2 > peers) {
+        PROBE("gossip.clock_ahead");
+    }
     engine->clock_ahead = behind * 2 > peers;
 }
 
@@ -84,10 +88,13 @@ bool gossip__digest_note(struct gossip *engine, struct gossip__member *member,
     /* DESIGN 4.7: every clock that a newcomer hears raises its own, stored before it is ready. */
     if (!engine->state.ready && digest->clock > engine->state.high_water &&
         digest->clock <= CATALOG_CLOCK_MAX) {
+        PROBE("gossip.newcomer_raises_clock");
         engine->state.high_water = digest->clock;
         gossip__flight_state_dirty(engine);
     }
-    if (!merkle_digest_equal(&own, &digest->root)) {
+    bool equal = merkle_digest_equal(&own, &digest->root) ||
+                 (PLANTED(ATTUNE_B23) && own.bytes[0] == digest->root.bytes[0]);
+    if (!equal) {
         return false;
     }
     gossip__push_satisfied(engine, member);
@@ -129,9 +136,11 @@ void gossip__exchange_digest_tick(struct gossip *engine, struct gossip__exchange
         return;
     }
     if (exchange->digest_tries >= GOSSIP__REQUEST_TRIES) {
+        PROBE("gossip.digest_timeout");
         gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_TIMEOUT);
         return;
     }
+    PROBE("gossip.digest_repeated");
     exchange->digest_tries++;
     digest_transmit(engine, exchange);
 }

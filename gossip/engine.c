@@ -38,6 +38,14 @@ static int config_copy(struct gossip *engine, const struct gossip_config *config
     return 0;
 }
 
+/* For a planted bug: the same at every start. */
+static struct catalog_id id_of_name(const char *name) {
+    struct merkle_digest digest = merkle_digest_of(name, strlen(name), 0);
+    struct catalog_id id;
+    memcpy(id.bytes, digest.bytes, sizeof id.bytes);
+    return id;
+}
+
 /* What is on disk, or a new identity for a fresh one. Every start is a new incarnation. */
 static void state_load(struct gossip *engine, const struct catalog_load *load) {
     struct catalog_node_state *state = &engine->state;
@@ -47,6 +55,12 @@ static void state_load(struct gossip *engine, const struct catalog_load *load) {
     }
     memcpy(state->cluster_name, engine->cluster_name, sizeof state->cluster_name);
     memcpy(state->node_name, engine->node_name, sizeof state->node_name);
+    if (PLANTED(ATTUNE_B11)) {
+        engine->config.origin = id_of_name(engine->node_name);
+    }
+    if (PLANTED(ATTUNE_B12)) {
+        state->high_water = 0;
+    }
     state->incarnation = ((state->incarnation >> 16) + 1) << 16;
     state->healing = state->healing || load->rows_missing;
     state->had_entry = state->had_entry || load->entry_count > 0;
@@ -165,16 +179,19 @@ static void dispatch(struct gossip *engine, struct gossip__session *session,
     bool established = session->state == GOSSIP__SESSION_ESTABLISHED;
     unsigned allowed = table[message->type].allowed;
     if ((allowed & (established ? AFTER_HELLO : BEFORE_HELLO)) == 0) {
+        PROBE("gossip.message_unexpected");
         gossip__session_close(engine, session, GOSSIP_CLOSE_UNEXPECTED, true);
         return;
     }
     if (established && session->member->state == GOSSIP_MEMBER_REMOVED) {
+        PROBE("gossip.message_from_removed");
         return; /* nothing more is taken from that id, at any delay */
     }
     if (established) {
         gossip__member_heard(engine, session->member);
     }
     if ((allowed & NEEDS_ADMITTED) != 0 && !session->admitted) {
+        PROBE("gossip.request_before_admission");
         return;
     }
     table[message->type].receive(engine, session, message);
@@ -197,6 +214,10 @@ static void message_received(struct gossip *engine, uint32_t connection, const u
     if (result != 0) {
         engine->counters.rejected[rejection]++;
         if (rejection != GOSSIP_REJECT_UNKNOWN_TYPE) {
+            PROBE("gossip.message_malformed");
+            if (PLANTED(ATTUNE_B19) && session->member != NULL) {
+                session->member->exchange = NULL;
+            }
             gossip__session_close(engine, session, GOSSIP_CLOSE_MALFORMED, true);
         }
         return;
@@ -275,6 +296,7 @@ static void event_handle(struct gossip *engine, const struct gossip_event *event
         break;
     case GOSSIP_STOP:
         if (!engine->stopping) {
+            PROBE("gossip.stop");
             gossip__member_goodbye(engine);
             engine->stopping = true;
         }

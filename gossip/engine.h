@@ -18,6 +18,7 @@
 #include "gossip/bounds.h"
 #include "gossip/gossip.h"
 #include "gossip/message.h"
+#include "merkle/instrument.h"
 
 #include <assert.h>
 

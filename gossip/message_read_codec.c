@@ -10,6 +10,7 @@
  */
 #include "gossip/bounds.h"
 #include "gossip/message_reader_codec.h"
+#include "merkle/instrument.h"
 
 #include <assert.h>
 #include <string.h>
@@ -281,11 +282,24 @@ static int message_read(const msgpack_object *object, struct gossip__message *me
     return reader.out_of_memory ? GOSSIP_ENOMEM : GOSSIP_EMALFORMED;
 }
 
+/* For a planted bug: takes memory for as many elements as an array of 32 bits declares; a bound keeps the machine alive. */
+static void declared_take(const struct merkle_allocator *allocator, const uint8_t *bytes,
+                          size_t size_bytes) {
+    const uint8_t *head = memchr(bytes, 0xdd, size_bytes);
+    if (head != NULL && bytes + size_bytes - head > 4) {
+        size_t count = ((size_t)head[2] << 16 | (size_t)head[3] << 8 | head[4]) % (1u << 20);
+        merkle_release(allocator, merkle_allocate(allocator, count, sizeof(struct gossip__span)));
+    }
+}
+
 int gossip__message_decode(const struct merkle_allocator *allocator, const uint8_t *bytes,
                            size_t size_bytes, struct gossip__message *message,
                            enum gossip_rejection *rejection) {
     *message = (struct gossip__message){.allocator = allocator};
     *rejection = GOSSIP_REJECT_FRAME;
+    if (PLANTED(ATTUNE_B25)) {
+        declared_take(allocator, bytes, size_bytes);
+    }
     if (size_bytes > GOSSIP__FRAME_SIZE_MAX ||
         catalog_msgpack_check(bytes, size_bytes, CATALOG_DEPTH_MAX) != 0) {
         return GOSSIP_EMALFORMED;

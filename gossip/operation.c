@@ -78,7 +78,11 @@ static int plan_put(struct gossip *engine, const struct catalog_plan *plan) {
 /* Puts the plan into this step's batch, whole or not at all, and leaves the caller waiting for it. */
 static int plan_store(struct gossip *engine, uint64_t token, struct catalog_plan *plan) {
     struct gossip__waiter waiter = {.type = GOSSIP__WAIT_WRITE, .token = token, .plan = plan};
+    if (PLANTED(ATTUNE_B06)) {
+        return plan_put(engine, plan);
+    }
     if (plan->entry_count == 0) {
+        PROBE("gossip.write_waits_for_same");
         waiter.ticket = gossip__flight_newest(engine);
         return gossip__flight_wait(engine, &waiter) ? 0 : GOSSIP_ENOMEM;
     }
@@ -94,13 +98,40 @@ static int plan_store(struct gossip *engine, uint64_t token, struct catalog_plan
     return result;
 }
 
+/* Each reason for which the engine as a whole takes no write is to be met. */
+static void refusal_probe(int code) {
+    switch (code) {
+    case GOSSIP_ESTOPPING:
+        PROBE("gossip.write_while_stopping");
+        break;
+    case GOSSIP_EREMOVED:
+        PROBE("gossip.write_on_removed");
+        break;
+    case GOSSIP_EJOINING:
+        PROBE("gossip.write_while_joining");
+        break;
+    case GOSSIP_EDUPLICATE:
+        PROBE("gossip.write_with_doubled_id");
+        break;
+    case GOSSIP_EHEALING:
+        PROBE("gossip.write_while_healing");
+        break;
+    case GOSSIP_ECLOCKAHEAD:
+        PROBE("gossip.write_with_clock_ahead");
+        break;
+    default:
+        PROBE("gossip.write_without_store");
+        break;
+    }
+}
+
 static void write_operation(struct gossip *engine, const struct gossip_operation *operation) {
     struct catalog_plan *plan;
     const struct catalog_writer writer = {
         .origin = engine->config.origin,
         .node = {.data = engine->node_name, .size_bytes = strlen(engine->node_name)},
         .high_water = engine->state.high_water,
-        .wall_ms = engine->wall_ms,
+        .wall_ms = PLANTED(ATTUNE_B11) ? 0 : engine->wall_ms,
     };
     int code = gossip__write_refusal(engine);
     if (code == 0) {
@@ -108,11 +139,13 @@ static void write_operation(struct gossip *engine, const struct gossip_operation
                                 &plan);
     }
     if (code != 0) {
+        refusal_probe(code);
         engine->counters.writes_refused++;
         reply_code(engine, operation->token, code);
         return;
     }
     if (plan->problem_count > 0) {
+        PROBE("gossip.write_breaks_rule");
         engine->counters.writes_refused++;
         reply_plan(engine, operation->token, plan->problems[0].code, plan);
         return;
@@ -126,6 +159,8 @@ static void write_operation(struct gossip *engine, const struct gossip_operation
         engine->counters.writes_refused++;
         catalog_plan_free(plan);
         reply_code(engine, operation->token, code);
+    } else if (PLANTED(ATTUNE_B06)) {
+        reply_plan(engine, operation->token, 0, plan);
     }
 }
 
@@ -150,6 +185,7 @@ static void remove_operation(struct gossip *engine, const struct gossip_operatio
         reply_code(engine, operation->token, code);
         return;
     }
+    PROBE("gossip.removal_begins");
     gossip__member_set_state(engine, member, GOSSIP_MEMBER_REMOVED);
     struct gossip__waiter waiter = {
         .ticket = gossip__member_store(engine, member),
@@ -195,6 +231,7 @@ void gossip__operation(struct gossip *engine, const struct gossip_operation *ope
     bool room = replies_reserve(engine);
     engine->operation_count++;
     if (!room || engine->operation_count > GOSSIP__OPERATIONS_MAX) {
+        PROBE("gossip.operations_limit");
         reply_code(engine, operation->token, GOSSIP_EBUSY);
         return;
     }

@@ -5,6 +5,7 @@
  * an inner node that would hold 16 becomes a leaf.
  */
 #include "merkle/tree.h"
+#include "merkle/instrument.h"
 
 int merkle_tree_new(const struct merkle_allocator *allocator, struct merkle_tree **tree) {
     assert(allocator != NULL);
@@ -159,6 +160,7 @@ static merkle__reference subtree_new(struct merkle_tree *tree, const struct merk
 static merkle__reference leaf_split(struct merkle_tree *tree, const struct merkle__leaf *leaf,
                                     unsigned depth, size_t place, const struct merkle__key *key,
                                     uint32_t handle) {
+    PROBE("merkle.leaf_split");
     assert(leaf->count == MERKLE_LEAF_ITEMS_MAX);
     struct merkle__key keys[MERKLE_LEAF_ITEMS_MAX + 1];
     uint32_t handles[MERKLE_LEAF_ITEMS_MAX + 1];
@@ -310,7 +312,8 @@ int merkle_tree_remove(struct merkle_tree *tree, uint64_t slot, uint32_t handle)
     }
     /* The highest node on the path that falls to 16 items takes all below it; a big leaf may do so by itself. */
     unsigned depth = 0;
-    while (depth < trace.depth && trace.inners[depth]->count > MERKLE_LEAF_ITEMS_MAX + 1) {
+    while (depth < trace.depth &&
+           (trace.inners[depth]->count > MERKLE_LEAF_ITEMS_MAX + 1 || PLANTED(ATTUNE_B21))) {
         depth++;
     }
     merkle__reference *link = trace.link;

@@ -3,6 +3,7 @@
  * A mark at a child means that its digest in the parent is out of date; then all above it are marked too. Recomputing a
  * child early, for a path that was asked for, clears its own mark and leaves those above.
  */
+#include "merkle/instrument.h"
 #include "merkle/tree.h"
 
 struct merkle_digest merkle__leaf_digest(const struct merkle__leaf *leaf, size_t first,
@@ -37,7 +38,8 @@ static struct merkle_digest node_digest(const struct merkle_tree *tree,
         return merkle__leaf_digest(&leaf, 0, leaf.count);
     }
     const struct merkle__digests *digests = inner_refresh(tree, reference);
-    return merkle_digest_of(digests, sizeof(*digests), MERKLE_SEED_INNER);
+    return merkle_digest_of(digests, sizeof(*digests),
+                            PLANTED(ATTUNE_B22) ? MERKLE_SEED_LEAF : MERKLE_SEED_INNER);
 }
 
 struct merkle_digest merkle_tree_root(struct merkle_tree *tree) {

@@ -3,6 +3,7 @@
  * A reader gives out only what it has checked to be there: a declared number of fingerprints is compared with the bytes
  * that remain, and nothing is allocated from it.
  */
+#include "merkle/instrument.h"
 #include "merkle/walk.h"
 
 /* --- reading */
@@ -135,7 +136,7 @@ struct merkle_fingerprint merkle__node_child(const struct merkle__node *node, un
 }
 
 bool merkle__fingerprint_equal(struct merkle_fingerprint a, struct merkle_fingerprint b) {
-    return memcmp(a.bytes, b.bytes, sizeof(a.bytes)) == 0;
+    return memcmp(a.bytes, b.bytes, PLANTED(ATTUNE_B23) ? 1 : sizeof(a.bytes)) == 0;
 }
 
 /* --- writing */

@@ -18,6 +18,11 @@ def without_comments_and_strings(text):
     return LITERALS.sub(lambda match: '""' if match.group()[0] in "\"'" else only_newlines(match), text)
 
 
+def without_comments(text):
+    """What a comment says in quotes is gone, strings stay."""
+    return LITERALS.sub(lambda match: match.group() if match.group()[0] in "\"'" else only_newlines(match), text)
+
+
 def without_directives(text):
     """Takes text without comments."""
     return DIRECTIVE.sub(only_newlines, text)

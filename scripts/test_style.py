@@ -15,11 +15,16 @@ OPENING = "/* a.c - what this is for. */\n"
 CLEAN = {
     "merkle/merkle.h": OPENING,
     "merkle/tree.h": OPENING,
+    "merkle/instrument.h": OPENING,
     "merkle/tree.c": OPENING + '#include "merkle/tree.h"\n#include <xxhash.h>\n',
     "catalog/catalog.h": OPENING + '#include "merkle/merkle.h"\n',
     "catalog/entry_codec.c": OPENING + "#include <msgpack.h>\n",
     "catalog/sqlite_store.c": OPENING + "#include <sqlite3.h>\nint f(void) {\n    return clock_gettime(1, 0);\n}\n",
+    "catalog/probed.c": OPENING + '#include "merkle/instrument.h"\nvoid f(void) {\n    PROBE("catalog.one");\n}\n',
     "gossip/gossip.h": OPENING + '#include "catalog/catalog.h"\n',
+    "gossip/probed.c": OPENING + '#include "merkle/instrument.h"\n/* PROBE("no") */\nint g(int a) {\n'
+                       '    PROBE("gossip.one_2");\n    return a;\n}\n',
+    "bin/attuned/instrumented.c": OPENING + '#include "merkle/instrument.h"\n',
     "gossip/ev_net.c": OPENING + "#include <ev.h>\nint f(void) {\n    return rand();\n}\n",
     "gossip/engine.c": OPENING + '/* time() and "rand()" */\nint f(struct x *x) {\n    return x->time() + last_time(2);\n}\n',
     "bin/attuned/main.c": OPENING + '#include "gossip/gossip.h"\n#include <time.h>\nint f(void) {\n    return time(0);\n}\n',
@@ -54,6 +59,11 @@ PLANTED = [
     ("tidy.py", "merkle/a.c", "void f(void) {\n", "brace too many"),
     ("tidy.py", "merkle/a.c", "/*\n */\n", "an empty comment"),
     ("tidy.py", "merkle/a.c", "/* TO" "DO: the rest */\n", "is left"),
+    ("tidy.py", "gossip/a.c", 'void f(void) {\n    PROBE("catalog.one");\n}\n', "catalog.one is the name of a probe in"),
+    ("tidy.py", "gossip/a.c", 'void f(void) {\n    PROBE("gossip.One");\n}\n', "is no name of a probe"),
+    ("tidy.py", "gossip/a.c", 'void f(void) {\n    PROBE("gossip");\n}\n', "is no name of a probe"),
+    ("tidy.py", "gossip/a.c", "void f(void) {\n    PROBE(name);\n}\n", "is no name of a probe"),
+    ("tidy.py", "gossip/a.h", 'void f(void) {\n    PROBE("gossip.a");\n}\n', "in a header"),
     ("tidy.py", "scripts/tidy_exceptions.txt", "file merkle/tree.c 900\n", "needed no more"),
     ("tidy.py", "scripts/tidy_exceptions.txt", "function gone.c:f 90\n", "needed no more"),
 ]

@@ -4,6 +4,8 @@
 1. Files have at most 500 lines, functions fewer than 70.
 2. Every file opens with a comment that says what it is for.
 3. Nothing is left to be done, and no comment is empty.
+4. Names of probes (merkle/instrument.h) are unique, of the form folder.what, and stand in .c files: in a header each file
+   that includes it would have one.
 
 scripts/tidy_exceptions.txt holds what may be longer, one a line, with its length. It may only shrink: an exception that
 is not needed any more, or names more lines than there are, is a problem too.
@@ -22,6 +24,7 @@ FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 69
 OPENING_WORDS_MIN = 4  # name.c - two words
 EXCEPTIONS = "scripts/tidy_exceptions.txt"
+PROBE_NAME = re.compile(r'"[a-z]+\.[a-z0-9_]+"')
 
 
 def functions_of(text):
@@ -98,12 +101,26 @@ def check_text(text):
         yield c_source.line_of(text, match.start()), "an empty comment"
 
 
+def check_probes(path, text, known):
+    """`known`: name -> where it stood first."""
+    bare = c_source.without_directives(c_source.without_comments(text))
+    for match in re.finditer(r"\bPROBE\(([^()]*)\)", bare):
+        line, name = c_source.line_of(bare, match.start()), match.group(1).strip()
+        if not PROBE_NAME.fullmatch(name):
+            yield line, f"{name} is no name of a probe (folder.what)"
+        elif path.suffix == ".h":
+            yield line, f"the probe {name} stands in a header"
+        elif name in known:
+            yield line, f"{name.strip(chr(34))} is the name of a probe in {known[name]} already"
+        known.setdefault(name, f"{path}:{line}")
+
+
 def problems_of(root):
     exceptions = exceptions_of(root)
-    longest = {}
+    longest, probes = {}, {}
     for path in c_source.c_files(root):
         text = c_source.read(root, path)
-        for line, problem in check_text(text):
+        for line, problem in [*check_text(text), *check_probes(path, text, probes)]:
             yield f"{path}:{line}", problem
         try:
             lengths = list(lengths_of(path, text))

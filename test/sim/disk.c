@@ -1,9 +1,8 @@
 /* disk.c - a virtual disk with SQLite's contract: a batch is there wholly or not at all, batches in their order.
  *
- * What is checked where a batch lands: no entry goes back (G3), the state row tells the truth about the rows (G11), the
- * clock's high-water mark covers all that stands (S12).
+ * It is also god's view of what a real store must hold. What lands on it is shown to the checkers.
  */
-#include "test/sim/sim.h"
+#include "test/sim/checker.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -63,15 +62,31 @@ struct catalog_entry *sim_disk_find(const struct sim_disk *disk, const struct ca
     return found ? disk->entries[place] : NULL;
 }
 
-static void entry_put(struct sim *sim, struct sim_node *node, struct catalog_entry *entry) {
-    struct sim_disk *disk = &node->disk;
+bool sim_disk_holds(const struct sim_disk *disk, struct catalog_entry *entry) {
+    struct catalog_key key = catalog_entry_key(entry);
+    struct catalog_entry *stored = sim_disk_find(disk, &key);
+    struct catalog_entry *merged = NULL;
+    if (stored == NULL) {
+        return false;
+    }
+    if (merkle_digest_equal(&stored->digest, &entry->digest)) {
+        return true;
+    }
+    bool holds = catalog_merge(&merkle_allocator_libc, stored, entry, 0, &merged, NULL) == 0 &&
+                 merkle_digest_equal(&merged->digest, &stored->digest);
+    catalog_entry_release(merged);
+    return holds;
+}
+
+/* Takes the entry without showing it to anybody; returns what stood there, held, or NULL. */
+static struct catalog_entry *entry_set(struct sim_disk *disk, struct catalog_entry *entry) {
     struct catalog_key key = catalog_entry_key(entry);
     bool found;
     size_t place = place_of(disk, &key, &found);
-    sim_check_applied(sim, node, found ? disk->entries[place] : NULL, entry);
+    struct catalog_entry *before = NULL;
     if (found) {
-        catalog_sum_remove(&disk->sum, &disk->entries[place]->digest);
-        catalog_entry_release(disk->entries[place]);
+        before = disk->entries[place];
+        catalog_sum_remove(&disk->sum, &before->digest);
     } else {
         disk->entries = sim_grow(disk->entries, disk->entry_count, &disk->entry_capacity,
                                  sizeof *disk->entries);
@@ -81,9 +96,10 @@ static void entry_put(struct sim *sim, struct sim_node *node, struct catalog_ent
     }
     disk->entries[place] = catalog_entry_hold(entry);
     catalog_sum_add(&disk->sum, &entry->digest);
+    return before;
 }
 
-static void member_put(struct sim_disk *disk, const struct catalog_member_row *row) {
+static void member_set(struct sim_disk *disk, const struct catalog_member_row *row) {
     for (size_t i = 0; i < disk->member_count; i++) {
         if (catalog_id_equal(&disk->members[i].id, &row->id)) {
             disk->members[i] = *row;
@@ -96,32 +112,37 @@ static void member_put(struct sim_disk *disk, const struct catalog_member_row *r
 
 void sim_disk_apply(struct sim *sim, struct sim_node *node, const struct sim_batch *batch) {
     struct sim_disk *disk = &node->disk;
-    if (disk->exists && batch->state.high_water < disk->state.high_water) {
-        sim_fail(sim, "S12", "%s stores a lower clock than before", node->name);
-    }
-    if (disk->exists && batch->state.seen < disk->state.seen) {
-        sim_fail(sim, "S12", "%s: seen falls", node->name);
-    }
     for (size_t i = 0; i < batch->entry_count; i++) {
-        if (batch->entries[i]->clock_highest > batch->state.high_water) {
-            sim_fail(sim, "S12", "%s stores a clock above its high-water mark", node->name);
-        }
-        entry_put(sim, node, batch->entries[i]);
+        struct catalog_entry *before = entry_set(disk, batch->entries[i]);
+        SIM_CHECK(sim, put, sim, node, before, batch->entries[i]);
+        catalog_entry_release(before);
     }
     if (batch->members_cleared) {
         disk->member_count = 0;
     }
     for (size_t i = 0; i < batch->member_count; i++) {
-        member_put(disk, &batch->members[i]);
+        member_set(disk, &batch->members[i]);
     }
-    catalog_clock seen_before = disk->state.seen;
+    struct catalog_node_state before = disk->state;
+    bool first = !disk->exists;
     disk->state = batch->state;
     disk->exists = true;
-    sim_check_landed(sim, node, seen_before);
-    if (disk->sum.entry_count != disk->state.sum.entry_count ||
-        !merkle_digest_equal(&disk->sum.digest_sum, &disk->state.sum.digest_sum)) {
-        sim_fail(sim, "G11", "%s: the stored sum is not that of the stored rows", node->name);
+    disk->quarantined = batch->state.healing ? disk->quarantined : 0;
+    SIM_CHECK(sim, landed, sim, node, batch, first ? NULL : &before);
+}
+
+void sim_disk_take(struct sim_disk *disk, const struct sim_batch *batch) {
+    for (size_t i = 0; i < batch->entry_count; i++) {
+        catalog_entry_release(entry_set(disk, batch->entries[i]));
     }
+    if (batch->members_cleared) {
+        disk->member_count = 0;
+    }
+    for (size_t i = 0; i < batch->member_count; i++) {
+        member_set(disk, &batch->members[i]);
+    }
+    disk->state = batch->state;
+    disk->exists = true;
 }
 
 void sim_disk_load(const struct sim_disk *disk, struct catalog_load *load) {
@@ -130,6 +151,8 @@ void sim_disk_load(const struct sim_disk *disk, struct catalog_load *load) {
         .state = disk->state,
         .entry_count = disk->entry_count,
         .member_count = disk->member_count,
+        .quarantined_count = disk->quarantined,
+        .rows_missing = disk->quarantined > 0,
     };
     load->entries = sim_allocate(disk->entry_count + 1, sizeof *load->entries);
     load->members = sim_allocate(disk->member_count + 1, sizeof *load->members);
@@ -147,4 +170,50 @@ void sim_disk_close(struct sim_disk *disk) {
     }
     free(disk->entries);
     free(disk->members);
+    *disk = (struct sim_disk){.exists = false};
+}
+
+void sim_disk_copy(struct sim_disk *to, const struct sim_disk *from) {
+    *to = *from;
+    to->entries = sim_allocate(from->entry_count + 1, sizeof *to->entries);
+    to->entry_capacity = from->entry_count + 1;
+    for (size_t i = 0; i < from->entry_count; i++) {
+        to->entries[i] = catalog_entry_hold(from->entries[i]);
+    }
+    to->members = sim_allocate(from->member_count + 1, sizeof *to->members);
+    if (from->member_count > 0) {
+        memcpy(to->members, from->members, from->member_count * sizeof *to->members);
+    }
+}
+
+void sim_disk_from_load(struct sim_disk *disk, const struct catalog_load *load) {
+    sim_disk_close(disk);
+    disk->exists = !load->fresh;
+    disk->state = load->state;
+    disk->quarantined = load->rows_missing ? (size_t)load->quarantined_count : 0;
+    for (size_t i = 0; i < load->entry_count; i++) {
+        catalog_entry_release(entry_set(disk, load->entries[i]));
+    }
+    for (size_t i = 0; i < load->member_count; i++) {
+        member_set(disk, &load->members[i]);
+    }
+}
+
+/* As sqlite_repair.c does it: rows are set aside, the state says healing, `seen` falls to the horizon. */
+void sim_disk_damage(struct sim *sim, struct sim_node *node, size_t rows) {
+    struct sim_disk *disk = &node->disk;
+    for (size_t i = 0; i < rows && disk->entry_count > 0; i++) {
+        size_t victim = (size_t)choice_below(sim->choice, disk->entry_count, "damaged row");
+        catalog_sum_remove(&disk->sum, &disk->entries[victim]->digest);
+        catalog_entry_release(disk->entries[victim]);
+        disk->entry_count--;
+        memmove(&disk->entries[victim], &disk->entries[victim + 1],
+                (disk->entry_count - victim) * sizeof *disk->entries);
+        disk->quarantined++;
+    }
+    if (disk->quarantined > 0) {
+        disk->state.healing = true;
+        disk->state.seen = disk->state.horizon;
+        disk->state.sum = disk->sum;
+    }
 }

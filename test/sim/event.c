@@ -1,5 +1,5 @@
 /* event.c - the queue of what will happen: a binary heap by (time, order of making), so that equal times keep their order. */
-#include "test/sim/sim.h"
+#include "test/sim/world.h"
 
 static bool before(const struct sim_event *a, const struct sim_event *b) {
     return a->time_ms != b->time_ms ? a->time_ms < b->time_ms : a->order < b->order;
@@ -39,4 +39,20 @@ bool sim_event_pop(struct sim *sim, struct sim_event *event) {
         swap(&sim->heap[i], &sim->heap[least]);
         i = least;
     }
+}
+
+void sim_event_node(struct sim *sim, enum sim_event_type type, const struct sim_node *node,
+                    uint32_t connection, uint64_t time_ms) {
+    sim_event_push(sim, &(struct sim_event){.time_ms = time_ms,
+                                            .type = type,
+                                            .node = node->index,
+                                            .start = node->starts,
+                                            .connection = connection});
+}
+
+const char *sim_event_name(uint8_t type) {
+    static const char *const names[] = {"?",      "frame",  "connected", "disconnected",
+                                        "stored", "reopen", "tick",      "action",
+                                        "undo",   "start",  "stopped"};
+    return type < sizeof names / sizeof *names ? names[type] : "?";
 }

@@ -1,137 +1,379 @@
-/* fault.c - what goes wrong, by the classes that are on in this run.
+/* fault.c - performs the scenario's faults, undoes them when their time is over, and heals the world.
  *
- * Swarm testing (Groce et al., ISSTA '12): each seed first draws which classes are on, each with one half, and how strong:
- * all faults at once mask each other.
+ * A fault that lasts has a number; its end is an event of its own (UNDO). What was meant for a node that is not there (down,
+ * removed, not joined yet) has no effect, and does not count as fired.
  */
-#include "test/sim/sim.h"
+#include "test/sim/checker.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-const char *const sim_fault_names[SIM_FAULT_COUNT] = {
-    [SIM_LOSS] = "loss",           [SIM_DELAY] = "delay",
-    [SIM_REPEAT] = "repeat",       [SIM_REORDER] = "reorder",
-    [SIM_PARTITION] = "partition", [SIM_ONE_WAY] = "one_way",
-    [SIM_CRASH] = "crash",         [SIM_FREEZE] = "freeze",
-    [SIM_DISK_FULL] = "disk_full", [SIM_DISK_ERROR] = "disk_error",
-    [SIM_DISK_SLOW] = "disk_slow", [SIM_CLOCK] = "clock",
-    [SIM_LATE_JOIN] = "late_join",
-};
+/* --- lasting faults -------------------------------------------------------------------------------------------------------------- */
 
-void sim_fault_draw(struct sim *sim) {
-    struct choice *choice = &sim->choice;
-    for (unsigned i = 0; i < SIM_FAULT_COUNT; i++) {
-        sim->faults[i] = choice_below(choice, 2, sim_fault_names[i]) == 1;
-    }
-    sim->loss_percent =
-        sim->faults[SIM_LOSS] ? 1 + (unsigned)choice_below(choice, 40, "loss rate") : 0;
-    sim->repeat_percent =
-        sim->faults[SIM_REPEAT] ? 1 + (unsigned)choice_below(choice, 20, "repeat rate") : 0;
-    sim->reorder_percent =
-        sim->faults[SIM_REORDER] ? 1 + (unsigned)choice_below(choice, 30, "reorder rate") : 0;
-    sim->delay_ms = sim->faults[SIM_DELAY] ? 5 + choice_below(choice, 100, "delay mean") : 1;
-    /* Most clocks are a little off; one is off by up to an hour, and must not refuse writes for the others. */
-    for (size_t i = 0; i < sim->node_count && sim->faults[SIM_CLOCK]; i++) {
-        sim->nodes[i].skew_ms = (int64_t)choice_below(choice, 40000, "skew") - 20000;
-    }
-    if (sim->faults[SIM_CLOCK]) {
-        size_t victim = (size_t)choice_below(choice, sim->node_count, "victim of the clock");
-        sim->nodes[victim].skew_ms = (int64_t)choice_below(choice, 7200000, "large skew") - 3600000;
-    }
+static uint64_t end_of(const struct sim *sim, const struct scenario_action *action) {
+    uint64_t load_end_ms = sim->scenario->load_ms;
+    uint64_t end_ms =
+        action->for_ms == SCENARIO_FOREVER ? load_end_ms : sim->now_ms + action->for_ms;
+    return end_ms < load_end_ms ? end_ms : load_end_ms;
 }
 
-/* A newcomer that has met nobody yet may found a cluster of its own when it is cut off: that is right, and another story. */
-static bool any_newcomer(const struct sim *sim) {
-    for (size_t i = 0; i < sim->node_count; i++) {
-        const struct sim_node *node = &sim->nodes[i];
-        if (node->joined && catalog_id_is_none(&node->disk.state.cluster_id)) {
-            return true;
-        }
-    }
-    return false;
+static void undo_at(struct sim *sim, const struct scenario_action *action, size_t what) {
+    sim_event_push(sim, &(struct sim_event){
+                            .time_ms = end_of(sim, action), .type = SIM_EVENT_UNDO, .node = what});
 }
 
-static void cut_group(struct sim *sim, bool one_way) {
-    if (any_newcomer(sim)) {
+static void band(struct sim *sim, const struct scenario_action *action, uint64_t until_ms) {
+    if (sim->options->report == NULL) {
         return;
     }
-    size_t members =
-        1 + (size_t)choice_below(&sim->choice, sim->node_count / 2 + 1, "partition size");
-    for (size_t i = 0; i < sim->node_count; i++) {
-        for (size_t j = 0; j < sim->node_count; j++) {
-            bool across = (i < members) != (j < members);
-            sim->cut[i * sim->node_count + j] = across && (!one_way || i < members);
-        }
+    struct report_band made = {
+        .from_ms = sim->now_ms,
+        .until_ms = until_ms,
+        .class = scenario_action_class(action->type),
+        .fired = true,
+    };
+    scenario_action_describe(action, made.text, sizeof made.text);
+    report_band(sim->options->report, &made);
+}
+
+static bool lasts(const struct scenario_action *action) {
+    return (scenario_action_takes(action->type) & SCENARIO_TAKES_FOR) != 0;
+}
+
+static bool is_link_fault(enum scenario_action_type type) {
+    return type == SCENARIO_HANG || (type != SCENARIO_RESET && (scenario_action_takes(type) &
+                                                                SCENARIO_LINK) == SCENARIO_LINK);
+}
+
+/* --- by node ------------------------------------------------------------------------------------------------------------------------ */
+
+/* Up again at the end of the fault's time: the process is down until then. */
+static void start_at(struct sim *sim, struct sim_node *node, uint64_t time_ms) {
+    sim_event_node(sim, SIM_EVENT_START, node, 0,
+                   time_ms > sim->now_ms ? time_ms : sim->now_ms + 1);
+}
+
+static void kill(struct sim *sim, struct sim_node *node) {
+    if (node->engine != NULL) {
+        sim_node_crash(sim, node);
+    } else {
+        node->starts++; /* a start that was planned is void: this fault has its own */
     }
-    sim->cut_active = true;
-    sim->stats.partitions++;
-    sim_trace(sim, 0, "%s of %zu nodes", one_way ? "one-way cut" : "partition", members);
 }
 
-static void links_mend(struct sim *sim) {
-    memset(sim->cut, 0, sim->node_count * sim->node_count * sizeof *sim->cut);
-    sim->cut_active = false;
-    sim_trace(sim, 0, "links mended");
+static void clone(struct sim *sim, struct sim_node *node, const struct scenario_action *action) {
+    if (sim->node_count == sim->node_capacity || !node->disk.exists || node->store != NULL) {
+        return;
+    }
+    struct sim_node *made = &sim->nodes[sim->node_count++];
+    made->clone_of = node->index;
+    made->abandoned = true;
+    made->outside_promises = node->outside_promises = true; /* two processes, one id */
+    made->cluster = node->cluster;
+    made->skew_ms = node->skew_ms;
+    (void)snprintf(made->name, sizeof made->name, "%.10s'%zu", node->name,
+                   made->index - sim->scenario->node_count + 1);
+    sim_disk_copy(&made->disk, &node->disk);
+    sim_node_start(sim, made);
+    undo_at(sim, action, made->index);
+    sim_fired(sim, SCENARIO_CLASS_CLONE);
 }
 
-static void crash_one(struct sim *sim, struct sim_node *node) {
-    uint64_t away_ms = choice_delay(&sim->choice, 4000, "time down");
-    sim_node_crash(sim, node);
-    sim_event_push(sim, &(struct sim_event){.time_ms = sim->now_ms + 1 + away_ms,
-                                            .type = SIM_EVENT_RESTART,
+static void jump(struct sim *sim, struct sim_node *node, const struct scenario_action *action) {
+    node->skew_ms += action->span_ms;
+    sim_trace(sim, node, "clock jumps by %lld ms", (long long)action->span_ms);
+    sim_fired(sim, SCENARIO_CLASS_CLOCK);
+}
+
+static void stop(struct sim *sim, struct sim_node *node, const struct scenario_action *action) {
+    if (!sim_node_runs(sim, node) || node->stopping) {
+        return;
+    }
+    node->stopping = true;
+    sim_event_node(sim, SIM_EVENT_STOPPED, node, 0, sim->now_ms + SIM_STOP_MS_MAX);
+    sim_event_push(sim, &(struct sim_event){.time_ms = end_of(sim, action) + SIM_STOP_MS_MAX + 1,
+                                            .type = SIM_EVENT_START,
                                             .node = node->index,
-                                            .start = node->starts});
+                                            .start = node->starts + 1});
+    sim_fired(sim, SCENARIO_CLASS_STOP);
+    sim_node_step(sim, node, &(struct gossip_event){.type = GOSSIP_STOP});
 }
 
-static void disk_fail(struct sim *sim, struct sim_node *node, int failure) {
-    node->disk_failure = node->disk_failure == 0 ? failure : 0; /* or it works again */
-    sim_trace(sim, node->index, "disk: %d", node->disk_failure);
+static void lie(struct sim *sim, struct sim_node *node, const struct scenario_action *action) {
+    if (node->disk_lies) {
+        return;
+    }
+    /* What was durable when the lies began is what the power cut at their end leaves. */
+    sim_disk_close(&node->backup);
+    sim_disk_copy(&node->backup, &node->disk);
+    node->backup_exists = true;
+    node->disk_lies = true;
+    sim_node_store_lie(node, true);
+    undo_at(sim, action, node->index);
 }
 
-void sim_fault_inject(struct sim *sim) {
-    enum sim_fault fault = (enum sim_fault)choice_below(&sim->choice, SIM_FAULT_COUNT, "fault");
-    struct sim_node *node = &sim->nodes[choice_below(&sim->choice, sim->node_count, "victim")];
-    if (!sim->faults[fault]) {
+/* Faults of the process and of its disk; false if it had no effect. */
+static bool process_fault(struct sim *sim, struct sim_node *node,
+                          const struct scenario_action *action) {
+    uint64_t until_ms = end_of(sim, action);
+    switch (action->type) {
+    case SCENARIO_CRASH:
+    case SCENARIO_MASS_RESTART:
+        kill(sim, node);
+        start_at(sim, node, until_ms);
+        break;
+    case SCENARIO_WIPE:
+        kill(sim, node);
+        sim_node_wipe(sim, node);
+        start_at(sim, node, until_ms);
+        break;
+    case SCENARIO_BACKUP:
+        kill(sim, node);
+        sim_node_backup(sim, node);
+        start_at(sim, node, sim->now_ms + 1);
+        break;
+    case SCENARIO_RESTORE:
+        if (!node->backup_exists) {
+            return false;
+        }
+        kill(sim, node);
+        sim_node_restore(sim, node);
+        start_at(sim, node, until_ms);
+        break;
+    case SCENARIO_DAMAGE:
+        kill(sim, node);
+        sim_node_damage(sim, node, action->count > 0 ? action->count : 1);
+        start_at(sim, node, sim->now_ms + 1);
+        break;
+    default:
+        return false;
+    }
+    sim_fired(sim, scenario_action_class(action->type));
+    return true;
+}
+
+static void running_fault(struct sim *sim, struct sim_node *node,
+                          const struct scenario_action *action) {
+    uint64_t until_ms = end_of(sim, action);
+    switch (action->type) {
+    case SCENARIO_FREEZE:
+        node->frozen_until_ms = until_ms;
+        sim_trace(sim, node, "frozen until %llu", (unsigned long long)until_ms);
+        sim_fired(sim, SCENARIO_CLASS_FREEZE);
+        break;
+    case SCENARIO_STOP:
+        stop(sim, node, action);
+        break;
+    case SCENARIO_CLONE:
+        clone(sim, node, action);
+        break;
+    case SCENARIO_MEMORY:
+        node->memory.fail_after = choice_below(sim->choice, 200, "allocations before");
+        node->memory.fail_count = action->count > 0 ? action->count : 1;
+        break;
+    case SCENARIO_DISK_FULL:
+    case SCENARIO_DISK_ERROR:
+        node->disk_failure =
+            action->type == SCENARIO_DISK_FULL ? (int)CATALOG_EFULL : (int)CATALOG_EIO;
+        undo_at(sim, action, node->index);
+        break;
+    case SCENARIO_DISK_SLOW:
+        node->disk_slow_until_ms = sim->now_ms + (uint64_t)action->span_ms;
+        node->disk_slow_until_ms =
+            node->disk_slow_until_ms < until_ms ? node->disk_slow_until_ms : until_ms;
+        break;
+    case SCENARIO_DISK_LIE:
+        lie(sim, node, action);
+        break;
+    case SCENARIO_STRANGER:
+        for (uint64_t i = 0; i < (action->count > 0 ? action->count : 1) && i < 32; i++) {
+            sim_hostile_stranger(sim, node);
+        }
+        break;
+    case SCENARIO_LIAR:
+        for (uint64_t i = 0; i < (action->count > 0 ? action->count : 1) && i < 32; i++) {
+            sim_hostile_liar(sim, node);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+/* --- membership ---------------------------------------------------------------------------------------------------------------------- */
+
+/* The operator removes a member: it is killed first, as a manual would say, and stays away. */
+static void member_remove(struct sim *sim, const struct scenario_action *action) {
+    struct sim_node *by = &sim->nodes[action->nodes.indexes[0]];
+    size_t victim = action->to.count > 0 ? action->to.indexes[0] : 0;
+    struct sim_node *gone = &sim->nodes[victim];
+    if (!sim_node_runs(sim, by) || gone == by || gone->removed || !gone->joined || by->removed) {
         return;
     }
-    bool mend = choice_percent(&sim->choice, 40, "mend");
-    if ((fault == SIM_PARTITION || fault == SIM_ONE_WAY) && mend) {
-        links_mend(sim);
-    } else if (fault == SIM_PARTITION || fault == SIM_ONE_WAY) {
-        cut_group(sim, fault == SIM_ONE_WAY);
-    } else if (node->engine == NULL) {
+    kill(sim, gone);
+    sim_operation_remove(sim, by, gone);
+}
+
+/* Founders of a cluster of their own, that are told of the others later. */
+static void other_cluster(struct sim *sim, struct sim_node *node,
+                          const struct scenario_action *action) {
+    kill(sim, node);
+    node->founder = true;
+    sim_node_start(sim, node);
+    undo_at(sim, &(struct scenario_action){.for_ms = (uint64_t)action->span_ms}, node->index);
+}
+
+/* --- performing ------------------------------------------------------------------------------------------------------------------------ */
+
+static bool needs_running(enum scenario_action_type type) {
+    return type == SCENARIO_FREEZE || type == SCENARIO_STOP || type == SCENARIO_CLONE ||
+           type == SCENARIO_MEMORY || type == SCENARIO_STRANGER || type == SCENARIO_LIAR ||
+           type == SCENARIO_DISK_FULL || type == SCENARIO_DISK_ERROR ||
+           type == SCENARIO_DISK_SLOW || type == SCENARIO_DISK_LIE;
+}
+
+static void node_fault(struct sim *sim, struct sim_node *node,
+                       const struct scenario_action *action) {
+    if (node->removed) {
         return;
-    } else if (fault == SIM_CRASH) {
-        crash_one(sim, node);
-    } else if (fault == SIM_FREEZE) {
-        node->frozen_until_ms = sim->now_ms + 1 + choice_delay(&sim->choice, 5000, "freeze");
-        if (node->frozen_until_ms > sim->load_end_ms) {
-            node->frozen_until_ms = sim->load_end_ms;
-        }
-        sim->stats.freezes++;
-        sim_trace(sim, node->index, "frozen until %llu", (unsigned long long)node->frozen_until_ms);
-    } else if (fault == SIM_DISK_FULL) {
-        disk_fail(sim, node, CATALOG_EFULL);
-    } else if (fault == SIM_DISK_ERROR) {
-        disk_fail(sim, node, CATALOG_EIO);
-    } else if (fault == SIM_DISK_SLOW) {
-        node->disk_slow_until_ms = sim->now_ms + choice_delay(&sim->choice, 2000, "slow disk");
-        if (node->disk_slow_until_ms > sim->load_end_ms) {
-            node->disk_slow_until_ms = sim->load_end_ms;
-        }
-        sim_trace(sim, node->index, "disk slow until %llu",
-                  (unsigned long long)node->disk_slow_until_ms);
-    } else if (fault == SIM_CLOCK) {
-        node->skew_ms += (int64_t)choice_below(&sim->choice, 240000, "jump") - 120000;
     }
+    if (action->type == SCENARIO_JOIN) {
+        if (!node->joined) {
+            sim_node_start(sim, node);
+            sim_fired(sim, SCENARIO_CLASS_LATE_JOIN);
+        }
+    } else if (action->type == SCENARIO_OTHER_CLUSTER) {
+        other_cluster(sim, node, action);
+    } else if (!node->joined) {
+        return;
+    } else if (action->type == SCENARIO_CLOCK) {
+        jump(sim, node, action);
+    } else if (!needs_running(action->type)) {
+        (void)process_fault(sim, node, action);
+    } else if (sim_node_runs(sim, node)) {
+        running_fault(sim, node, action);
+    }
+}
+
+static void link_fault(struct sim *sim, const struct scenario_action *action, size_t index) {
+    if (action->type == SCENARIO_RESET) {
+        sim_link_add(sim, action, UINT64_MAX - 1);
+        struct sim_link_fault *fault = &sim->link_faults[sim->link_fault_count - 1];
+        sim_network_reset(sim, fault->from, fault->to);
+        sim_link_end(sim, UINT64_MAX - 1);
+        return;
+    }
+    sim_link_add(sim, action, index + 1);
+    undo_at(sim, action, sim->node_capacity + index);
+}
+
+void sim_fault_perform(struct sim *sim, size_t action_index) {
+    const struct scenario_action *action = &sim->scenario->actions[action_index];
+    char text[160];
+    scenario_action_describe(action, text, sizeof text);
+    sim_trace(sim, NULL, "%s", text);
+    if (is_link_fault(action->type) || action->type == SCENARIO_RESET) {
+        link_fault(sim, action, action_index);
+    } else if (action->type == SCENARIO_REMOVE) {
+        member_remove(sim, action);
+    } else {
+        size_t count = action->nodes.count > 0 ? action->nodes.count : sim->scenario->node_count;
+        for (size_t i = 0; i < count && !sim->failed; i++) {
+            size_t index = action->nodes.count > 0 ? action->nodes.indexes[i] : i;
+            node_fault(sim, &sim->nodes[index], action);
+        }
+        if (action->type == SCENARIO_CLOCK && action->for_ms != SCENARIO_FOREVER) {
+            undo_at(sim, action, sim->node_capacity + action_index);
+        }
+    }
+    band(sim, action, lasts(action) ? end_of(sim, action) : sim->now_ms);
+}
+
+/* --- undoing ----------------------------------------------------------------------------------------------------------------------------- */
+
+/* The power is cut: what the disk lied about is gone. */
+static void lie_ends(struct sim *sim, struct sim_node *node) {
+    node->disk_lies = false;
+    kill(sim, node);
+    if (node->store != NULL) {
+        sim_node_store_lie(node, false); /* what is left is seen when it is opened */
+    } else {
+        sim_node_restore(sim, node);
+    }
+    node->backup_exists = false;
+    sim_disk_close(&node->backup);
+    start_at(sim, node, sim->now_ms + 1);
+    sim_fired(sim, SCENARIO_CLASS_DISK_LIE);
+}
+
+static void node_undo(struct sim *sim, struct sim_node *node) {
+    if (node->removed) {
+        return;
+    }
+    if (node->clone_of != SIZE_MAX) {
+        kill(sim, node);
+        node->starts++; /* it never comes back, and its disk is thrown away */
+        sim_node_wipe(sim, node);
+    } else if (node->founder && node->engine != NULL) {
+        node->founder = false;
+        kill(sim, node);
+        sim_node_start(sim, node);
+        sim_fired(sim, SCENARIO_CLASS_OTHER_CLUSTER);
+    } else if (node->disk_lies) {
+        lie_ends(sim, node);
+    } else {
+        node->disk_failure = 0;
+    }
+}
+
+void sim_fault_undo(struct sim *sim, uint64_t number) {
+    if (number < sim->node_capacity) {
+        node_undo(sim, &sim->nodes[number]);
+        return;
+    }
+    size_t index = (size_t)(number - sim->node_capacity);
+    const struct scenario_action *action = &sim->scenario->actions[index];
+    if (action->type == SCENARIO_CLOCK) {
+        for (size_t i = 0; i < action->nodes.count; i++) {
+            sim->nodes[action->nodes.indexes[i]].skew_ms -= action->span_ms;
+        }
+        return;
+    }
+    sim_link_end(sim, index + 1);
+    sim_trace(sim, NULL, "%s ends", scenario_action_name(action->type));
+}
+
+/* --- healing ------------------------------------------------------------------------------------------------------------------------------ */
+
+static bool outside(const struct sim *sim, size_t index) {
+    return sim->scenario->core.count > 0 && !scenario_nodes_hold(&sim->scenario->core, index);
 }
 
 void sim_fault_heal(struct sim *sim) {
-    links_mend(sim);
+    sim_link_end(sim, 0);
     for (size_t i = 0; i < sim->node_count; i++) {
-        sim->nodes[i].frozen_until_ms = 0;
-        sim->nodes[i].disk_failure = 0;
-        if (sim->nodes[i].engine == NULL) {
-            sim_node_start(sim, &sim->nodes[i]);
+        struct sim_node *node = &sim->nodes[i];
+        if (outside(sim, i)) {
+            node->abandoned = true;
+            continue;
         }
+        node->frozen_until_ms = 0;
+        node->disk_failure = 0;
+        node->disk_slow_until_ms = 0;
+        node->memory.fail_count = 0;
+        if (node->disk_lies) {
+            lie_ends(sim, node);
+        }
+        bool down = node->engine == NULL && !node->removed && node->clone_of == SIZE_MAX;
+        if (down && node->joined) {
+            node->starts++;
+            sim_node_start(sim, node);
+        } else if (node->clone_of != SIZE_MAX && node->engine != NULL) {
+            node_undo(sim, node);
+        }
+    }
+    if (sim->scenario->core.count > 0) {
+        PROBE("sim.core_healed");
+        sim_link_isolate(sim);
     }
 }

@@ -3,106 +3,118 @@
  * This is the driver's part (gossip.h, "the driver's contract") with virtual means. The order "store, then send" is not
  * enforced here: it is checked, by crashing nodes between their steps.
  */
-#include "test/sim/sim.h"
+#include "test/sim/checker.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    WALL_BASE_MS_LOW = 1700000000
-}; /* seconds since 1970 at the start of a run, give or take a node's skew */
-
-static void id_draw(struct sim *sim, struct catalog_id *id, const char *label) {
-    for (size_t i = 0; i < sizeof id->bytes; i++) {
-        id->bytes[i] = (uint8_t)choice_below(&sim->choice, 256, label);
-    }
-    id->bytes[15] |= 1; /* not "none" */
+void sim_node_init(struct sim *sim, struct sim_node *node, size_t index) {
+    (void)sim;
+    *node = (struct sim_node){.index = index, .tick_ms = UINT64_MAX, .clone_of = SIZE_MAX};
+    (void)snprintf(node->name, sizeof node->name, "n%zu", index + 1);
+    (void)snprintf(node->address, sizeof node->address, "10.0.%zu.%zu:7740", index / 250,
+                   index % 250 + 1);
+    sim_memory_init(&node->memory);
 }
 
-void sim_node_start(struct sim *sim, struct sim_node *node) {
-    struct catalog_load load;
-    const char *seeds[2] = {sim->nodes[0].address, sim->nodes[node->index / 2].address};
-    struct gossip_config config = {
-        .allocator = &merkle_allocator_libc,
-        .cluster_name = "sim",
-        .node_name = node->name,
-        .address = node->address,
-        .seeds = seeds,
-        .seed_count = node->index == 0 ? 0 : 2,
-        .interval_ms = SIM_INTERVAL_MS,
-        .freshness_limit_ms = 5000,
-        .random_seed = choice_below(&sim->choice, UINT32_MAX, "engine's seed"),
-    };
-    id_draw(sim, &config.origin, "origin");
-    id_draw(sim, &config.fresh_node_id, "node id");
-    id_draw(sim, &config.fresh_cluster_id, "cluster id");
-    node->starts++;
-    node->joined = true;
-    node->tick_ms = UINT64_MAX;
-    sim_disk_load(&node->disk, &load);
-    int result = gossip_new(&config, &load, &node->engine);
-    free(load.entries);
-    free(load.members);
-    if (result != 0) {
-        sim_fail(sim, "S15", "%s does not start: %d", node->name, result);
-        return;
-    }
-    sim_trace(sim, node->index, "start %u", node->starts);
-    sim_node_step(sim, node, &(struct gossip_event){.type = GOSSIP_START});
-}
-
-static void batches_clear(struct sim_node *node) {
+void sim_node_close(struct sim_node *node) {
+    gossip_free(node->engine);
     while (node->batches != NULL) {
         struct sim_batch *next = node->batches->next;
         sim_batch_free(node->batches);
         node->batches = next;
     }
+    sim_node_store_close(node);
+    sim_disk_close(&node->disk);
+    sim_disk_close(&node->backup);
+    free(node->places);
 }
 
-/* What was on its way: a prefix of it has become durable, though nobody was told. */
+bool sim_node_runs(const struct sim *sim, const struct sim_node *node) {
+    return node->engine != NULL && node->frozen_until_ms <= sim->now_ms;
+}
+
+/* --- starting --------------------------------------------------------------------------------------------------------------- */
+
+static struct catalog_id identity(const struct sim *sim, const struct sim_node *node,
+                                  uint64_t what) {
+    struct catalog_id id;
+    for (uint64_t half = 0; half < 2; half++) {
+        uint64_t value = choice_identity(sim->choice, node->index, node->starts, 2 * what + half);
+        memcpy(id.bytes + 8 * half, &value, sizeof value);
+    }
+    return id;
+}
+
+/* A founder knows nobody when it is first started; all others, and a founder that comes back (perhaps with an empty disk), are
+ * told of two nodes, as an operator would. */
+static size_t seeds_of(const struct sim *sim, const struct sim_node *node, const char *seeds[2]) {
+    size_t original = node->clone_of == SIZE_MAX ? node->index : node->clone_of;
+    if (node->founder || sim->node_count == 1 || (original == 0 && node->starts == 1)) {
+        return 0;
+    }
+    seeds[0] = sim->nodes[original == 0 ? 1 : 0].address;
+    seeds[1] = sim->nodes[original == 0 ? sim->scenario->node_count - 1 : original / 2].address;
+    return 2;
+}
+
+void sim_node_start(struct sim *sim, struct sim_node *node) {
+    struct catalog_load load;
+    const char *seeds[2];
+    assert(node->engine == NULL);
+    node->starts++;
+    struct gossip_config config = {
+        .allocator = &node->memory.allocator,
+        .cluster_name = "sim",
+        .node_name = node->clone_of == SIZE_MAX ? node->name : sim->nodes[node->clone_of].name,
+        .address = node->address,
+        .seeds = seeds,
+        .seed_count = seeds_of(sim, node, seeds),
+        .interval_ms = sim->scenario->interval_ms,
+        .freshness_limit_ms = 5 * sim->scenario->interval_ms,
+        .random_seed = choice_identity(sim->choice, node->index, node->starts, 100),
+        .origin = identity(sim, node, 1),
+        .fresh_node_id = identity(sim, node, 2),
+        .fresh_cluster_id = identity(sim, node, 3),
+    };
+    node->joined = true;
+    node->stopping = false;
+    node->started_ms = sim->now_ms;
+    node->tick_ms = UINT64_MAX;
+    node->origin = config.origin;
+    node->memory.fail_count = 0;
+    if (!sim_node_disk_open(sim, node, &load)) {
+        return;
+    }
+    int result = gossip_new(&config, &load, &node->engine);
+    if (result != 0) {
+        sim_fail(sim, "S15", CHAOS_CRASHED, node, gossip_error_name(result));
+    } else {
+        sim_trace(sim, node, "start %u", node->starts);
+        SIM_CHECK(sim, started, sim, node, &load);
+    }
+    sim_node_disk_opened(node, &load);
+    if (result == 0) {
+        sim_node_step(sim, node, &(struct gossip_event){.type = GOSSIP_START});
+    }
+}
+
 void sim_node_crash(struct sim *sim, struct sim_node *node) {
-    size_t count = 0;
-    for (struct sim_batch *batch = node->batches; batch != NULL; batch = batch->next) {
-        count++;
-    }
-    size_t durable =
-        node->disk_broken ? 0 : choice_below(&sim->choice, count + 1, "durable at crash");
-    struct sim_batch *batch = node->batches;
-    for (size_t i = 0; i < durable; i++, batch = batch->next) {
-        assert(batch != NULL);
-        sim_disk_apply(sim, node, batch);
-    }
-    batches_clear(node);
-    sim_trace(sim, node->index, "crash, %zu of %zu batches durable", durable, count);
+    assert(node->engine != NULL);
+    sim->stats.entries_transferred += gossip_counters(node->engine)->entries_received;
     sim_network_crashed(sim, node);
     gossip_free(node->engine);
     node->engine = NULL;
     node->starts++;
-    node->disk_broken = false;
-    node->catching_up = false;
-    node->disk_failure = 0;
+    sim_node_disk_crash(sim, node);
     node->frozen_until_ms = 0;
-    node->disk_slow_until_ms = 0;
+    node->stopping = false;
     sim->stats.crashes++;
+    SIM_CHECK(sim, ended, sim, node);
 }
 
-/* --- what an update asks for ---------------------------------------------------------------------------------------- */
-
-static void batch_take(struct sim *sim, struct sim_node *node, const struct catalog_batch *batch) {
-    struct sim_batch **end = &node->batches;
-    while (*end != NULL) {
-        end = &(*end)->next;
-    }
-    *end = sim_batch_new(batch);
-    uint64_t delay_ms = sim->loading ? choice_delay(&sim->choice, 4, "commit") : 1;
-    uint64_t time_ms = sim->now_ms + delay_ms;
-    time_ms = time_ms > node->disk_slow_until_ms ? time_ms : node->disk_slow_until_ms;
-    sim_event_push(sim, &(struct sim_event){.time_ms = time_ms,
-                                            .type = SIM_EVENT_STORED,
-                                            .node = node->index,
-                                            .start = node->starts});
-}
+/* --- what an update asks for ---------------------------------------------------------------------------------------------- */
 
 static void connections_take(struct sim *sim, struct sim_node *node,
                              const struct gossip_update *update, bool closing) {
@@ -114,7 +126,7 @@ static void connections_take(struct sim *sim, struct sim_node *node,
         if (action->action == GOSSIP_DIAL) {
             sim_network_dial(sim, node, action->connection, action->address);
         } else if (action->action == GOSSIP_CLOSE) {
-            sim_trace(sim, node->index, "close %s", gossip_close_reason_name(action->reason));
+            sim_trace(sim, node, "close %s", gossip_close_reason_name(action->reason));
             sim_network_close(sim, node, action->connection);
         }
     }
@@ -125,11 +137,8 @@ static void notices_trace(struct sim *sim, const struct sim_node *node,
     for (size_t i = 0; i < update->notice_count; i++) {
         const struct gossip_notice *notice = &update->notices[i];
         if (notice->text != NULL) {
-            sim_trace(sim, node->index, "note %s: %s",
-                      notice->member == NULL ? "-" : notice->member, notice->text);
-        }
-        if (notice->type == GOSSIP_NOTICE_FUTILE) {
-            sim_fail(sim, "G1", "%s: a finished walk left the roots unequal", node->name);
+            sim_trace(sim, node, "note %s: %s", notice->member == NULL ? "-" : notice->member,
+                      notice->text);
         }
     }
 }
@@ -144,25 +153,13 @@ static void tick_arm(struct sim *sim, struct sim_node *node) {
         return;
     }
     node->tick_ms = deadline_ms;
-    sim_event_push(sim, &(struct sim_event){.time_ms = deadline_ms,
-                                            .type = SIM_EVENT_TICK,
-                                            .node = node->index,
-                                            .start = node->starts});
+    sim_event_node(sim, SIM_EVENT_TICK, node, 0, deadline_ms);
 }
 
-void sim_node_step(struct sim *sim, struct sim_node *node, struct gossip_event *event) {
-    const struct gossip_update *update;
-    int64_t wall_ms = (int64_t)WALL_BASE_MS_LOW * 1000 + (int64_t)sim->now_ms + node->skew_ms;
-    event->now_ms = sim->now_ms;
-    event->wall_ms = wall_ms < 0 ? 0 : (uint64_t)wall_ms;
-    int result = gossip_step(node->engine, event, &update);
-    if (result != 0) {
-        sim_fail(sim, "S15", "%s: step says %d", node->name, result);
-        return;
-    }
-    gossip_verify(node->engine);
+static void update_perform(struct sim *sim, struct sim_node *node,
+                           const struct gossip_update *update) {
     for (size_t i = 0; i < update->batch_count; i++) {
-        batch_take(sim, node, &update->batches[i]);
+        sim_node_take_batch(sim, node, &update->batches[i]);
     }
     connections_take(sim, node, update, false);
     for (size_t i = 0; i < update->send_count; i++) {
@@ -171,58 +168,40 @@ void sim_node_step(struct sim *sim, struct sim_node *node, struct gossip_event *
     connections_take(sim, node, update, true);
     notices_trace(sim, node, update);
     for (size_t i = 0; i < update->reply_count; i++) {
-        sim_load_reply(sim, node, &update->replies[i]);
+        sim_operation_reply(sim, node, &update->replies[i]);
     }
+    if (update->stopped && node->stopping) {
+        sim_event_node(sim, SIM_EVENT_STOPPED, node, 0, sim->now_ms + 1);
+        node->stopping = false;
+    }
+}
+
+/* The process ends itself: memory and disk differ after memory was short. A supervisor starts it again. */
+static void fatal(struct sim *sim, struct sim_node *node) {
+    PROBE("sim.engine_fatal");
+    sim_node_crash(sim, node);
+    sim_event_node(sim, SIM_EVENT_START, node, 0, sim->now_ms + 100);
+}
+
+void sim_node_step(struct sim *sim, struct sim_node *node, struct gossip_event *event) {
+    const struct gossip_update *update;
+    event->now_ms = sim->now_ms;
+    event->wall_ms = sim_wall_ms(sim, node);
+    uint64_t failed_before = node->memory.failed;
+    sim_memory_step_begin(&node->memory);
+    int result = gossip_step(node->engine, event, &update);
+    if (node->memory.failed > failed_before) {
+        sim_fired(sim, SCENARIO_CLASS_MEMORY);
+    }
+    if (result != 0 && node->memory.failed > 0) {
+        fatal(sim, node);
+        return;
+    }
+    if (result != 0) {
+        sim_fail(sim, "S15", CHAOS_CRASHED, node, gossip_error_name(result));
+        return;
+    }
+    SIM_CHECK(sim, stepped, sim, node, event, update);
+    update_perform(sim, node, update);
     tick_arm(sim, node);
-}
-
-/* --- the disk ------------------------------------------------------------------------------------------------------- */
-
-void sim_node_stored(struct sim *sim, struct sim_node *node) {
-    struct sim_batch *batch = node->batches;
-    if (batch == NULL) {
-        return;
-    }
-    int result = 0;
-    if (node->disk_broken) {
-        result = CATALOG_EIO;
-    } else if (node->disk_failure != 0) {
-        result = node->disk_failure;
-        node->disk_broken = true;
-        sim->stats.disk_failures++;
-        sim_event_push(sim, &(struct sim_event){.time_ms = sim->now_ms + 1000,
-                                                .type = SIM_EVENT_REOPEN,
-                                                .node = node->index,
-                                                .start = node->starts});
-        if (result == CATALOG_EIO && choice_percent(&sim->choice, 50, "durable though failed")) {
-            sim_disk_apply(sim, node, batch);
-        }
-    } else {
-        sim_disk_apply(sim, node, batch);
-    }
-    uint64_t ticket = batch->ticket;
-    node->batches = batch->next;
-    node->catching_up = node->catching_up && node->batches != NULL;
-    sim_batch_free(batch);
-    sim_trace(sim, node->index, "stored %llu: %d", (unsigned long long)ticket, result);
-    sim_node_step(sim, node,
-                  &(struct gossip_event){.type = GOSSIP_STORED, .stored = {ticket, result}});
-}
-
-void sim_node_reopen(struct sim *sim, struct sim_node *node) {
-    if (node->disk_failure != 0 || node->batches != NULL) {
-        sim_event_push(sim, &(struct sim_event){.time_ms = sim->now_ms + 1000,
-                                                .type = SIM_EVENT_REOPEN,
-                                                .node = node->index,
-                                                .start = node->starts});
-        return;
-    }
-    struct catalog_load load;
-    sim_disk_load(&node->disk, &load);
-    node->disk_broken = false;
-    node->catching_up = true;
-    sim_trace(sim, node->index, "reopened");
-    sim_node_step(sim, node, &(struct gossip_event){.type = GOSSIP_REOPENED, .reopened = &load});
-    free(load.entries);
-    free(load.members);
 }

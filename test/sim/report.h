@@ -24,7 +24,7 @@ struct report_band {
     uint64_t from_ms, until_ms; /* equal: a mark */
     enum scenario_class class;
     char text[120]; /* scenario_action_describe() */
-    bool fired;     /* it had an effect; else the report says that it had none, and why (`why_not`) */
+    bool fired; /* it had an effect; else the report says that it had none, and why (`why_not`) */
     char why_not[120];
 };
 
@@ -45,13 +45,14 @@ struct report_check {
 
 struct report {
     char title[SCENARIO_LINE_SIZE_MAX];
-    char mode[8];      /* "sim", "run" */
-    char verdict[16];  /* "held", "violated", "diverged", "crashed", "unknown" */
-    char reason[600];  /* why not held; empty */
-    char again[300];   /* the command that repeats it */
+    char mode[8];              /* "sim", "run" */
+    char verdict[16];          /* "held", "violated", "diverged", "crashed", "unknown" */
+    char reason[600];          /* why not held; empty */
+    char again[300];           /* the command that repeats it */
     uint64_t seed, trace_hash; /* of a simulation */
     size_t node_count;
-    uint64_t load_ms, equal_ms, end_ms; /* equal_ms: when all roots were equal after the last heal; 0: never */
+    uint64_t load_ms, equal_ms,
+        end_ms; /* equal_ms: when all roots were equal after the last heal; 0: never */
     uint64_t interval_ms;
     struct report_sample *samples;
     size_t sample_count, sample_capacity;
@@ -64,7 +65,8 @@ struct report {
     /* the acknowledged write that took longest to be on the last node that needed it */
     char slowest_key[280];
     uint64_t slowest_written_ms, slowest_everywhere_ms; /* equal: none; everywhere 0: never */
-    char content_root[33]; /* digest of the export at the end, the same in every mode; empty: not equal */
+    char content_root
+        [33]; /* digest of the export at the end, the same in every mode; empty: not equal */
 };
 
 void report_open(struct report *report, const struct scenario *scenario, const char *mode);

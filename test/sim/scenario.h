@@ -161,8 +161,7 @@ enum {
     X(MASS_RESTART, "mass_restart", MASS_RESTART, SCENARIO_TAKES_NODES | SCENARIO_TAKES_FOR)       \
     X(DISK_FULL, "disk_full", DISK_FULL, SCENARIO_WHO | SCENARIO_TAKES_FOR)                        \
     X(DISK_ERROR, "disk_error", DISK_ERROR, SCENARIO_WHO | SCENARIO_TAKES_FOR)                     \
-    X(DISK_SLOW, "disk_slow", DISK_SLOW,                                                           \
-      SCENARIO_WHO | SCENARIO_TAKES_FOR | SCENARIO_TAKES_SPAN)                                     \
+    X(DISK_SLOW, "disk_slow", DISK_SLOW, SCENARIO_WHO | SCENARIO_TAKES_FOR | SCENARIO_TAKES_SPAN)  \
     X(DISK_LIE, "disk_lie", DISK_LIE, SCENARIO_WHO | SCENARIO_TAKES_FOR)                           \
     X(DAMAGE, "damage", DAMAGE, SCENARIO_WHO | SCENARIO_TAKES_COUNT)                               \
     X(STRANGER, "stranger", STRANGER, SCENARIO_WHO | SCENARIO_TAKES_COUNT)                         \
@@ -216,12 +215,12 @@ struct scenario_action {
 /* Writes that a file asks for in one line; scenario_expand() makes actions of them. */
 struct scenario_load {
     uint64_t from_ms, until_ms;
-    uint64_t every_ms;            /* on average */
-    uint64_t entries;             /* not 0: so many different schemas instead, evenly over the time */
-    unsigned entities;            /* default 12: few, so that writes collide */
-    unsigned drops_percent;       /* default 20 */
-    unsigned imports_percent;     /* default 10: several entries in one batch */
-    uint64_t body_size_bytes;     /* default 0: small; else about so many */
+    uint64_t every_ms;        /* on average */
+    uint64_t entries;         /* not 0: so many different schemas instead, evenly over the time */
+    unsigned entities;        /* default 12: few, so that writes collide */
+    unsigned drops_percent;   /* default 20 */
+    unsigned imports_percent; /* default 10: several entries in one batch */
+    uint64_t body_size_bytes; /* default 0: small; else about so many */
     struct scenario_nodes writers; /* none: all */
     unsigned line;
 };
@@ -235,7 +234,8 @@ struct scenario_expectations {
     /* the run must show this class of refusals or repairs: name of a counter, e.g. "duplicate_id" (of
      * gossip_close_reason_name), "late_join" (gossip_cause_name) or "dropped" (gossip_push_result_name); empty: none */
     char seen[32];
-    bool stale_roots_allowed; /* convergence is not demanded (two clusters that refuse each other) */
+    bool
+        stale_roots_allowed; /* convergence is not demanded (two clusters that refuse each other) */
 };
 
 /* Choices of the run (not of the plan) that keep the value that the seed gives; all others are 0, "no fault". Half-open
@@ -251,8 +251,8 @@ struct scenario {
     size_t node_count;
     uint64_t interval_ms; /* default 1000 */
     uint64_t load_ms;     /* end of load and faults; default: a second after the last action ends */
-    uint64_t quiet_intervals; /* default 20 */
-    bool real_store;      /* sim: SQLite behind the recording VFS */
+    uint64_t quiet_intervals;     /* default 20 */
+    bool real_store;              /* sim: SQLite behind the recording VFS */
     bool realtime_only, sim_only; /* `modes: [run]`, `modes: [sim]` */
     /* settle: the core that is healed, all others stay broken for ever; none: all is healed */
     struct scenario_nodes core;
@@ -271,7 +271,8 @@ void scenario_init(struct scenario *scenario);
 void scenario_close(struct scenario *scenario);
 /* Appends a copy of the action; what it points to moves into the scenario. Call scenario_sort() after the last. */
 void scenario_add(struct scenario *scenario, const struct scenario_action *action);
-void scenario_sort(struct scenario *scenario); /* stable; also sets load_ms if it is 0, and classes */
+void scenario_sort(
+    struct scenario *scenario); /* stable; also sets load_ms if it is 0, and classes */
 /* A deep copy, without the actions for which `left_out` (may be NULL) is true; load_ms stays. */
 void scenario_copy(struct scenario *to, const struct scenario *from, const bool *left_out);
 /* Node lists: one, several, all but those. */

@@ -3,7 +3,8 @@
 #define SIM_VERDICT_H
 
 enum chaos_verdict {
-    CHAOS_HELD = 0,     /* every promise that was checked held, and everything that was to be tried was */
+    CHAOS_HELD =
+        0, /* every promise that was checked held, and everything that was to be tried was */
     CHAOS_VIOLATED = 1, /* a safety promise was broken */
     CHAOS_USAGE = 2,    /* the call or the scenario makes no sense, or this machine cannot do it */
     CHAOS_DIVERGED = 3, /* the nodes did not become equal in time */

@@ -6,8 +6,10 @@
  *
  * Ends with 0 if every test passed, 1 if one failed, 2 if there is none of that name. generated/suites.h holds a line
  * SUITE(name) for each file test/unit/test_<name>.c. Check's own environment variables work: CK_FORK=no for a debugger,
- * CK_VERBOSITY, CK_TAP_LOG_FILE_NAME.
+ * CK_VERBOSITY, CK_TAP_LOG_FILE_NAME. In a build with planted bugs (make MODE=plant) ATTUNE_PLANT=B22 switches one on.
  */
+#include "merkle/instrument.h"
+
 #include <check.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -40,10 +42,25 @@ static bool is_suite_name(const char *wanted) {
     return false;
 }
 
+#ifdef ATTUNE_PLANTS
+static bool plant_choose(void) {
+    const char *name = getenv("ATTUNE_PLANT");
+    return name == NULL || name[0] == '\0' || attune_plant_find(name, &attune_planted);
+}
+#else
+static bool plant_choose(void) {
+    return true;
+}
+#endif
+
 int main(int argc, char **argv) {
     const char *wanted = argc > 1 && argv[1][0] != '\0' ? argv[1] : NULL;
     if (argc > 2) {
         fprintf(stderr, "usage: unit [SUITE|TEST-CASE]\n");
+        return 2;
+    }
+    if (!plant_choose()) {
+        fprintf(stderr, "unit: there is no planted bug of the name in ATTUNE_PLANT\n");
         return 2;
     }
     setenv("CK_DEFAULT_TIMEOUT", seconds_a_test, 0);

@@ -245,7 +245,7 @@ static void run_history(uint64_t seed, bool faulty, size_t image_count, struct t
     ck_assert_ptr_nonnull(history);
     history->random = seed;
     store_kit_place_open(&history->place);
-    vfs_open(&history->vfs);
+    vfs_open(&history->vfs, history->place.directory, seed);
     history->vfs.recording = true;
     catalog__store_vfs = "recording";
     work(history, faulty);

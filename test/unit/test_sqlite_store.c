@@ -15,10 +15,14 @@ static struct store_kit_model model;
 static struct catalog_store *store;
 static struct catalog_load *load;
 
-static void setup(void) {
-    store_kit_place_open(&place);
+static void open_store(void) {
     model = (struct store_kit_model){.state = {.incarnation = 0}};
     store = store_kit_open(&place, &load);
+}
+
+static void setup(void) {
+    store_kit_place_open(&place);
+    open_store();
 }
 
 static void teardown(void) {
@@ -251,9 +255,10 @@ END_TEST
 static struct vfs vfs;
 
 static void setup_vfs(void) {
-    vfs_open(&vfs);
+    store_kit_place_open(&place);
+    vfs_open(&vfs, place.directory, 1);
     catalog__store_vfs = "recording";
-    setup();
+    open_store();
     store_kit_fill(store, &model, 0, 10, 400);
 }
 

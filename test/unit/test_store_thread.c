@@ -26,9 +26,9 @@ static void notify(void *context) {
 }
 
 static void setup(void) {
-    vfs_open(&vfs);
-    catalog__store_vfs = "recording";
     store_kit_place_open(&place);
+    vfs_open(&vfs, place.directory, 1);
+    catalog__store_vfs = "recording";
     model = (struct store_kit_model){.state = {.incarnation = 0}};
     struct catalog_load *load = NULL;
     store = store_kit_open(&place, &load);
@@ -43,9 +43,9 @@ static void teardown(void) {
     catalog_store_thread_stop(thread);
     catalog_store_close(store);
     store_kit_model_close(&model);
-    store_kit_place_close(&place);
     catalog__store_vfs = NULL;
     vfs_close(&vfs);
+    store_kit_place_close(&place);
     (void)close(wake[0]);
     (void)close(wake[1]);
 }

@@ -98,7 +98,7 @@ static struct catalog_entry *make_entry(unsigned key_number, catalog_clock clock
     static uint8_t body[CATALOG_BODY_SIZE_MAX];
     ck_assert_uint_ge(body_size_bytes, 16);
     ck_assert_uint_le(body_size_bytes, sizeof body);
-    for (size_t i = 3; i < body_size_bytes; i++) {
+    for (size_t i = 2; i < body_size_bytes; i++) {
         body[i] = (uint8_t)(clock * 31 + key_number * 7 + i);
     }
     if (body_size_bytes <= 2 + 255) { /* the shorter form, bin 8, is the only one then */

@@ -1,0 +1,192 @@
+/* check_entry.c - what is said of single entries and versions where they land on a disk: S3 (nothing goes back), S6 (a
+ * (origin, clock) names one content for ever), and the meaning of `seen` (DESIGN 4.7). */
+#include "test/sim/checker.h"
+
+#include "catalog/entry.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- S3 ------------------------------------------------------------------------------------------------------------------------- */
+
+static void s3_put(struct sim *sim, struct sim_node *node, struct catalog_entry *before,
+                   struct catalog_entry *after) {
+    struct catalog_entry *merged = NULL;
+    if (before == NULL) {
+        return;
+    }
+    sim_checker_looked(sim, &sim_check_s3);
+    if (catalog_merge(&merkle_allocator_libc, before, after, 0, &merged, NULL) != 0 ||
+        !merkle_digest_equal(&merged->digest, &after->digest)) {
+        sim_violated(sim, &sim_check_s3, node,
+                     "an entry on its disk is replaced by one that has not seen it");
+    } else if (after->clock < before->clock) {
+        sim_violated(sim, &sim_check_s3, node, "the version in force of an entry goes back");
+    }
+    catalog_entry_release(merged);
+}
+
+const struct sim_checker sim_check_s3 = {
+    .id = "S3",
+    .statement = "no entry moves to an older version, nothing that was dropped returns",
+    .put = s3_put,
+};
+
+/* --- S6 and `seen`: each version that was ever made ------------------------------------------------------------------------------- */
+
+struct origin {
+    struct catalog_id origin;
+    catalog_clock clock; /* 0: free */
+    uint64_t slot;
+    struct merkle_digest content;
+    size_t maker; /* the node on whose disk it was first */
+    uint64_t time_ms;
+};
+struct s6 {
+    struct origin *origins; /* open hash table */
+    size_t count, capacity;
+};
+
+static struct origin *place(struct s6 *s6, const struct catalog_id *id, catalog_clock clock,
+                            uint64_t slot) {
+    uint64_t mix;
+    memcpy(&mix, id->bytes, sizeof mix);
+    size_t at = (size_t)((mix ^ clock ^ slot) * UINT64_C(0x9e3779b97f4a7c15)) % s6->capacity;
+    while (s6->origins[at].clock != 0 &&
+           (s6->origins[at].clock != clock || s6->origins[at].slot != slot ||
+            !catalog_id_equal(&s6->origins[at].origin, id))) {
+        at = (at + 1) % s6->capacity;
+    }
+    return &s6->origins[at];
+}
+
+static void grow(struct s6 *s6) {
+    struct s6 old = *s6;
+    s6->capacity = old.capacity == 0 ? 1024 : old.capacity * 2;
+    s6->origins = sim_allocate(s6->capacity, sizeof *s6->origins);
+    for (size_t i = 0; i < old.capacity; i++) {
+        if (old.origins[i].clock != 0) {
+            *place(s6, &old.origins[i].origin, old.origins[i].clock, old.origins[i].slot) =
+                old.origins[i];
+        }
+    }
+    free(old.origins);
+}
+
+/* A version is made: whoever has seen all up to its clock was wrong. Not so where a disk was put back or lied: its old
+ * high-water mark lets it make versions that others think they have seen (DESIGN 4.7: it takes a new id; issue 4). */
+static void made_look(struct sim *sim, const struct sim_node *by, catalog_clock clock) {
+    for (size_t i = 0; i < sim->node_count && !by->outside_promises; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+        if (node->disk.exists && node->disk.state.seen >= clock && node->cluster == by->cluster &&
+            !by->removed) {
+            sim_violated(sim, &sim_check_seen, node, "%s makes a version below the `seen` of %s",
+                         by->name, node->name);
+        }
+    }
+}
+
+static void s6_version(struct sim *sim, struct sim_node *node, uint64_t slot,
+                       const struct catalog_version *version) {
+    struct s6 *s6 = sim_checker_state(sim, &sim_check_s6);
+    if (s6->count * 2 >= s6->capacity) {
+        grow(s6);
+    }
+    struct origin *at = place(s6, &version->origin, version->clock, slot);
+    struct merkle_digest content = merkle_digest_of(version->bytes, version->size_bytes, 0);
+    sim_checker_looked(sim, &sim_check_s6);
+    if (at->clock == 0) {
+        *at = (struct origin){version->origin, version->clock, slot,
+                              content,         node->index,    sim->now_ms};
+        s6->count++;
+        made_look(sim, node, version->clock);
+    } else if (!merkle_digest_equal(&at->content, &content)) {
+        sim_violated(sim, &sim_check_s6, node, "another content under a known (origin, clock)");
+    }
+}
+
+static void s6_put(struct sim *sim, struct sim_node *node, struct catalog_entry *before,
+                   struct catalog_entry *after) {
+    enum { VERSIONS_MAX = 64 };
+    struct catalog_version versions[VERSIONS_MAX];
+    size_t count = catalog_entry_versions(after, versions, VERSIONS_MAX);
+    (void)before;
+    for (size_t i = 0; i < count && i < VERSIONS_MAX && !sim->failed; i++) {
+        s6_version(sim, node, after->slot, &versions[i]);
+    }
+}
+
+static void s6_close(struct sim *sim) {
+    struct s6 *s6 = sim_checker_state(sim, &sim_check_s6);
+    free(s6->origins);
+}
+
+const struct sim_checker sim_check_s6 = {
+    .id = "S6",
+    .statement = "(origin, clock) names one content of one entry for ever",
+    .state_size_bytes = sizeof(struct s6),
+    .put = s6_put,
+    .close = s6_close,
+};
+
+/* What this disk knows of the origin in the entry of this slot; 0: nothing. */
+static catalog_clock known_clock(const struct sim_disk *disk, uint64_t slot,
+                                 const struct catalog_id *origin) {
+    enum { PAIRS_MAX = 1024 };
+    static struct catalog__pair pairs[PAIRS_MAX];
+    catalog_clock clock = 0;
+    for (size_t i = 0; i < disk->entry_count; i++) {
+        struct catalog_entry *entry = disk->entries[i];
+        size_t count = entry->slot == slot ? catalog__entry_pair_count(entry) : 0;
+        if (count == 0 || count > PAIRS_MAX) {
+            continue;
+        }
+        catalog__entry_pairs(entry, pairs);
+        for (size_t j = 0; j < count; j++) {
+            bool same = catalog_id_equal(&pairs[j].origin, origin);
+            clock = same && pairs[j].clock > clock ? pairs[j].clock : clock;
+        }
+    }
+    return clock;
+}
+
+/* A version that was made, and that only disks outside the promises still know. */
+static bool is_lost(const struct sim *sim, const struct origin *made) {
+    for (size_t i = 0; i < sim->node_count; i++) {
+        if (known_clock(&sim->nodes[i].disk, made->slot, &made->origin) >= made->clock &&
+            !sim->nodes[i].removed && sim->nodes[i].clone_of == SIZE_MAX) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void seen_landed(struct sim *sim, struct sim_node *node, const struct sim_batch *batch,
+                        const struct catalog_node_state *before) {
+    const struct s6 *s6 = sim_checker_state(sim, &sim_check_s6);
+    catalog_clock seen = batch->state.seen;
+    catalog_clock seen_before = before == NULL ? 0 : before->seen;
+    if (seen <= seen_before) {
+        return;
+    }
+    sim_checker_looked(sim, &sim_check_seen);
+    for (size_t i = 0; i < s6->capacity; i++) {
+        const struct origin *made = &s6->origins[i];
+        const struct sim_node *maker = &sim->nodes[made->maker];
+        if (maker->cluster == node->cluster && !maker->outside_promises &&
+            made->clock > seen_before && made->clock <= seen &&
+            known_clock(&node->disk, made->slot, &made->origin) < made->clock &&
+            !is_lost(sim, made)) {
+            sim_violated(sim, &sim_check_seen, node,
+                         "stores a `seen` above a version that it lacks");
+            return;
+        }
+    }
+}
+
+const struct sim_checker sim_check_seen = {
+    .id = "SEEN",
+    .statement =
+        "all that any member made up to a node's `seen` is on its disk, and no more is made",
+    .landed = seen_landed,
+};

@@ -1,0 +1,341 @@
+/* generate.c - draws a whole run from a choice source: how many nodes, which classes of faults, what happens when.
+ *
+ * Swarm testing (Groce et al., ISSTA '12): all faults at once mask each other, so each run first draws how many of the classes
+ * are likely (an eighth, a quarter, a half of them) and then which are on, and only those occur. A class that is on occurs at
+ * least once.
+ */
+#include "test/sim/scenario.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    NODES_MIN = 3,
+    NODES_SPAN = 28,
+    LOAD_MS_MIN = 10000,
+    LOAD_MS_SPAN = 50000,
+    FAULTS_FROM_MS = 4000, /* the cluster stands by then */
+    FOR_MS_MEAN = 4000,
+    REAL_STORE_PERCENT = 7,
+    REAL_STORE_NODES_MAX = 5,
+    CORE_PERCENT = 25,
+    MEAN_GAP_MS = 5000, /* between two faults of one class */
+    MEAN_GAP_HEAVY_MS = 15000,
+};
+
+struct drawing {
+    struct scenario *scenario;
+    struct choice *choice;
+    size_t eligible; /* nodes that faults may meet: all but one that is a cluster of its own */
+};
+
+static uint64_t below(struct drawing *drawing, uint64_t bound, const char *label) {
+    return choice_below(drawing->choice, bound, label);
+}
+
+static uint16_t node_draw(struct drawing *drawing, const char *label) {
+    return (uint16_t)below(drawing, drawing->eligible, label);
+}
+
+/* A part of the nodes, from one to half of them, beginning anywhere. */
+static struct scenario_nodes group_draw(struct drawing *drawing, const char *label) {
+    uint16_t indexes[SCENARIO_NODES_MAX];
+    size_t all = drawing->scenario->node_count;
+    size_t count = 1 + (size_t)below(drawing, all / 2 + 1, label);
+    size_t first = (size_t)below(drawing, all, label);
+    count = count < all ? count : all - 1;
+    for (size_t i = 0; i < count; i++) {
+        indexes[i] = (uint16_t)((first + i) % all);
+    }
+    return scenario_nodes_of(count, indexes);
+}
+
+/* --- what one occurrence of an action looks like ---------------------------------------------------------------------------------- */
+
+static void arguments_draw(struct drawing *drawing, struct scenario_action *action) {
+    unsigned takes = scenario_action_takes(action->type);
+    if ((takes & SCENARIO_TAKES_FOR) != 0) {
+        action->for_ms = 1 + choice_delay(drawing->choice, FOR_MS_MEAN, "for");
+    }
+    if ((takes & SCENARIO_TAKES_PERCENT) != 0) {
+        action->percent = 1 + (unsigned)below(drawing, 40, "percent");
+    }
+    switch (action->type) {
+    case SCENARIO_DELAY:
+        action->span_ms = 5 + (int64_t)below(drawing, 300, "delay mean");
+        break;
+    case SCENARIO_REPEAT:
+        action->span_ms = 1 + (int64_t)below(drawing, 5000, "repeat within");
+        break;
+    case SCENARIO_FLAP:
+        action->span_ms = 100 + (int64_t)below(drawing, 3000, "flap period");
+        break;
+    case SCENARIO_SLOW_LINK:
+        action->count = 1000 + below(drawing, 50000, "rate");
+        break;
+    case SCENARIO_FRAGMENT:
+        action->count = 1 + below(drawing, 64, "piece");
+        break;
+    case SCENARIO_CORRUPT:
+        action->percent = 1 + action->percent / 8;
+        break;
+    case SCENARIO_CLOCK:
+        action->span_ms = (int64_t)below(drawing, 240000, "jump") - 120000;
+        break;
+    case SCENARIO_DISK_SLOW:
+        action->span_ms = (int64_t)choice_delay(drawing->choice, 2000, "slow disk");
+        break;
+    case SCENARIO_MEMORY:
+        action->count = 1 + below(drawing, 20, "allocations that fail");
+        break;
+    case SCENARIO_DAMAGE:
+        action->count = 1 + below(drawing, 4, "bits");
+        break;
+    case SCENARIO_STRANGER:
+    case SCENARIO_LIAR:
+        action->count = 1 + below(drawing, 8, "times");
+        break;
+    default:
+        break;
+    }
+}
+
+static void nodes_draw(struct drawing *drawing, struct scenario_action *action) {
+    bool link = (scenario_action_takes(action->type) & SCENARIO_LINK) == SCENARIO_LINK &&
+                action->type != SCENARIO_HANG;
+    bool needs = (scenario_action_takes(action->type) & SCENARIO_NODES_NEEDED) != 0;
+    if (link && (needs || below(drawing, 3, "which links") > 0)) {
+        action->nodes = group_draw(drawing, "links from");
+        if (!needs && below(drawing, 2, "links to some") == 1) {
+            action->to = group_draw(drawing, "links to");
+        }
+    } else if (!link && action->type != SCENARIO_MASS_RESTART && action->type != SCENARIO_RESET) {
+        uint16_t index = node_draw(drawing, "victim");
+        action->nodes = scenario_nodes_of(1, &index);
+    }
+}
+
+static void add(struct drawing *drawing, enum scenario_action_type type, uint64_t at_ms) {
+    struct scenario_action action = {.type = type, .at_ms = at_ms};
+    nodes_draw(drawing, &action);
+    arguments_draw(drawing, &action);
+    scenario_add(drawing->scenario, &action);
+}
+
+/* --- classes that need more than one action -------------------------------------------------------------------------------------------- */
+
+/* A copy now, put back some time later. */
+static void add_restore(struct drawing *drawing, uint64_t at_ms) {
+    uint64_t load_ms = drawing->scenario->load_ms;
+    uint16_t index = node_draw(drawing, "victim");
+    scenario_add(drawing->scenario,
+                 &(struct scenario_action){.type = SCENARIO_BACKUP,
+                                           .at_ms = at_ms,
+                                           .nodes = scenario_nodes_of(1, &index)});
+    uint64_t later_ms = at_ms + 500 + below(drawing, load_ms - at_ms + 1, "put back after");
+    scenario_add(drawing->scenario,
+                 &(struct scenario_action){.type = SCENARIO_RESTORE,
+                                           .at_ms = later_ms < load_ms ? later_ms : load_ms - 1,
+                                           .for_ms = 1 + below(drawing, 2000, "for"),
+                                           .nodes = scenario_nodes_of(1, &index)});
+}
+
+static void add_joins(struct drawing *drawing) {
+    for (size_t i = 2; i < drawing->eligible; i++) {
+        if (below(drawing, 2, "late") == 1 || i + 1 == drawing->eligible) {
+            uint16_t index = (uint16_t)i;
+            scenario_add(
+                drawing->scenario,
+                &(struct scenario_action){
+                    .type = SCENARIO_JOIN,
+                    .at_ms = 500 + below(drawing, drawing->scenario->load_ms - 500, "joins at"),
+                    .nodes = scenario_nodes_of(1, &index)});
+        }
+    }
+}
+
+static void add_remove(struct drawing *drawing, uint64_t at_ms) {
+    if (drawing->eligible < 4) {
+        return;
+    }
+    uint16_t gone = (uint16_t)(1 + below(drawing, drawing->eligible - 1, "removed"));
+    uint16_t by = (uint16_t)((gone + 1 + below(drawing, drawing->eligible - 1, "removes")) %
+                             drawing->eligible);
+    scenario_add(drawing->scenario, &(struct scenario_action){.type = SCENARIO_REMOVE,
+                                                              .at_ms = at_ms,
+                                                              .nodes = scenario_nodes_of(1, &by),
+                                                              .to = scenario_nodes_of(1, &gone)});
+}
+
+/* The last node is a cluster of its own, with entries of its own, until it is told of the others. */
+static void add_other_cluster(struct drawing *drawing) {
+    struct scenario *scenario = drawing->scenario;
+    uint16_t index = (uint16_t)(scenario->node_count - 1);
+    uint64_t span_ms = 2000 + below(drawing, 6000, "alone");
+    drawing->eligible = scenario->node_count - 1;
+    scenario_add(scenario, &(struct scenario_action){.type = SCENARIO_OTHER_CLUSTER,
+                                                     .at_ms = 1000,
+                                                     .span_ms = (int64_t)span_ms,
+                                                     .nodes = scenario_nodes_of(1, &index)});
+    scenario->loads[scenario->load_count++] =
+        (struct scenario_load){.from_ms = 1500,
+                               .until_ms = 1000 + span_ms,
+                               .every_ms = 200,
+                               .entities = 4,
+                               .writers = scenario_nodes_of(1, &index)};
+}
+
+static void skews_draw(struct drawing *drawing) {
+    struct scenario *scenario = drawing->scenario;
+    /* Most clocks are a little off; one is off by up to an hour, and must not refuse writes for the others. */
+    uint64_t victim = below(drawing, scenario->node_count, "victim of the clock");
+    for (size_t i = 0; i < scenario->node_count; i++) {
+        uint16_t index = (uint16_t)i;
+        int64_t skew_ms = i == victim ? (int64_t)below(drawing, 7200000, "large skew") - 3600000
+                                      : (int64_t)below(drawing, 40000, "skew") - 20000;
+        scenario_add(scenario, &(struct scenario_action){.type = SCENARIO_CLOCK,
+                                                         .at_ms = i * 10 + 5,
+                                                         .span_ms = skew_ms,
+                                                         .nodes = scenario_nodes_of(1, &index)});
+    }
+}
+
+/* --- the swarm ------------------------------------------------------------------------------------------------------------------------- */
+
+/* How often a class is on, in 64ths of the chance that this run gives to all; what is heavy is on less often. */
+static unsigned weight_of(enum scenario_class class) {
+    switch (class) {
+    case SCENARIO_CLASS_NONE:
+        return 0;
+    case SCENARIO_CLASS_WIPE:
+    case SCENARIO_CLASS_RESTORE:
+    case SCENARIO_CLASS_CLONE:
+    case SCENARIO_CLASS_DISK_LIE:
+    case SCENARIO_CLASS_DAMAGE:
+    case SCENARIO_CLASS_REMOVE:
+    case SCENARIO_CLASS_OTHER_CLUSTER:
+    case SCENARIO_CLASS_MEMORY:
+    case SCENARIO_CLASS_MASS_RESTART:
+        return 32;
+    default:
+        return 64;
+    }
+}
+
+static enum scenario_action_type action_of(enum scenario_class class) {
+    unsigned type = 0;
+    while (scenario_action_class((enum scenario_action_type)type) != class) {
+        type++;
+    }
+    return (enum scenario_action_type)type;
+}
+
+static bool has_rate(enum scenario_class class) {
+    return class == SCENARIO_CLASS_LOSS || class == SCENARIO_CLASS_DELAY ||
+           class == SCENARIO_CLASS_REPEAT || class == SCENARIO_CLASS_REORDER;
+}
+
+static void class_draw(struct drawing *drawing, enum scenario_class class) {
+    uint64_t load_ms = drawing->scenario->load_ms;
+    if (class == SCENARIO_CLASS_LATE_JOIN) {
+        add_joins(drawing);
+        return;
+    }
+    if (class == SCENARIO_CLASS_CLOCK) {
+        skews_draw(drawing);
+    }
+    if (has_rate(class) && below(drawing, 2, "all the time") == 1) {
+        struct scenario_action action = {.type = action_of(class), .at_ms = 0};
+        arguments_draw(drawing, &action);
+        action.for_ms = SCENARIO_FOREVER;
+        scenario_add(drawing->scenario, &action);
+        return;
+    }
+    uint64_t at_ms = FAULTS_FROM_MS + below(drawing, load_ms / 3, "first fault");
+    do {
+        if (class == SCENARIO_CLASS_RESTORE) {
+            add_restore(drawing, at_ms);
+        } else if (class == SCENARIO_CLASS_REMOVE) {
+            add_remove(drawing, at_ms);
+        } else {
+            add(drawing, action_of(class), at_ms);
+        }
+        at_ms += 1 + choice_delay(drawing->choice,
+                                  weight_of(class) < 64 ? MEAN_GAP_HEAVY_MS : MEAN_GAP_MS,
+                                  "next of class");
+    } while (at_ms + 500 < load_ms && class != SCENARIO_CLASS_MASS_RESTART &&
+             class != SCENARIO_CLASS_REMOVE);
+}
+
+static void loads_draw(struct drawing *drawing) {
+    struct scenario *scenario = drawing->scenario;
+    uint64_t load_ms = scenario->load_ms;
+    bool large = below(drawing, 8, "large bodies") == 7;
+    scenario->loads[scenario->load_count++] = (struct scenario_load){
+        .from_ms = 3000,
+        .until_ms = load_ms,
+        .every_ms = 30 + below(drawing, 250, "write every"),
+        .entities = 3 + (unsigned)below(drawing, 20, "entities"),
+        .drops_percent = 10 + (unsigned)below(drawing, 30, "drops"),
+        .imports_percent = 5 + (unsigned)below(drawing, 20, "imports"),
+        .body_size_bytes = large ? 1000 + below(drawing, 20000, "body size") : 0,
+    };
+    for (enum scenario_action_type type = SCENARIO_SYNC; type <= SCENARIO_DIFF; type++) {
+        for (uint64_t i = 3 + below(drawing, 4, "syncs and diffs"); i > 0; i--) {
+            uint16_t index = node_draw(drawing, "asks");
+            uint16_t with = (uint16_t)((index + 1 + below(drawing, drawing->eligible - 1, "of")) %
+                                       drawing->eligible);
+            struct scenario_action action = {.type = type,
+                                             .at_ms =
+                                                 3000 + below(drawing, load_ms - 3000, "asks at"),
+                                             .nodes = scenario_nodes_of(1, &index)};
+            if (type == SCENARIO_DIFF) {
+                action.to = scenario_nodes_of(1, &with);
+            }
+            scenario_add(scenario, &action);
+        }
+    }
+}
+
+/* At least two, that can reach each other when all others never come back. */
+static void core_draw(struct drawing *drawing) {
+    uint16_t indexes[SCENARIO_NODES_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < drawing->eligible; i++) {
+        bool needed = count + drawing->eligible - i <= 2;
+        if (needed || below(drawing, 2, "core") == 1) {
+            indexes[count++] = (uint16_t)i;
+        }
+    }
+    drawing->scenario->core = scenario_nodes_of(count, indexes);
+}
+
+void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t seed, size_t nodes) {
+    struct drawing drawing = {.scenario = scenario, .choice = choice};
+    scenario_init(scenario);
+    scenario->seed = seed;
+    (void)snprintf(scenario->name, sizeof scenario->name, "seed-%llu", (unsigned long long)seed);
+    scenario->real_store = choice_percent(choice, REAL_STORE_PERCENT, "real store");
+    size_t span = scenario->real_store ? REAL_STORE_NODES_MAX - NODES_MIN + 1 : NODES_SPAN;
+    size_t drawn = NODES_MIN + (size_t)choice_below(choice, span, "nodes");
+    scenario->node_count = nodes != 0 ? nodes : drawn;
+    scenario->load_ms = LOAD_MS_MIN + choice_below(choice, LOAD_MS_SPAN, "load time");
+    drawing.eligible = scenario->node_count;
+    /* An eighth, a quarter or a half. */
+    unsigned chance = 8u << choice_below(choice, 3, "how many classes");
+    for (unsigned class = SCENARIO_CLASS_COUNT - 1; class > 0; class --) {
+        unsigned weight = weight_of((enum scenario_class) class) * chance / 64;
+        bool on = choice_below(choice, 64, scenario_class_name((enum scenario_class) class)) >=
+                  64 - weight;
+        if (on && class == SCENARIO_CLASS_OTHER_CLUSTER && scenario->node_count > NODES_MIN) {
+            add_other_cluster(&drawing);
+        } else if (on && class != SCENARIO_CLASS_OTHER_CLUSTER) {
+            class_draw(&drawing, (enum scenario_class) class);
+        }
+    }
+    loads_draw(&drawing);
+    if (choice_percent(choice, CORE_PERCENT, "heal a core only")) {
+        core_draw(&drawing);
+    }
+    scenario_sort(scenario);
+}

@@ -1,0 +1,119 @@
+/* god.c - what was acknowledged, and which disks hold it: what may be missing in the end, and what must not.
+ *
+ * A write that was acknowledged is excused from being there if no disk of the world holds it any more, and only faults
+ * outside the promises (an emptied, replaced, lying or damaged disk; a removed member) took it from the last one. The set
+ * of writes that are missing must equal the set of those that are excused: one more means that something was lost, one less
+ * that this book-keeping excuses what it need not.
+ */
+#include "test/sim/checker.h"
+
+#include <stdlib.h>
+
+void sim_god_acknowledged(struct sim *sim, struct sim_node *node, struct catalog_entry *entry) {
+    sim->acknowledged = sim_grow(sim->acknowledged, sim->acknowledged_count,
+                                 &sim->acknowledged_capacity, sizeof *sim->acknowledged);
+    sim->acknowledged[sim->acknowledged_count++] = (struct sim_acknowledged){
+        .entry = catalog_entry_hold(entry), .node = node->index, .time_ms = sim->now_ms};
+    sim->stats.acknowledged++;
+}
+
+/* Any disk of the world, those of nodes that are down and copies that may come back included. */
+static bool held_elsewhere(const struct sim *sim, const struct sim_node *except,
+                           struct catalog_entry *entry) {
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+        if (node->backup_exists && sim_disk_holds(&node->backup, entry)) {
+            return true;
+        }
+        if (node != except && sim_disk_holds(&node->disk, entry)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Only what is being taken away from its last place is marked; what comes back by a late message is seen at the end. */
+void sim_god_disk_replaced(struct sim *sim, struct sim_node *node, const struct sim_disk *after) {
+    for (size_t i = 0; i < sim->acknowledged_count; i++) {
+        struct sim_acknowledged *write = &sim->acknowledged[i];
+        if (write->lost || !sim_disk_holds(&node->disk, write->entry)) {
+            continue;
+        }
+        if ((after == NULL || !sim_disk_holds(after, write->entry)) &&
+            !held_elsewhere(sim, node, write->entry)) {
+            PROBE("sim.write_excused");
+            write->lost = true;
+        }
+    }
+}
+
+static void missing_describe(const struct sim *sim, const struct sim_acknowledged *write,
+                             const struct sim_node *node, const char *what, char text[400]) {
+    struct catalog_key key = catalog_entry_key(write->entry);
+    (void)snprintf(text, 400, "%s: %s/%.*s%s%.*s, acknowledged by %s at %llu ms%s%s", what,
+                   catalog_kind_name(key.kind), (int)key.entity.size_bytes, key.entity.data,
+                   key.name.size_bytes > 0 ? "/" : "", (int)key.name.size_bytes, key.name.data,
+                   sim->nodes[write->node].name, (unsigned long long)write->time_ms,
+                   node == NULL ? "" : ", is not on ", node == NULL ? "" : node->name);
+}
+
+/* All required nodes are equal here: what one has, all have. */
+void sim_god_check(struct sim *sim) {
+    char text[400];
+    for (size_t i = 0; i < sim->acknowledged_count && !sim->failed; i++) {
+        struct sim_acknowledged *write = &sim->acknowledged[i];
+        size_t required = 0;
+        size_t held = 0;
+        const struct sim_node *lacks = NULL;
+        if (sim->nodes[write->node].cluster != 0) {
+            continue;
+        }
+        for (size_t j = 0; j < sim->node_count; j++) {
+            const struct sim_node *node = &sim->nodes[j];
+            if (!sim_required(sim, node)) {
+                continue;
+            }
+            required++;
+            if (sim_disk_holds(&node->disk, write->entry)) {
+                held++;
+            } else {
+                lacks = lacks == NULL ? node : lacks;
+            }
+        }
+        bool only_abandoned = held == 0 && sim_god_out_of_reach(sim, write->entry);
+        bool excused = (write->lost || only_abandoned) && held == 0;
+        sim->stats.excused += excused;
+        if (held < required && !excused) {
+            missing_describe(sim, write, lacks, "an acknowledged write is missing", text);
+            sim_fail(sim, "S2", CHAOS_VIOLATED, lacks, text);
+        }
+    }
+}
+
+/* Only disks that are never reached again hold it: of nodes outside the healed core, of removed ones, of clones. */
+bool sim_god_out_of_reach(const struct sim *sim, struct catalog_entry *entry) {
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+        if (!sim_required(sim, node) && sim_disk_holds(&node->disk, entry)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint32_t sim_god_missing(const struct sim *sim, const struct sim_node *node) {
+    uint32_t missing = 0;
+    for (size_t i = 0; i < sim->acknowledged_count; i++) {
+        const struct sim_acknowledged *write = &sim->acknowledged[i];
+        bool same_cluster = sim->nodes[write->node].cluster == node->cluster;
+        missing += same_cluster && !write->lost && !sim_disk_holds(&node->disk, write->entry);
+    }
+    return missing;
+}
+
+void sim_god_close(struct sim *sim) {
+    for (size_t i = 0; i < sim->acknowledged_count; i++) {
+        catalog_entry_release(sim->acknowledged[i].entry);
+    }
+    free(sim->acknowledged);
+}

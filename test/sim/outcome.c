@@ -1,0 +1,217 @@
+/* outcome.c - are all nodes equal, who is not, and what a run has shown in the end.
+ *
+ * A run in which too little happened has proved nothing, and says so (`unknown`): a class of faults that is on and never
+ * had an effect, an operation that was tried and never succeeded, no entry that ever crossed the network.
+ */
+#include "test/sim/checker.h"
+
+#include <string.h>
+
+const char *sim_phase_name(enum sim_phase phase) {
+    static const char *const names[] = {"load", "settle", "check", "quiet"};
+    return names[phase];
+}
+
+/* --- equal ---------------------------------------------------------------------------------------------------------------------- */
+
+/* Outside a healed core nobody can be admitted that needs those who are gone: there only roots count. */
+static bool is_sound(const struct sim *sim, const struct gossip_status *status) {
+    bool ready = status->ready || sim->scenario->core.count > 0;
+    return ready && !status->healing && status->store_error == 0;
+}
+
+static bool looks_equal(const struct sim *sim, struct sim_node *node,
+                        const struct merkle_digest *root) {
+    if (node->engine == NULL) {
+        return false;
+    }
+    struct gossip_status status = gossip_status(node->engine, sim->now_ms, 0);
+    return is_sound(sim, &status) && merkle_digest_equal(&status.root, root);
+}
+
+static struct sim_node *first_required(struct sim *sim) {
+    for (size_t i = 0; i < sim->node_count; i++) {
+        if (sim_required(sim, &sim->nodes[i]) && sim->nodes[i].engine != NULL) {
+            return &sim->nodes[i];
+        }
+    }
+    return NULL;
+}
+
+bool sim_all_equal(struct sim *sim) {
+    struct sim_node *first = first_required(sim);
+    if (first == NULL) {
+        return false;
+    }
+    struct merkle_digest root = gossip_status(first->engine, sim->now_ms, 0).root;
+    for (size_t i = 0; i < sim->node_count; i++) {
+        struct sim_node *node = &sim->nodes[i];
+        if (sim_required(sim, node) && !looks_equal(sim, node, &root)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void sim_unequal_describe(struct sim *sim, char *text, size_t size_bytes) {
+    struct sim_node *first = first_required(sim);
+    size_t length = 0;
+    (void)snprintf(text, size_bytes, "no node is up");
+    if (first == NULL) {
+        return;
+    }
+    text[0] = '\0';
+    struct merkle_digest root = gossip_status(first->engine, sim->now_ms, 0).root;
+    for (size_t i = 0; i < sim->node_count && length + 64 < size_bytes; i++) {
+        struct sim_node *node = &sim->nodes[i];
+        if (!sim_required(sim, node) || looks_equal(sim, node, &root)) {
+            continue;
+        }
+        if (node->engine == NULL) {
+            length += (size_t)snprintf(text + length, size_bytes - length, "%s down ", node->name);
+            continue;
+        }
+        struct gossip_status status = gossip_status(node->engine, sim->now_ms, 0);
+        bool same = merkle_digest_equal(&status.root, &root);
+        length += (size_t)snprintf(
+            text + length, size_bytes - length, "%s%s%s%s%s%s ", node->name, same ? "" : " differs",
+            status.ready ? "" : " joining", status.healing ? " healing" : "",
+            status.store_error != 0 ? " store" : "", status.duplicate_id ? " duplicate" : "");
+    }
+}
+
+/* Who must join first (late, or with an empty disk) needs an admission and two walks; one that comes under the name of a
+ * dead member also waits until that is known to be dead (DESIGN 7.1: 4*log2(n+1) intervals). */
+uint64_t sim_settle_allowed(const struct sim *sim) {
+    uint64_t bound = sim_settle_bound(sim->scenario->node_count);
+    if (sim->scenario->expect.intervals >= 0) {
+        return (uint64_t)sim->scenario->expect.intervals;
+    }
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+        if (sim_required(sim, node) && !(node->disk.exists && node->disk.state.ready)) {
+            return 3 * bound;
+        }
+    }
+    return bound;
+}
+
+/* --- what was shown ---------------------------------------------------------------------------------------------------------------- */
+
+static void content_take(struct sim *sim, struct sim_node *node) {
+    struct merkle_buffer text;
+    merkle_buffer_init(&text, &merkle_allocator_libc);
+    if (catalog_export(gossip_catalog(node->engine), &text) == 0) {
+        struct merkle_digest digest = merkle_digest_of(text.data, text.size_bytes, 0);
+        for (size_t i = 0; i < sizeof digest.bytes; i++) {
+            (void)snprintf(sim->result->content_root + 2 * i, 3, "%02x", digest.bytes[i]);
+        }
+    }
+    merkle_buffer_close(&text);
+    struct catalog_counts counts = catalog_count(gossip_catalog(node->engine));
+    sim->stats.entries = counts.entries;
+    sim->stats.conflicts = counts.conflicts;
+}
+
+static void expectation(struct sim *sim, int64_t expected, uint64_t found, const char *what) {
+    char text[120];
+    if (expected >= 0 && (uint64_t)expected != found) {
+        (void)snprintf(text, sizeof text, "%llu %s, expected are %lld", (unsigned long long)found,
+                       what, (long long)expected);
+        sim_fail(sim, "EXPECT", CHAOS_VIOLATED, NULL, text);
+    }
+}
+
+static void unknown(struct sim *sim, const char *what, const char *name) {
+    char text[120];
+    (void)snprintf(text, sizeof text, "%s: %s", what, name);
+    sim_fail(sim, "", CHAOS_UNKNOWN, NULL, text);
+}
+
+static void vacuity_check(struct sim *sim) {
+    const struct scenario *scenario = sim->scenario;
+    for (unsigned i = 1; i < SCENARIO_CLASS_COUNT; i++) {
+        if (scenario->classes[i] && sim->stats.fired[i] == 0) {
+            unknown(sim, "this class of faults never had an effect",
+                    scenario_class_name((enum scenario_class)i));
+        }
+    }
+    for (unsigned i = 0; i < SIM_OPERATION_COUNT; i++) {
+        bool asks = i == SIM_OPERATION_SYNC || i == SIM_OPERATION_DIFF;
+        if (asks && sim->scenario->core.count > 0) {
+            continue; /* with all: nobody outside the core answers */
+        }
+        if (sim->stats.tried[i] > 0 && sim->stats.succeeded[i] == 0) {
+            unknown(sim, "this operation never succeeded",
+                    sim_operation_name((enum sim_operation)i));
+        }
+    }
+    if (sim->stats.entries_transferred == 0 && sim->scenario->node_count > 1) {
+        unknown(sim, "nothing was transferred", "no entry crossed the network");
+    }
+}
+
+static void report_fill(const struct sim *sim) {
+    struct report *report = sim->options->report;
+    const struct sim_stats *stats = &sim->stats;
+    report->load_ms = stats->load_ms;
+    report->end_ms = sim->now_ms;
+    report->trace_hash = sim->hash;
+    const struct sim_acknowledged *slowest = NULL;
+    for (size_t i = 0; i < sim->acknowledged_count; i++) {
+        const struct sim_acknowledged *write = &sim->acknowledged[i];
+        bool slower =
+            slowest == NULL || write->everywhere_ms == 0 ||
+            (slowest->everywhere_ms != 0 &&
+             write->everywhere_ms - write->time_ms > slowest->everywhere_ms - slowest->time_ms);
+        slowest = slower ? write : slowest;
+    }
+    if (slowest != NULL) {
+        struct catalog_key key = catalog_entry_key(slowest->entry);
+        (void)snprintf(report->slowest_key, sizeof report->slowest_key, "%s/%.*s%s%.*s",
+                       catalog_kind_name(key.kind), (int)key.entity.size_bytes, key.entity.data,
+                       key.name.size_bytes > 0 ? "/" : "", (int)key.name.size_bytes, key.name.data);
+        report->slowest_written_ms = slowest->time_ms;
+        report->slowest_everywhere_ms = slowest->everywhere_ms;
+    }
+    report_figure(report, "writes acknowledged", (double)stats->acknowledged, "");
+    report_figure(report, "of those excused", (double)stats->excused, "");
+    report_figure(report, "entries at the end", (double)stats->entries, "");
+    report_figure(report, "conflicts at the end", (double)stats->conflicts, "");
+    report_figure(report, "entries transferred", (double)stats->entries_transferred, "");
+    report_figure(report, "frames", (double)stats->frames, "");
+    report_figure(report, "frames lost", (double)stats->frames_lost, "");
+    report_figure(report, "crashes", (double)stats->crashes, "");
+    report_figure(report, "equal after", (double)stats->settle_intervals, "intervals");
+    report_figure(report, "sent at rest, a node and interval",
+                  stats->quiet_intervals == 0
+                      ? 0.0
+                      : (double)stats->quiet_bytes / (double)stats->quiet_intervals /
+                            (double)stats->nodes,
+                  "bytes");
+    for (size_t i = 0; i < sim_checker_count; i++) {
+        struct report_check check = {.evaluations = sim->check_looks[i]};
+        (void)snprintf(check.id, sizeof check.id, "%s", sim_checkers[i]->id);
+        (void)snprintf(check.statement, sizeof check.statement, "%s", sim_checkers[i]->statement);
+        check.violated = strcmp(sim->result->invariant, check.id) == 0;
+        report_check(report, &check);
+    }
+}
+
+void sim_outcome(struct sim *sim) {
+    struct sim_node *first = first_required(sim);
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct gossip *engine = sim->nodes[i].engine;
+        sim->stats.entries_transferred +=
+            engine == NULL ? 0 : gossip_counters(engine)->entries_received;
+    }
+    if (!sim->failed && first != NULL) {
+        content_take(sim, first);
+        expectation(sim, sim->scenario->expect.entries, sim->stats.entries, "entries");
+        expectation(sim, sim->scenario->expect.conflicts, sim->stats.conflicts, "conflicts");
+        vacuity_check(sim);
+    }
+    if (sim->options->report != NULL) {
+        report_fill(sim);
+    }
+}

@@ -1,0 +1,358 @@
+/* world.h - what the files of test/sim/ share: nodes, disks, connections, events (private to test/sim/ and its tests). */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include "gossip/gossip.h"
+#include "merkle/instrument.h"
+#include "test/sim/sim.h"
+
+enum {
+    /* larger clusters are not checked for what costs the square of their size at each interval */
+    SIM_SQUARE_CHECKS_MAX = 64,
+    SIM_STOP_MS_MAX = 2000, /* a stopping node that is not done then is killed */
+};
+
+/* --- the virtual disk (disk.c): atomic commits, in order; what was not committed is lost in a crash ----------------- */
+
+struct sim_store; /* the real one (store.h) */
+struct sim_backup;
+
+/* What stands on a disk, as god sees it. Of a node with a real store this is what the file must hold. */
+struct sim_disk {
+    bool exists;
+    struct catalog_node_state state;
+    struct catalog_entry **entries; /* in order of keys, held */
+    size_t entry_count, entry_capacity;
+    struct catalog_member_row *members;
+    size_t member_count;
+    struct catalog_sum sum; /* over entries, kept by the disk itself */
+    size_t quarantined;     /* rows that were set aside since they were damaged */
+};
+
+/* A batch on its way. */
+struct sim_batch {
+    uint64_t ticket;
+    struct catalog_entry **entries;
+    size_t entry_count;
+    struct catalog_member_row *members;
+    size_t member_count;
+    bool members_cleared;
+    struct catalog_node_state state;
+    struct sim_batch *next;
+};
+
+/* --- nodes and connections ------------------------------------------------------------------------------------------ */
+
+/* Counts what a node's engine takes, and fails on demand. */
+struct sim_memory {
+    struct merkle_allocator allocator;
+    uint64_t bytes, bytes_max; /* at present, and at most since the start of the engine */
+    uint64_t step_bytes,
+        step_peak;      /* in this step: taken in all, and most at a time above its beginning */
+    uint64_t step_from; /* held when it began */
+    uint64_t fail_after, fail_count; /* calls that succeed before `fail_count` fail in a row */
+    uint64_t failed;
+    bool
+        checked; /* from here on: only what the engine itself takes counts, not what tests look at */
+};
+
+struct sim_node {
+    size_t index;
+    char name[24];
+    char address[64];
+    struct gossip *engine; /* NULL: down */
+    unsigned
+        starts; /* rises with each start and each end: voids what was queued for the life before */
+    uint64_t started_ms;
+    struct catalog_id origin; /* of this start */
+    uint64_t frozen_until_ms;
+    uint64_t tick_ms; /* when a tick is queued; UINT64_MAX: none */
+    int64_t skew_ms;  /* of the wall clock */
+    bool joined;      /* has been started at all */
+    bool ever_ready;
+    bool removed; /* the operator removed it */
+    bool
+        outside_promises; /* its disk was put back, or lied: what others concluded of it may be wrong */
+    bool stopping;
+    size_t clone_of;  /* SIZE_MAX: an original */
+    unsigned cluster; /* 0, or the other one (OTHER_CLUSTER): nothing may cross */
+    bool founder;     /* starts without seeds */
+    bool abandoned;   /* not healed: outside the core, a clone, removed */
+    struct sim_memory memory;
+
+    struct sim_disk disk, backup;
+    bool backup_exists, backup_of_lie;
+    struct sim_store *store;       /* NULL: the model alone */
+    struct sim_batch *store_doubt; /* handed to it, and not known to be there */
+    struct sim_backup *store_backup;
+    bool store_damaged;          /* the next opening may find less than what was acknowledged */
+    struct sim_batch *batches;   /* on their way, in order */
+    uint64_t disk_slow_until_ms; /* no commit ends before */
+    int disk_failure;            /* what the next commits answer; 0: they succeed */
+    bool disk_broken;            /* a commit failed; nothing is taken until it is reopened */
+    bool disk_lies;
+    bool catching_up; /* reopened: what a failed commit left on disk is on its way into the tree */
+
+    uint32_t accepted_last;
+    struct sim_place *places; /* connection number -> connection, open addressing */
+    size_t place_count, place_capacity;
+};
+
+/* Where a connection's end is found. */
+struct sim_place {
+    uint32_t id;    /* 0: free; UINT32_MAX: was used */
+    uint32_t index; /* of the connection */
+};
+
+struct sim_connection {
+    bool used;
+    uint32_t node[2];          /* 0 dialled */
+    uint32_t id[2];            /* 0: this end is gone */
+    bool open[2];              /* this end was told that it is connected, and not that it is not */
+    bool hello[2];             /* a frame has arrived at this end: the first is always its hello */
+    uint64_t busy_until_ms[2]; /* towards this end, on a slow link */
+};
+
+enum sim_event_type {
+    SIM_EVENT_FRAME = 1,
+    SIM_EVENT_CONNECTED,
+    SIM_EVENT_DISCONNECTED,
+    SIM_EVENT_STORED,
+    SIM_EVENT_REOPEN,
+    SIM_EVENT_TICK,
+    SIM_EVENT_ACTION, /* the scenario's; from here on events of the world */
+    SIM_EVENT_UNDO,
+    SIM_EVENT_START,
+    SIM_EVENT_STOPPED,
+};
+
+struct sim_event {
+    uint64_t time_ms, order;
+    enum sim_event_type type;
+    size_t node; /* or the action's index (ACTION), the fault's number (UNDO) */
+    unsigned
+        start; /* of the node, when the event was made: a crash voids what was meant for the life before */
+    uint32_t connection;
+    uint8_t *frame;
+    size_t size_bytes;
+    bool hostile; /* a frame that no honest member sent: nothing may come of it (S11) */
+};
+
+/* A fault on links that is in force. `from` and `to` say for each node whether it belongs. */
+struct sim_link_fault {
+    uint64_t number; /* 0: the place is free */
+    enum scenario_action_type type;
+    bool *from, *to; /* of node_capacity */
+    unsigned percent;
+    uint64_t span_ms, count;
+    uint64_t since_ms;
+    size_t band; /* of the report */
+};
+
+/* A write that was acknowledged (god.c). */
+struct sim_acknowledged {
+    struct catalog_entry *entry; /* held */
+    size_t node;
+    uint64_t time_ms, everywhere_ms; /* on the last required disk; 0: not yet */
+    bool lost; /* no disk holds it, and only faults outside the promises took it from them */
+};
+
+struct sim {
+    const struct scenario *scenario;
+    const struct sim_options *options;
+    struct choice *choice, own_choice;
+    FILE *trace;
+    uint64_t now_ms, interval_at_ms;
+    uint64_t hash;
+    enum sim_phase phase;
+    bool loading; /* faults and operations are on */
+    bool hostile; /* the step under way is that of a hostile frame */
+    struct sim_event *heap;
+    size_t heap_count, heap_capacity;
+    uint64_t order, tokens;
+
+    struct sim_node *nodes;
+    size_t node_count;    /* clones included */
+    size_t node_capacity; /* room for all clones */
+    struct sim_connection *connections;
+    size_t connection_count, connection_capacity;
+    uint32_t *connections_free;
+    size_t connections_free_count, connections_free_capacity;
+
+    struct sim_link_fault *link_faults;
+    size_t link_fault_count, link_fault_capacity;
+    uint64_t fault_numbers;
+    struct sim_acknowledged *acknowledged;
+    size_t acknowledged_count, acknowledged_capacity;
+    void **check_states; /* one for each checker */
+    uint64_t *check_looks;
+
+    struct sim_stats stats;
+    bool failed;
+    struct sim_result *result;
+};
+
+/* --- sim.c ----------------------------------------------------------------------------------------------------------- */
+
+/* Notes a violation (the first stands) and ends the run. `node` may be NULL. */
+void sim_fail(struct sim *sim, const char *invariant, enum chaos_verdict verdict,
+              const struct sim_node *node, const char *text);
+void sim_trace(struct sim *sim, const struct sim_node *node, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void sim_hash(struct sim *sim, const void *bytes, size_t size_bytes);
+/* zeroed; ends the process if memory is short */
+void *sim_allocate(size_t count, size_t size_bytes);
+void *sim_grow(void *memory, size_t count, size_t *capacity, size_t size_bytes);
+/* An effect of a fault of this class. */
+void sim_fired(struct sim *sim, enum scenario_class class);
+/* Nodes that must agree in the end: not abandoned, and of the main cluster. */
+bool sim_required(const struct sim *sim, const struct sim_node *node);
+uint64_t sim_wall_ms(const struct sim *sim, const struct sim_node *node);
+/* K(n) of G1, in intervals. */
+uint64_t sim_settle_bound(size_t node_count);
+
+/* outcome.c: are all required nodes ready, sound and of one root; who is not; how many intervals that may take; and what the
+ * end says: content, figures, expectations, and whether the run proved anything. */
+bool sim_all_equal(struct sim *sim);
+void sim_unequal_describe(struct sim *sim, char *text, size_t size_bytes);
+uint64_t sim_settle_allowed(const struct sim *sim);
+void sim_outcome(struct sim *sim);
+
+/* --- event.c --------------------------------------------------------------------------------------------------------- */
+
+void sim_event_push(struct sim *sim, const struct sim_event *event);
+bool sim_event_pop(struct sim *sim, struct sim_event *event);
+/* An event for this life of the node. */
+void sim_event_node(struct sim *sim, enum sim_event_type type, const struct sim_node *node,
+                    uint32_t connection, uint64_t time_ms);
+
+/* --- disk.c, disk_load.c ----------------------------------------------------------------------------------------------- */
+
+struct sim_batch *sim_batch_new(const struct catalog_batch *batch);
+void sim_batch_free(struct sim_batch *batch);
+void sim_disk_apply(struct sim *sim, struct sim_node *node, const struct sim_batch *batch);
+/* The same without showing it to anybody. */
+void sim_disk_take(struct sim_disk *disk, const struct sim_batch *batch);
+struct catalog_entry *sim_disk_find(const struct sim_disk *disk, const struct catalog_key *key);
+/* What an engine gets at its start. Valid until the disk changes; free `entries` and `members` with free(). */
+void sim_disk_load(const struct sim_disk *disk, struct catalog_load *load);
+void sim_disk_close(struct sim_disk *disk);
+void sim_disk_copy(struct sim_disk *to, const struct sim_disk *from);
+/* The disk becomes what was found in a file. */
+void sim_disk_from_load(struct sim_disk *disk, const struct catalog_load *load);
+/* Damages rows: they are set aside as the store does it (DESIGN 4.8). */
+void sim_disk_damage(struct sim *sim, struct sim_node *node, size_t rows);
+/* Whether this disk holds the version, or what superseded it. */
+bool sim_disk_holds(const struct sim_disk *disk, struct catalog_entry *entry);
+
+/* --- network.c, link.c --------------------------------------------------------------------------------------------------- */
+
+void sim_network_dial(struct sim *sim, struct sim_node *node, uint32_t connection,
+                      const char *address);
+void sim_network_close(struct sim *sim, struct sim_node *node, uint32_t connection);
+void sim_network_send(struct sim *sim, struct sim_node *node, const struct gossip_send *send);
+/* A frame arrives: false if it must be dropped. */
+bool sim_network_arrives(struct sim *sim, const struct sim_event *event);
+void sim_network_connected(struct sim *sim, const struct sim_event *event);
+bool sim_network_disconnected(struct sim *sim, const struct sim_event *event);
+void sim_network_crashed(struct sim *sim, struct sim_node *node);
+/* Both ends lose all connections between these (link faults of type RESET). */
+void sim_network_reset(struct sim *sim, const bool *from, const bool *to);
+/* A connection from nobody to this node; its number there. */
+uint32_t sim_network_stranger(struct sim *sim, struct sim_node *node);
+/* Puts a frame into the connection with this index, towards that end, as if its other end had sent it. */
+void sim_network_inject(struct sim *sim, size_t connection, unsigned end, const uint8_t *frame,
+                        size_t size_bytes, bool hostile);
+/* Shows a frame to the checkers. */
+void sim_network_sent(struct sim *sim, struct sim_node *node, struct sim_node *to, unsigned type,
+                      const struct gossip_send *send);
+struct sim_connection *sim_network_find(struct sim *sim, const struct sim_node *node, uint32_t id,
+                                        unsigned *end);
+
+/* The faults in force between two nodes. */
+bool sim_link_is_cut(struct sim *sim, size_t from, size_t to);
+bool sim_link_hangs(const struct sim *sim, size_t from, size_t to);
+bool sim_link_loses(struct sim *sim, size_t from, size_t to, bool hello);
+/* When a frame that is sent now arrives. */
+uint64_t sim_link_arrival(struct sim *sim, struct sim_connection *connection, unsigned to,
+                          size_t size_bytes);
+/* 0: no repeat; else how much later. */
+uint64_t sim_link_repeat(struct sim *sim, size_t from, size_t to);
+bool sim_link_corrupts(struct sim *sim, size_t from, size_t to);
+/* Bytes of a piece; 0: whole. */
+uint64_t sim_link_fragment(const struct sim *sim, size_t from, size_t to);
+void sim_link_add(struct sim *sim, const struct scenario_action *action, uint64_t number);
+void sim_link_end(struct sim *sim, uint64_t number); /* 0: all */
+/* Nothing passes between the core and the others from here on. */
+void sim_link_isolate(struct sim *sim);
+void sim_link_close(struct sim *sim);
+
+/* --- node.c, node_disk.c --------------------------------------------------------------------------------------------------- */
+
+void sim_node_init(struct sim *sim, struct sim_node *node, size_t index);
+void sim_node_start(struct sim *sim, struct sim_node *node);
+/* The process is gone at once. A prefix of what was on its way to the disk has become durable. */
+void sim_node_crash(struct sim *sim, struct sim_node *node);
+void sim_node_step(struct sim *sim, struct sim_node *node, struct gossip_event *event);
+bool sim_node_runs(const struct sim *sim, const struct sim_node *node); /* up and not frozen */
+void sim_node_close(struct sim_node *node);
+/* node_disk.c */
+void sim_node_take_batch(struct sim *sim, struct sim_node *node, const struct catalog_batch *batch);
+void sim_node_stored(struct sim *sim, struct sim_node *node);
+void sim_node_reopen(struct sim *sim, struct sim_node *node);
+/* What becomes of the batches on their way when the process or the power goes. */
+void sim_node_disk_crash(struct sim *sim, struct sim_node *node);
+/* Loads what the disk has, verified against what it must hold (real stores). False: it does not start. */
+bool sim_node_disk_open(struct sim *sim, struct sim_node *node, struct catalog_load *load);
+void sim_node_disk_opened(struct sim_node *node, struct catalog_load *load);
+void sim_node_wipe(struct sim *sim, struct sim_node *node);
+void sim_node_backup(struct sim *sim, struct sim_node *node);
+void sim_node_restore(struct sim *sim, struct sim_node *node);
+void sim_node_damage(struct sim *sim, struct sim_node *node, uint64_t bits);
+
+/* node_store.c: the same with a real store; the model follows what is found. */
+bool sim_node_store_open(struct sim *sim, struct sim_node *node);
+int sim_node_store_commit(struct sim *sim, struct sim_node *node, const struct sim_batch *batch);
+bool sim_node_store_reopen(struct sim *sim, struct sim_node *node);
+void sim_node_store_crash(struct sim *sim, struct sim_node *node);
+void sim_node_store_wipe(struct sim *sim, struct sim_node *node);
+void sim_node_store_backup(struct sim *sim, struct sim_node *node);
+void sim_node_store_restore(struct sim *sim, struct sim_node *node);
+bool sim_node_store_damage(struct sim *sim, struct sim_node *node, uint64_t bits);
+void sim_node_store_lie(struct sim_node *node, bool lies);
+void sim_node_store_close(struct sim_node *node);
+/* memory.c */
+void sim_memory_init(struct sim_memory *memory);
+void sim_memory_step_begin(struct sim_memory *memory);
+
+/* --- fault.c, fault_process.c, hostile.c --------------------------------------------------------------------------------------- */
+
+void sim_fault_perform(struct sim *sim, size_t action_index);
+void sim_fault_undo(struct sim *sim, uint64_t number);
+/* The end of the load: all (or the core) is healed, started, reachable. */
+void sim_fault_heal(struct sim *sim);
+void sim_hostile_stranger(struct sim *sim, struct sim_node *node);
+void sim_hostile_liar(struct sim *sim, struct sim_node *node);
+
+/* --- operation.c --------------------------------------------------------------------------------------------------------------- */
+
+void sim_operation_perform(struct sim *sim, const struct scenario_action *action);
+/* One more exchange and one more diff, when all is healed. */
+void sim_operation_ask(struct sim *sim);
+void sim_operation_remove(struct sim *sim, struct sim_node *by, struct sim_node *gone);
+void sim_operation_reply(struct sim *sim, struct sim_node *node, const struct gossip_reply *reply);
+
+/* --- god.c --------------------------------------------------------------------------------------------------------------------- */
+
+void sim_god_acknowledged(struct sim *sim, struct sim_node *node, struct catalog_entry *entry);
+/* A fault outside the promises takes what this disk holds: call before, with the disk that comes after (NULL: nothing). */
+void sim_god_disk_replaced(struct sim *sim, struct sim_node *node, const struct sim_disk *after);
+/* Which acknowledged writes no required disk holds; compared with what is excused. */
+void sim_god_check(struct sim *sim);
+/* How many acknowledged writes are missing on this disk. */
+/* Only disks that are never reached again hold it: of nodes outside the healed core, of removed ones, of clones. */
+bool sim_god_out_of_reach(const struct sim *sim, struct catalog_entry *entry);
+uint32_t sim_god_missing(const struct sim *sim, const struct sim_node *node);
+void sim_god_close(struct sim *sim);
+
+#endif
