@@ -9,6 +9,7 @@
  *
  * Time is real. One thread does all of it but HTTP (real_client.c) and the proxies.
  */
+#include "bin/chaos/chaos.h"
 #include "bin/chaos/real_run.h"
 
 #include <signal.h>
@@ -303,7 +304,7 @@ static bool prepare(struct real_run *run) {
     struct scenario *scenario = &run->scenario;
     char message[SCENARIO_MESSAGE_SIZE_MAX];
     if (!scenario_read(run->arguments.scenario, scenario, message)) {
-        fprintf(stderr, "attune-chaos: %s\n", message);
+        chaos_complain("%s", message);
         return false;
     }
     if (scenario->sim_only)
@@ -314,7 +315,7 @@ static bool prepare(struct real_run *run) {
     else
         message[0] = '\0';
     if (message[0] != '\0') {
-        fprintf(stderr, "attune-chaos: %s: %s\n", run->arguments.scenario, message);
+        chaos_complain("%s: %s", run->arguments.scenario, message);
         scenario_close(scenario);
         return false;
     }

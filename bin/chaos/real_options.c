@@ -1,8 +1,8 @@
 /* real_options.c - the flags of `attune-chaos run`. */
+#include "bin/chaos/chaos.h"
 #include "bin/chaos/real_run.h"
 
 #include <argp.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,13 +30,6 @@ static const char documentation[] =
     "\vExit codes: 0 every promise held; 1 a safety promise was broken; 2 usage, or this machine "
     "cannot do it; 3 the nodes did not become equal in time; 4 a process died by itself; 5 "
     "unknown: nothing was broken, and too little happened to say that it holds.";
-
-static bool read_number(const char *text, uint64_t *number) {
-    char *end = NULL;
-    errno = 0;
-    *number = strtoull(text, &end, 10);
-    return errno == 0 && text[0] >= '0' && text[0] <= '9' && *end == '\0';
-}
 
 static bool read_network(const char *text, enum real_network *network) {
     static const char *const names[] = {"auto", "namespaces", "loopback"};
@@ -66,8 +59,8 @@ static error_t take_option(int key, char *value, struct argp_state *state) {
         arguments->json = value;
         return 0;
     case KEY_SEED:
-        if (!read_number(value, &arguments->seed))
-            argp_error(state, "--seed takes a number, not '%.100s'", value);
+        if (!argument_number("--seed", value, 0, UINT64_MAX, &arguments->seed))
+            exit(CHAOS_USAGE);
         arguments->seed_given = true;
         return 0;
     case KEY_KEEP:

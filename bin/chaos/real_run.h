@@ -256,6 +256,4 @@ unsigned real_intervals_allowed(const struct real_run *run);
 /* real_summary.c */
 int real_summary(struct real_run *run);
 
-int command_run(int argc, char **argv);
-
 #endif

@@ -3,6 +3,7 @@
  * A run that broke nothing has still proved nothing if an operation of it never succeeded, a class of faults never had an
  * effect, or nothing was transferred: then the verdict is "unknown", with the list.
  */
+#include "bin/chaos/chaos.h"
 #include "bin/chaos/real_run.h"
 
 #include <errno.h>
@@ -231,7 +232,7 @@ static bool write_file(const struct report *report, const char *path,
     if (file != NULL && fclose(file) != 0)
         written = false;
     if (!written)
-        fprintf(stderr, "attune-chaos: %s: %s\n", path, strerror(errno));
+        chaos_complain("%s: %s", path, strerror(errno));
     return written;
 }
 
@@ -303,7 +304,7 @@ int real_summary(struct real_run *run) {
     enum chaos_verdict verdict = judge(run, &list);
     fclose(list.file);
     if (verdict == CHAOS_USAGE) {
-        fprintf(stderr, "attune-chaos: %s\n", list.text);
+        chaos_complain("%s", list.text);
         free(list.text);
         return CHAOS_USAGE;
     }

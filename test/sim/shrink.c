@@ -47,7 +47,7 @@ static bool *flags_new(size_t count) {
 /* --- 1: classes ------------------------------------------------------------------------------------------------------------------ */
 
 static void classes_leave_out(struct shrinking *shrinking) {
-    for (unsigned class = 1; class < SCENARIO_CLASS_COUNT; class++) {
+    for (unsigned class = 1; class < SCENARIO_CLASS_COUNT; class ++) {
         const struct scenario *now = shrinking->scenario;
         bool *left_out = flags_new(now->action_count);
         size_t count = 0;
@@ -257,7 +257,8 @@ static void choices_minimise(struct shrinking *shrinking) {
         if (range_drop(shrinking, range - 1, 0)) {
             continue;
         }
-        while (shrinking->scenario->kept[range - 1].end - shrinking->scenario->kept[range - 1].first >
+        while (shrinking->scenario->kept[range - 1].end -
+                       shrinking->scenario->kept[range - 1].first >
                    1 &&
                (range_drop(shrinking, range - 1, 1) || range_drop(shrinking, range - 1, 2))) {
         }

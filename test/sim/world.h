@@ -208,8 +208,6 @@ void sim_fired(struct sim *sim, enum scenario_class class);
 /* Nodes that must agree in the end: not abandoned, and of the main cluster. */
 bool sim_required(const struct sim *sim, const struct sim_node *node);
 uint64_t sim_wall_ms(const struct sim *sim, const struct sim_node *node);
-/* K(n) of G1, in intervals. */
-uint64_t sim_settle_bound(size_t node_count);
 
 /* outcome.c: are all required nodes ready, sound and of one root; who is not; how many intervals that may take; and what the
  * end says: content, figures, expectations, and whether the run proved anything. */
