@@ -132,7 +132,8 @@ static bool on_nodes(struct real_faults *faults, const struct scenario_action *a
             continue;
         touched[i] = kinds[action->type].on_node(faults, fault, &ground->nodes[i], why_not);
         any = any || touched[i];
-        faults->done[class] += touched[i] && !real_fault_is_counted_by_disk(action->type);
+        faults->done[class] += touched[i] && class != SCENARIO_CLASS_NONE &&
+                               !real_fault_is_counted_by_disk(action->type);
     }
     if (!any || !kinds[action->type].lasts)
         faults->count--;

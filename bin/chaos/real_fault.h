@@ -14,10 +14,11 @@
 /* One that lasts. Its action's lists are the scenario's. */
 struct real_fault {
     struct scenario_action action;
-    uint64_t until_ms; /* UINT64_MAX: until the end of the load */
-    uint64_t next_ms;  /* flap: when it turns; else UINT64_MAX */
-    bool idle;         /* flap: the link passes just now */
-    bool kept;         /* outside of the core that was healed: for ever */
+    uint64_t until_ms;                    /* UINT64_MAX: until the end of the load */
+    uint64_t next_ms;                     /* flap: when it turns; else UINT64_MAX */
+    bool idle;                            /* flap: the link passes just now */
+    bool kept;                            /* outside of the core that was healed: for ever */
+    uint64_t full_before[REAL_NODES_MAX]; /* disk_full: what its log said of that before */
 };
 
 struct real_faults {

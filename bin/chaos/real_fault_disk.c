@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #define TRACED_ERROR "pwrite64,fdatasync,fsync,ftruncate"
+#define FULL_TEXT                                                                                  \
+    "the disk is full" /* as the daemon's log says it: the only sign that a write met it */
 #define TRACED_SYNC "fdatasync,fsync"
 
 bool real_fault_is_counted_by_disk(enum scenario_action_type type) {
@@ -41,13 +43,13 @@ static bool path_of(const struct real_node *node, const char *ending, char path[
 bool real_fault_full(struct real_faults *faults, struct real_fault *fault, struct real_node *node,
                      char why_not[120]) {
     char path[REAL_PATH_SIZE_MAX];
-    (void)fault;
     if (!real_process_of(faults->ground, node)->own_disk || node->starts == 0) {
         snprintf(why_not, 120, "%s has no disk of its own", node->name);
         return false;
     }
     if (!path_of(node, "/ballast", path, why_not))
         return false;
+    fault->full_before[node->index] = real_files_count(node->log, FULL_TEXT);
     return real_files_fill(path);
 }
 
@@ -104,8 +106,11 @@ bool real_fault_damage(struct real_faults *faults, struct real_fault *fault, str
 
 /* --- ending and counting ----------------------------------------------------------------------------------------- */
 
-static uint64_t count_effects(const struct real_node *node, enum scenario_action_type type) {
+static uint64_t count_effects(const struct real_fault *fault, const struct real_node *node) {
+    enum scenario_action_type type = fault->action.type;
     char path[REAL_PATH_SIZE_MAX];
+    if (type == SCENARIO_DISK_FULL)
+        return real_files_count(node->log, FULL_TEXT) - fault->full_before[node->index];
     if (!real_path(path, node->directory, ".trace"))
         return 0;
     return real_files_count(path, type == SCENARIO_DISK_SLOW ? "(DELAYED)" : "(INJECTED)");
@@ -115,6 +120,7 @@ void real_fault_disk_end(struct real_faults *faults, struct real_fault *fault,
                          struct real_node *node) {
     enum scenario_action_type type = fault->action.type;
     char path[REAL_PATH_SIZE_MAX];
+    faults->done[scenario_action_class(type)] += count_effects(fault, node);
     if (type == SCENARIO_DISK_FULL) {
         if (real_path(path, node->directory, "/ballast"))
             (void)unlink(path);
@@ -126,21 +132,19 @@ void real_fault_disk_end(struct real_faults *faults, struct real_fault *fault,
             (void)real_files_copy(path, node->directory);
     }
     real_node_untrace(faults->ground, node);
-    faults->done[fault->action.type == SCENARIO_DISK_LIE ? SCENARIO_CLASS_DISK_LIE
-                                                         : scenario_action_class(type)] +=
-        count_effects(node, type);
 }
 
 uint64_t real_fault_injected(struct real_faults *faults, enum scenario_class class) {
     uint64_t count = 0;
     for (size_t i = 0; i < faults->count; i++) {
-        const struct scenario_action *action = &faults->list[i].action;
+        const struct real_fault *fault = &faults->list[i];
+        const struct scenario_action *action = &fault->action;
         if (!real_fault_is_counted_by_disk(action->type) ||
             scenario_action_class(action->type) != class)
             continue;
         for (size_t node = 0; node < faults->ground->node_count; node++)
             if (real_fault_holds(&action->nodes, node))
-                count += count_effects(real_fault_node(faults, node), action->type);
+                count += count_effects(fault, real_fault_node(faults, node));
     }
     return count;
 }

@@ -103,6 +103,11 @@ static void for_names(const char *folder, void (*each)(const char *name, void *c
         closedir(all);
 }
 
+struct links {
+    char bridge[16];
+    FILE *file;
+};
+
 static void remove_namespace(const char *name, void *context) {
     char path[300];
     if (strncmp(name, context, strlen(context)) != 0)
@@ -112,18 +117,33 @@ static void remove_namespace(const char *name, void *context) {
     (void)unlink(path);
 }
 
+/* Veth pairs end with their namespaces as well, but at some later time. */
+static void print_link(const char *name, void *context) {
+    const struct links *links = context;
+    size_t length = strlen(links->bridge);
+    if (strncmp(name, links->bridge, length) == 0 && name[length] == 'v')
+        fprintf(links->file, "link delete %s\n", name);
+}
+
 static void sweep_network(pid_t pid) {
-    char prefix[32], bridge[16], table[40], path[64], message[REAL_MESSAGE_SIZE_MAX];
+    char prefix[32], table[40], path[64], message[REAL_MESSAGE_SIZE_MAX], *batch = NULL;
+    size_t size_bytes;
+    struct links links = {0};
     snprintf(prefix, sizeof prefix, "attune-%ld-", (long)pid);
-    snprintf(bridge, sizeof bridge, "atch%ld", (long)pid);
+    snprintf(links.bridge, sizeof links.bridge, "atch%ld", (long)pid);
     snprintf(table, sizeof table, "attune_chaos_%ld", (long)pid);
+    snprintf(path, sizeof path, "/sys/class/net/%s", links.bridge);
+    if (access(path, F_OK) == 0) {
+        (void)REAL_COMMAND(message, NULL, "nft", "delete", "table", "ip", table);
+        links.file = open_memstream(&batch, &size_bytes);
+        assert(links.file != NULL);
+        for_names("/sys/class/net", print_link, &links);
+        fprintf(links.file, "link delete %s\n", links.bridge);
+        fclose(links.file);
+        (void)REAL_COMMAND(message, batch, "ip", "-force", "-batch", "-");
+        free(batch);
+    }
     for_names(NAMESPACES, remove_namespace, prefix);
-    snprintf(path, sizeof path, "/sys/class/net/%s", bridge);
-    if (access(path, F_OK) != 0)
-        return;
-    (void)REAL_COMMAND(message, NULL, "nft", "delete", "table", "ip", table);
-    (void)REAL_COMMAND(message, NULL, "ip", "link", "delete",
-                       bridge); /* last: it says that there is something */
 }
 
 void real_sweep(pid_t pid, const char *directory, bool removed) {

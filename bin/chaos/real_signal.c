@@ -121,9 +121,11 @@ static bool await_attached(pid_t pid, pid_t tracer) {
     char path[64];
     snprintf(path, sizeof path, "/proc/%ld/task", (long)pid);
     for (unsigned waited = 0; waited < ATTACH_MS_MAX; waited += POLL_MS) {
+        siginfo_t ended = {0};
         if (real_files_all(path, is_traced, &pid))
             return true;
-        if (waitpid(tracer, NULL, WNOHANG | WNOWAIT) != 0)
+        if (waitid(P_PID, (id_t)tracer, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+            ended.si_pid != 0)
             return false;
         real_sleep_ms(POLL_MS);
     }
