@@ -224,7 +224,8 @@ static bool port_is_free(const char *host, unsigned port) {
 static void choose_host(struct real_ground *ground) {
     uint8_t drawn = 0;
     unsigned pid = (unsigned)getpid();
-    (void)getrandom(&drawn, 1, 0);
+    if (getrandom(&drawn, 1, 0) != 1)
+        drawn = (uint8_t)pid;
     snprintf(ground->host, sizeof ground->host, "127.%u.%u.%u", 1 + drawn % 250U, pid >> 8 & 0xff,
              1 + (pid & 0xff) % 250);
 }
