@@ -163,6 +163,18 @@ static void note_disks(struct real_run *run, const struct scenario_action *actio
     }
 }
 
+static void note_counters(struct real_run *run, const struct scenario_action *action) {
+    static const bool kills[SCENARIO_ACTION_COUNT] = {
+        [SCENARIO_CRASH] = true,       [SCENARIO_STOP] = true,    [SCENARIO_WIPE] = true,
+        [SCENARIO_BACKUP] = true,      [SCENARIO_RESTORE] = true, [SCENARIO_DAMAGE] = true,
+        [SCENARIO_MASS_RESTART] = true};
+    bool all = action->nodes.count == 0;
+    for (size_t i = 0; kills[action->type] && i < run->book.node_count; i++) {
+        if (all || scenario_nodes_hold(&action->nodes, i))
+            real_watch_last(run, i);
+    }
+}
+
 static void perform_fault(struct real_run *run, const struct scenario_action *action) {
     enum scenario_class class = scenario_action_class(action->type);
     uint64_t now_ms = real_now(run);
@@ -174,6 +186,7 @@ static void perform_fault(struct real_run *run, const struct scenario_action *ac
     if (lasts)
         band.band.until_ms =
             action->for_ms == SCENARIO_FOREVER ? run->scenario.load_ms : now_ms + action->for_ms;
+    note_counters(run, action);
     scenario_action_describe(action, band.band.text, sizeof band.band.text);
     real_note(run, "%s", band.band.text);
     band.performed = real_faults_perform(run->faults, action, now_ms, band.band.why_not);
@@ -284,7 +297,7 @@ static bool quiet(struct real_run *run) {
 static void course(struct real_run *run) {
     if (!real_start(run))
         return;
-    printf("%zu nodes are ready and equal (%s)\n", run->book.node_count,
+    printf("%d nodes are ready and equal (%s)\n", __builtin_popcountll(run->required),
            real_ground_network(run->ground) == REAL_NETWORK_NAMESPACES ? "network namespaces"
                                                                        : "loopback");
     fflush(stdout);

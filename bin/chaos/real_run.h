@@ -212,6 +212,8 @@ bool real_equal(const struct real_run *run, uint64_t nodes, uint64_t since_ms);
 /* real_watch.c */
 void real_watch_ask(struct real_run *run);
 void real_watch_sample(struct real_run *run);
+/* Before a node is killed: what it has counted would be gone with it. */
+void real_watch_last(struct real_run *run, size_t node);
 bool real_watch_is_up(const struct real_run *run, size_t node);
 /* Asks one question and waits for the answer: at rest. The caller frees it; NULL: there was none, or not 200. */
 char *real_ask(struct real_run *run, size_t node, const char *path);

@@ -17,6 +17,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { LAST_MS_MAX = 200 };
+
 struct sort {
     const char *path;
     unsigned period_ms;
@@ -167,12 +169,8 @@ static double metric_seen(const char *text, const char *name) {
     return sum;
 }
 
-static void take_metrics(struct real_run *run, struct real_question *question,
-                         const struct real_answer *answer) {
-    struct real_watch *watch = &run->watches[question->node];
-    const char *text = answer->body;
-    if (answer->status != 200 || text == NULL)
-        return;
+static void take_counters(struct real_run *run, size_t node, const char *text) {
+    struct real_watch *watch = &run->watches[node];
     /* Counters begin anew with each process. */
     if (watch->counters_starts != watch->starts) {
         for (size_t i = 0; i < REAL_COUNT_COUNT; i++) {
@@ -191,6 +189,12 @@ static void take_metrics(struct real_run *run, struct real_question *question,
     counters[REAL_COUNT_PUSHES_DROPPED] = real_metric(text, "attune_pushes_total", "\"dropped\"");
     counters[REAL_COUNT_PUSHES_RETRIED] = real_metric(text, "attune_pushes_total", "\"retried\"");
     counters[REAL_COUNT_SEEN] = metric_seen(text, run->scenario.expect.seen);
+}
+
+static void take_metrics(struct real_run *run, struct real_question *question,
+                         const struct real_answer *answer) {
+    if (answer->status == 200 && answer->body != NULL)
+        take_counters(run, question->node, answer->body);
 }
 
 static void take_export(struct real_run *run, struct real_question *question,
@@ -338,7 +342,7 @@ void real_watch_sample(struct real_run *run) {
     report_sample(&run->report, real_now(run), distinct_roots, up, missing);
 }
 
-/* --- one question at rest ---------------------------------------------------------------------------------------- */
+/* --- one question, and its answer ---------------------------------------------------------------------------------------- */
 
 struct single {
     bool done;
@@ -352,13 +356,28 @@ static void take_single(struct real_question *question, const struct real_answer
         single->text = strdup(answer->body == NULL ? "" : answer->body);
 }
 
-char *real_ask(struct real_run *run, size_t node, const char *path) {
+static char *ask_and_wait(struct real_run *run, size_t node, const char *path,
+                          unsigned deadline_ms) {
     struct single single = {.done = false};
     struct real_question *question = real_question_new(run, node, "GET", path);
     question->context = &single;
     question->done = take_single;
+    question->deadline_ms = deadline_ms;
     real_client_ask(run->client, question);
     while (!single.done)
         real_client_collect(run->client, 100);
     return single.text;
+}
+
+char *real_ask(struct real_run *run, size_t node, const char *path) {
+    return ask_and_wait(run, node, path, REAL_CLIENT_DEADLINE_MS);
+}
+
+void real_watch_last(struct real_run *run, size_t node) {
+    if (!real_watch_is_up(run, node))
+        return;
+    char *text = ask_and_wait(run, node, "/metrics", LAST_MS_MAX);
+    if (text != NULL)
+        take_counters(run, node, text);
+    free(text);
 }
