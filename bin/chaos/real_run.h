@@ -3,7 +3,8 @@
  *   command_run.c    the course
  *   real_options.c   its flags
  *   real_start.c     from nothing to a cluster that is ready and equal
- *   real_watch.c     asks every node again and again, and what the answers mean (real_lists.c: the lists of entries)
+ *   real_pass.c      lets time pass
+ *   real_watch.c     asks every node again and again; real_take.c, real_lists.c: what the answers mean
  *   real_load.c      the operations of the scenario
  *   real_check*.c    the promises (a table), at the end of the run; real_book.c remembers what they need
  *   real_summary.c   verdict, report and what is printed
@@ -21,7 +22,7 @@ enum {
     REAL_LIST_PERIOD_MS = 1000,
     REAL_STATUS_PERIOD_MS = 1000,
     REAL_EXPORT_PERIOD_MS = 2000,
-    REAL_START_MS_MAX = 60000,  /* until a cluster without faults is ready and equal */
+    REAL_READY_MS_MAX = 60000,  /* until a cluster without faults is ready and equal */
     REAL_LATENCY_MS_MAX = 1000, /* L8 */
     REAL_REASON_SIZE_MAX = 512,
 };
@@ -152,7 +153,8 @@ struct real_run {
     struct real_arguments arguments;
     struct scenario scenario;
     struct report report;
-    bool *late; /* nodes that an action starts, by index */
+    FILE *html, *json; /* NULL: not wanted */
+    bool *late;        /* nodes that an action starts, by index */
     struct real_ground *ground;
     struct real_faults *faults;
     struct real_client *client;
@@ -192,16 +194,18 @@ struct real_run {
 /* real_options.c: false: it has said why, exit with 2; for --help and the like it ends the process. */
 bool real_options_read(int argc, char **argv, struct real_arguments *arguments);
 
-/* command_run.c */
+/* real_pass.c */
 uint64_t real_now(const struct real_run *run); /* ms of the run; 0 before it begins */
 uint64_t real_clock_ms(void);                  /* monotonic */
 void real_note(const struct real_run *run, const char *format, ...)
     __attribute__((format(printf, 2, 3))); /* --verbose */
 /* Lets time pass: questions, answers, what faults are due to end. False: interrupted, or a process died. */
 bool real_pass(struct real_run *run, uint64_t until_ms);
-bool real_interrupted(void);
 /* After anything that may have started, ended, frozen or thawed processes. */
 void real_look(struct real_run *run);
+
+/* command_run.c */
+bool real_interrupted(void);
 
 /* real_start.c */
 bool real_start(struct real_run *run);
@@ -221,6 +225,19 @@ void real_watch_root(struct real_run *run, size_t node, const struct merkle_dige
                      const struct merkle_digest *content);
 struct real_question *real_question_new(const struct real_run *run, size_t node, const char *method,
                                         const char *path);
+
+/* real_take.c: what answers mean, to the run and its checks. */
+void real_take_digest(struct real_run *run, struct real_question *question,
+                      const struct real_answer *answer);
+void real_take_ready(struct real_run *run, struct real_question *question,
+                     const struct real_answer *answer);
+void real_take_status(struct real_run *run, struct real_question *question,
+                      const struct real_answer *answer);
+void real_take_metrics(struct real_run *run, struct real_question *question,
+                       const struct real_answer *answer);
+void real_take_export(struct real_run *run, struct real_question *question,
+                      const struct real_answer *answer);
+void real_take_counters(struct real_run *run, size_t node, const char *metrics);
 
 /* real_lists.c: "GET /v1/schemas" and its like; false: it is no such list. */
 bool real_lists_take(struct real_run *run, size_t node, uint16_t kind, const char *text,
@@ -256,6 +273,8 @@ void real_usage_baseline(struct real_run *run);
 unsigned real_intervals_allowed(const struct real_run *run);
 
 /* real_summary.c */
+/* Opens the files of the report, so that nobody waits for a run whose report cannot be written. False: it has said why. */
+bool real_summary_open(struct real_run *run);
 int real_summary(struct real_run *run);
 
 #endif

@@ -96,7 +96,7 @@ static bool all_know_each_other(const struct real_run *run) {
 }
 
 static bool await_equal(struct real_run *run) {
-    uint64_t deadline_ms = real_clock_ms() + REAL_START_MS_MAX;
+    uint64_t deadline_ms = real_clock_ms() + REAL_READY_MS_MAX;
     while (!real_equal(run, run->required, 0) || !all_know_each_other(run)) {
         if (!real_pass(run, 0))
             return false;
@@ -104,7 +104,7 @@ static bool await_equal(struct real_run *run) {
             run->failed = true;
             (void)snprintf(run->reason, sizeof run->reason,
                            "without any fault the nodes were not ready and equal within %d s",
-                           REAL_START_MS_MAX / 1000);
+                           REAL_READY_MS_MAX / 1000);
             return false;
         }
     }

@@ -180,10 +180,11 @@ static void report_figures(struct real_run *run) {
     report_figure(report, "bytes per node, interval at rest", run->interval_bytes, "bytes");
     report_figure(report, "acknowledged and excused", (double)run->book.excused, "");
     if (run->latency_count > 0) {
-        report_figure(report, "HTTP p50 under faults",
-                      run->latencies_us[run->latency_count / 2] / 1000.0, "ms");
-        report_figure(report, "HTTP p99 under faults",
-                      run->latencies_us[run->latency_count * 99 / 100] / 1000.0, "ms");
+        size_t middle = run->latency_count / 2, late = run->latency_count * 99 / 100;
+        report_figure(report, "HTTP p50 under faults", (double)run->latencies_us[middle] / 1000,
+                      "ms");
+        report_figure(report, "HTTP p99 under faults", (double)run->latencies_us[late] / 1000,
+                      "ms");
     }
     report_operations(run);
     if (run->ground != NULL)
@@ -223,15 +224,31 @@ static void report_fill(struct real_run *run, enum chaos_verdict verdict, const 
     }
 }
 
-static bool write_file(const struct report *report, const char *path,
-                       bool (*write)(const struct report *report, FILE *file)) {
+static bool open_file(const char *path, FILE **file) {
     if (path == NULL)
         return true;
-    FILE *file = fopen(path, "w");
-    bool written = file != NULL && write(report, file);
-    if (file != NULL && fclose(file) != 0)
-        written = false;
-    if (!written)
+    *file = fopen(path, "w");
+    if (*file == NULL)
+        chaos_complain("%s: %s", path, strerror(errno));
+    return *file != NULL;
+}
+
+bool real_summary_open(struct real_run *run) {
+    if (!open_file(run->arguments.html, &run->html))
+        return false;
+    if (open_file(run->arguments.json, &run->json))
+        return true;
+    if (run->html != NULL)
+        fclose(run->html);
+    return false;
+}
+
+static bool write_file(const struct report *report, const char *path, FILE *file,
+                       bool (*write)(const struct report *report, FILE *file)) {
+    if (file == NULL)
+        return true;
+    bool written = write(report, file);
+    if (fclose(file) != 0 || !written)
         chaos_complain("%s: %s", path, strerror(errno));
     return written;
 }
@@ -310,11 +327,11 @@ int real_summary(struct real_run *run) {
     }
     report_fill(run, verdict, list.text);
     print_run(run);
-    bool written = write_file(&run->report, run->arguments.html, report_write_html) &&
-                   write_file(&run->report, run->arguments.json, report_write_json);
+    bool html = write_file(&run->report, run->arguments.html, run->html, report_write_html);
+    bool json = write_file(&run->report, run->arguments.json, run->json, report_write_json);
     printf("%s%s%s\n", chaos_verdict_name(verdict), list.text[0] != '\0' ? ": " : "", list.text);
     if (verdict != CHAOS_HELD)
         printf("again: %s\n", run->report.again);
     free(list.text);
-    return written ? (int)verdict : CHAOS_USAGE;
+    return html && json ? (int)verdict : CHAOS_USAGE;
 }

@@ -343,6 +343,7 @@ static void add_case(Suite *suite, const char *name, const TTest *const *tests, 
     add_case(suite, name, (const TTest *const[]){__VA_ARGS__},                                     \
              sizeof((const TTest *const[]){__VA_ARGS__}) / sizeof(const TTest *))
 
+Suite *real_book_suite(void);
 Suite *real_book_suite(void) {
     Suite *suite = suite_create("real_book");
     CASE(suite, "real_book_key", keys_are_found_again);
