@@ -275,19 +275,23 @@ static void class_draw(struct drawing *drawing, enum scenario_class class) {
              class != SCENARIO_CLASS_REMOVE);
 }
 
+/* One choice after the other: in one initialiser their order would be the compiler's. */
+static void load_draw(struct drawing *drawing) {
+    struct scenario *scenario = drawing->scenario;
+    struct scenario_load *load = &scenario->loads[scenario->load_count++];
+    bool large = below(drawing, 8, "large bodies") == 7;
+    *load = (struct scenario_load){.from_ms = 3000, .until_ms = scenario->load_ms};
+    load->every_ms = 30 + below(drawing, 250, "write every");
+    load->entities = 3 + (unsigned)below(drawing, 20, "entities");
+    load->drops_percent = 10 + (unsigned)below(drawing, 30, "drops");
+    load->imports_percent = 5 + (unsigned)below(drawing, 20, "imports");
+    load->body_size_bytes = large ? 1000 + below(drawing, 20000, "body size") : 0;
+}
+
 static void loads_draw(struct drawing *drawing) {
     struct scenario *scenario = drawing->scenario;
     uint64_t load_ms = scenario->load_ms;
-    bool large = below(drawing, 8, "large bodies") == 7;
-    scenario->loads[scenario->load_count++] = (struct scenario_load){
-        .from_ms = 3000,
-        .until_ms = load_ms,
-        .every_ms = 30 + below(drawing, 250, "write every"),
-        .entities = 3 + (unsigned)below(drawing, 20, "entities"),
-        .drops_percent = 10 + (unsigned)below(drawing, 30, "drops"),
-        .imports_percent = 5 + (unsigned)below(drawing, 20, "imports"),
-        .body_size_bytes = large ? 1000 + below(drawing, 20000, "body size") : 0,
-    };
+    load_draw(drawing);
     for (enum scenario_action_type type = SCENARIO_SYNC; type <= SCENARIO_DIFF; type++) {
         for (uint64_t i = 3 + below(drawing, 4, "syncs and diffs"); i > 0; i--) {
             uint16_t index = node_draw(drawing, "asks");

@@ -98,6 +98,14 @@ void sim_unequal_describe(struct sim *sim, char *text, size_t size_bytes) {
     }
 }
 
+uint64_t sim_settle_bound(size_t node_count) {
+    uint64_t bits = 0;
+    while ((UINT64_C(1) << bits) < node_count) {
+        bits++;
+    }
+    return 2 * bits + 8;
+}
+
 /* Who must join first (late, or with an empty disk) needs an admission and two walks; one that comes under the name of a
  * dead member also waits until that is known to be dead (DESIGN 7.1: 4*log2(n+1) intervals). */
 uint64_t sim_settle_allowed(const struct sim *sim) {

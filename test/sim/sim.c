@@ -96,14 +96,6 @@ uint64_t sim_wall_ms(const struct sim *sim, const struct sim_node *node) {
     return wall_ms < 0 ? 0 : (uint64_t)wall_ms;
 }
 
-uint64_t sim_settle_bound(size_t node_count) {
-    uint64_t bits = 0;
-    while ((UINT64_C(1) << bits) < node_count) {
-        bits++;
-    }
-    return 2 * bits + 8;
-}
-
 /* --- events ------------------------------------------------------------------------------------------------------------- */
 
 static void message_to_engine(struct sim *sim, struct sim_node *node,
