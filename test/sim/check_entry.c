@@ -177,8 +177,12 @@ static void seen_landed(struct sim *sim, struct sim_node *node, const struct sim
             made->clock > seen_before && made->clock <= seen &&
             known_clock(&node->disk, made->slot, &made->origin) < made->clock &&
             !is_lost(sim, made)) {
-            sim_violated(sim, &sim_check_seen, node,
-                         "stores a `seen` above a version that it lacks");
+            sim_violated(
+                sim, &sim_check_seen, node,
+                "stores the `seen` %llx (before: %llx) above a version that it lacks: %llx, "
+                "made by %s at %llu ms",
+                (unsigned long long)seen, (unsigned long long)seen_before,
+                (unsigned long long)made->clock, maker->name, (unsigned long long)made->time_ms);
             return;
         }
     }

@@ -258,34 +258,6 @@ static void handle(struct sim *sim, struct sim_event *event) {
 
 /* --- time ----------------------------------------------------------------------------------------------------------------- */
 
-/* What the report shows; makes no choice and changes nothing. */
-static void sample(struct sim *sim) {
-    enum { ROOTS_MAX = 64 };
-    struct merkle_digest roots[ROOTS_MAX];
-    uint32_t root_count = 0;
-    uint32_t up = 0;
-    uint32_t *missing = sim_allocate(sim->scenario->node_count, sizeof *missing);
-    for (size_t i = 0; i < sim->scenario->node_count; i++) {
-        struct sim_node *node = &sim->nodes[i];
-        missing[i] = UINT32_MAX;
-        if (node->engine == NULL) {
-            continue;
-        }
-        up++;
-        missing[i] = sim_god_missing(sim, node);
-        struct merkle_digest root = merkle_tree_root(catalog_tree(gossip_catalog(node->engine)));
-        uint32_t at = 0;
-        while (at < root_count && !merkle_digest_equal(&roots[at], &root)) {
-            at++;
-        }
-        if (at == root_count && root_count < ROOTS_MAX) {
-            roots[root_count++] = root;
-        }
-    }
-    report_sample(sim->options->report, sim->now_ms, root_count, up, missing);
-    free(missing);
-}
-
 /* An interval has passed for everybody. */
 static void interval_passed(struct sim *sim) {
     sim->now_ms = sim->interval_at_ms;
@@ -298,7 +270,7 @@ static void interval_passed(struct sim *sim) {
         sim->stats.rest_node_ms += sim->phase >= SIM_CHECK ? up_ms : 0;
     }
     if (sim->options->report != NULL) {
-        sample(sim);
+        sim_report_sample(sim);
     }
 }
 
@@ -372,6 +344,7 @@ static void load_phase(struct sim *sim) {
 static void settle_phase(struct sim *sim) {
     phase_begin(sim, SIM_SETTLE);
     sim_fault_heal(sim);
+    sim_god_healed(sim);
     uint64_t bound = sim_settle_allowed(sim);
     for (uint64_t i = 1; i <= bound && !sim->failed; i++) {
         run_until(sim, sim->now_ms + sim->scenario->interval_ms);
@@ -465,6 +438,7 @@ static void world_close(struct sim *sim) {
     sim_checkers_close(sim);
     sim_god_close(sim);
     sim_link_close(sim);
+    free(sim->bands);
     free(sim->heap);
     free(sim->connections);
     free(sim->connections_free);

@@ -154,7 +154,16 @@ struct sim_acknowledged {
     struct catalog_entry *entry; /* held */
     size_t node;
     uint64_t time_ms, everywhere_ms; /* on the last required disk; 0: not yet */
+    bool out_of_reach;               /* after the heal: only nodes that stay away have it */
     bool lost; /* no disk holds it, and only faults outside the promises took it from them */
+};
+
+/* An action that was performed, for the report. */
+struct sim_band {
+    size_t action;
+    uint64_t from_ms, until_ms;
+    uint64_t fired_before; /* what its class had come to */
+    bool at_once;          /* it had an effect in that moment */
 };
 
 struct sim {
@@ -184,6 +193,8 @@ struct sim {
     uint64_t fault_numbers;
     struct sim_acknowledged *acknowledged;
     size_t acknowledged_count, acknowledged_capacity;
+    struct sim_band *bands;
+    size_t band_count, band_capacity;
     void **check_states; /* one for each checker */
     uint64_t *check_looks;
 
@@ -215,6 +226,9 @@ bool sim_all_equal(struct sim *sim);
 void sim_unequal_describe(struct sim *sim, char *text, size_t size_bytes);
 uint64_t sim_settle_allowed(const struct sim *sim);
 void sim_outcome(struct sim *sim);
+/* sim_report.c */
+void sim_report_sample(struct sim *sim);
+void sim_report_fill(const struct sim *sim);
 
 /* --- event.c --------------------------------------------------------------------------------------------------------- */
 
@@ -347,6 +361,10 @@ void sim_god_acknowledged(struct sim *sim, struct sim_node *node, struct catalog
 void sim_god_disk_replaced(struct sim *sim, struct sim_node *node, const struct sim_disk *after);
 /* Which acknowledged writes no required disk holds; compared with what is excused. */
 void sim_god_check(struct sim *sim);
+/* The heal has come: what only those have who stay away is out of reach. */
+void sim_god_healed(struct sim *sim);
+/* Notes for each acknowledged write when it was on the last required disk. */
+void sim_god_follow(struct sim *sim);
 /* How many acknowledged writes are missing on this disk. */
 /* Only disks that are never reached again hold it: of nodes outside the healed core, of removed ones, of clones. */
 bool sim_god_out_of_reach(const struct sim *sim, struct catalog_entry *entry);
