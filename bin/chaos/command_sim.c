@@ -31,6 +31,7 @@ enum {
     KEY_HOLLOW,
     KEY_LOSSLESS,
     KEY_CANARY,
+    KEY_STOP_AT_FIRST,
 };
 
 static const struct argp_option options[] = {
@@ -52,6 +53,8 @@ static const struct argp_option options[] = {
     {"only", KEY_ONLY, "CLASS,...", 0, "Leave out faults of all other classes", 1},
     {"probes-least", KEY_PROBES_LEAST, "N", 0,
      "The sweep proves nothing if a probe was hit less often", 1},
+    {"stop-at-first", KEY_STOP_AT_FIRST, NULL, 0,
+     "End the sweep at the first seed that fails, and say which and why in one line", 1},
     {"plant", KEY_PLANT, "BUG", 0, "Switch a planted bug on (a build of MODE=plant only)", 2},
     {"hollow", KEY_HOLLOW, "CHECK", 0, "Make a check pass always, to see that it is missed", 2},
     {"lossless", KEY_LOSSLESS, NULL, 0, "A network that never fails, to see that runs say so", 2},
@@ -129,6 +132,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state) {
     case KEY_CANARY:
         arguments->canary = true;
         return 0;
+    case KEY_STOP_AT_FIRST:
+        arguments->stop_at_first = true;
+        return 0;
     case ARGP_KEY_ARG:
         if (arguments->scenario != NULL) {
             chaos_complain("one scenario at a time: \"%.60s\" is another", value);
@@ -163,6 +169,8 @@ static bool fit_together(const struct sim_arguments *arguments) {
         wrong = "--shrink and --save are for one run: give --seed or a scenario";
     } else if (one && arguments->probes_least > 0) {
         wrong = "--probes-least is for a sweep";
+    } else if (one && arguments->stop_at_first) {
+        wrong = "--stop-at-first is for a sweep";
     } else if (one && arguments->jobs > 0) {
         wrong = "--jobs is for a sweep";
     }

@@ -137,7 +137,7 @@ void simulate_run(const struct sim_arguments *arguments, const struct scenario *
     options.lossless = arguments->lossless;
     sim_run(&options, result);
     bool canary = arguments->canary && scenario->seed % SIMULATE_CANARY_EVERY == 0;
-    if (canary && result->verdict == CHAOS_HELD) {
+    if (canary && (result->verdict == CHAOS_HELD || result->verdict == CHAOS_UNKNOWN)) {
         result->verdict = CHAOS_VIOLATED;
         (void)snprintf(result->invariant, sizeof result->invariant, "CANARY");
         (void)snprintf(result->reason, sizeof result->reason, "CANARY: this seed fails on purpose");

@@ -45,6 +45,7 @@ struct context {
     uint64_t settle[HISTOGRAM_MAX]; /* runs by intervals until all were equal */
     uint64_t failures_printed;
     uint64_t unknown_printed;
+    struct sweep_result first; /* the failure with the smallest seed; held: none */
     double node_ms, rest_node_ms, cpu_seconds, rest_cpu_seconds, check_seconds, run_seconds;
 };
 
@@ -121,10 +122,18 @@ static void failure_print(struct context *context, const struct sweep_result *re
     (void)fflush(stdout);
 }
 
+static bool is_failure(enum chaos_verdict verdict) {
+    return verdict != CHAOS_HELD && verdict != CHAOS_UNKNOWN;
+}
+
 static void seed_done(const struct sweep_result *result, void *opaque) {
     struct context *context = opaque;
     if (result->verdict != CHAOS_HELD) {
         failure_print(context, result);
+    }
+    if (is_failure(result->verdict) &&
+        (!is_failure(context->first.verdict) || result->seed < context->first.seed)) {
+        context->first = *result;
     }
     for (unsigned i = 0; i < FIGURE_COUNT; i++) {
         context->figures[i] += result->figures[i];
@@ -202,6 +211,20 @@ static void summary_print(const struct context *context, const struct sweep_tota
            100 * ratio(context->check_seconds, context->cpu_seconds + context->rest_cpu_seconds));
 }
 
+/* For programs. Seeds are handed out in order, so that all below the first failure have been run, however many processes
+ * there are. */
+static void first_print(const struct context *context, const struct sweep_totals *totals) {
+    const struct sweep_result *first = &context->first;
+    if (!is_failure(first->verdict)) {
+        printf("first: none in %" PRIu64 " seeds, %" PRIu64 " unknown\n", totals->done,
+               totals->verdicts[CHAOS_UNKNOWN]);
+        return;
+    }
+    printf("first: seed %" PRIu64 " %s %s in %" PRIu64 " seeds\n", first->seed,
+           chaos_verdict_name(first->verdict), first->invariant[0] == '\0' ? "-" : first->invariant,
+           first->seed - context->arguments->from + 1);
+}
+
 int simulate_sweep(const struct sim_arguments *arguments) {
     struct context context = {.arguments = arguments};
     struct sweep_totals totals;
@@ -214,19 +237,24 @@ int simulate_sweep(const struct sim_arguments *arguments) {
         .jobs = arguments->jobs,
         .seconds_max = arguments->seconds_max,
         .quiet = arguments->quiet,
+        .stop_at_first = arguments->stop_at_first,
         .run = seed_run,
         .done = seed_done,
         .context = &context,
     };
     enum chaos_verdict verdict = sweep_run(&options, &totals);
-    summary_print(&context, &totals);
-    size_t missing =
-        probes_print_missing(stdout, arguments->probes_least > 0 ? arguments->probes_least : 1);
-    printf("probes: %zu, of them %zu missing\n", probes_count(), missing);
     bool few_unknown = totals.verdicts[CHAOS_UNKNOWN] * 10 <= totals.done;
     if (verdict == CHAOS_UNKNOWN && few_unknown && !totals.interrupted) {
         verdict = CHAOS_HELD;
     }
+    if (arguments->stop_at_first) {
+        first_print(&context, &totals);
+        return (int)verdict;
+    }
+    summary_print(&context, &totals);
+    size_t missing =
+        probes_print_missing(stdout, arguments->probes_least > 0 ? arguments->probes_least : 1);
+    printf("probes: %zu, of them %zu missing\n", probes_count(), missing);
     if (verdict == CHAOS_HELD && arguments->probes_least > 0 && missing > 0) {
         verdict = CHAOS_UNKNOWN;
     }

@@ -60,11 +60,16 @@ static void result_tell(struct sweep *sweep, const struct sweep_result *result) 
 
 /* --- workers ---------------------------------------------------------------------------------------------------------- */
 
+static bool is_decided(const struct sweep *sweep) {
+    return sweep->options->stop_at_first && sweep->worst != CHAOS_HELD &&
+           sweep->worst != CHAOS_UNKNOWN;
+}
+
 /* The next seed for a worker without one; a new process if it has died. */
 static void employ(struct sweep *sweep, struct sweep_worker *worker) {
     const struct sweep_options *options = sweep->options;
     assert(!worker->busy);
-    if (sweep->given == options->count) {
+    if (sweep->given == options->count || is_decided(sweep)) {
         return;
     }
     if (worker->pid == 0 &&

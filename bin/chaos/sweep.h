@@ -33,6 +33,7 @@ struct sweep_options {
     unsigned jobs;        /* 0: one for each processor; at most SWEEP_JOBS_MAX */
     unsigned seconds_max; /* for one seed; 0: SWEEP_SECONDS_DEFAULT */
     bool quiet;           /* no progress on stderr */
+    bool stop_at_first;   /* no seed is handed out after one that neither held nor is unknown */
     /* In a worker, whose stderr goes to the parent after the seed. `result` is zero but for the seed; verdict and texts are
      * to be filled in. What it prints on stdout is the worker's own affair. */
     void (*run)(uint64_t seed, struct sweep_result *result, void *context);

@@ -50,6 +50,9 @@ START_TEST(each_argument_arrives) {
     ck_assert_uint_eq(arguments.from, UINT64_MAX);
     ck_assert_str_eq(arguments.html, "a");
     ck_assert_str_eq(arguments.json, "b");
+    ck_assert(!arguments.stop_at_first);
+    ck_assert(parsed("--seeds 3 --stop-at-first", &arguments));
+    ck_assert(arguments.stop_at_first);
     ck_assert(parsed("file.yaml --seed 3", &arguments));
     ck_assert_str_eq(arguments.scenario, "file.yaml");
     ck_assert_uint_eq(arguments.from, 3);
@@ -74,6 +77,7 @@ START_TEST(what_makes_no_sense_is_refused_in_one_line) {
         "--seeds 5 --html a",
         "--json a",
         "--seed 1 --jobs 2",
+        "--seed 1 --stop-at-first",
         "a.yaml b.yaml",
         "a.yaml --seeds 2",
         "a.yaml --nodes 3",

@@ -248,6 +248,31 @@ START_TEST(a_seed_that_hangs_is_ended) {
 }
 END_TEST
 
+static void run_some_fail(uint64_t seed, struct sweep_result *result, void *context) {
+    (void)context;
+    result->verdict = seed == 9 || seed == 10 ? CHAOS_VIOLATED
+                      : seed == 3             ? CHAOS_UNKNOWN
+                                              : CHAOS_HELD;
+}
+
+START_TEST(a_sweep_may_end_at_its_first_failure) {
+    /* What is unknown is none; all seeds below the failure have been run, and none is begun after it. */
+    for (unsigned jobs = 1; jobs <= 4; jobs++) {
+        size_t before = descriptors();
+        struct sweep_options options = options_of(1, 200, jobs, run_some_fail);
+        struct sweep_totals totals;
+        options.stop_at_first = true;
+        ck_assert_int_eq(sweep_run(&options, &totals), CHAOS_VIOLATED);
+        ck_assert_uint_ge(totals.done, 9);
+        ck_assert_uint_lt(totals.done, 9 + jobs);
+        for (size_t i = 0; i < 9; i++) {
+            ck_assert_uint_eq(told.times[i], 1);
+        }
+        nothing_is_left(before);
+    }
+}
+END_TEST
+
 static void run_closes(uint64_t seed, struct sweep_result *result, void *context) {
     (void)context;
     if (seed == 3) {
@@ -413,6 +438,7 @@ Suite *sweep_suite(void) {
     tcase_add_test(run, a_worker_that_dies_names_its_seed);
     tcase_add_test(run, all_workers_may_die);
     tcase_add_test(run, a_seed_that_hangs_is_ended);
+    tcase_add_test(run, a_sweep_may_end_at_its_first_failure);
     tcase_add_test(run, a_worker_that_turns_away_is_ended);
     tcase_add_test(run, a_bad_end_is_seen);
     tcase_add_test(run, an_interrupt_ends_it);
