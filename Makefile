@@ -130,13 +130,6 @@ $(OUT)/probed/%.o: %.c $(OUT)/flags
 	@mkdir -p $(@D)
 	$(call quiet,CC  )$(CC) $(CPPFLAGS) -DATTUNE_PROBES $(PACKAGE_CFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
-# What a failed run is reported with. Only this file is compiled anew when the commit changes.
-$(OUT)/generated/build.h: FORCE
-	@$(call if_changed,'#define ATTUNE_COMMIT "$(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)"' \
-	    '#define ATTUNE_BUILD "$(CONFIGURATION)"')
-$(OUT)/$(PROBED)/bin/chaos/simulate.o: $(OUT)/generated/build.h
-$(OUT)/$(PROBED)/bin/chaos/simulate.o: CPPFLAGS += -include $(OUT)/generated/build.h
-
 # Lists that are rebuilt only when their content changes: the flags, and what each archive holds.
 if_changed = mkdir -p $(@D) && printf '%s\n' $(1) >$@.new && { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
 $(OUT)/flags: FORCE
