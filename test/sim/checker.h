@@ -60,6 +60,8 @@ extern const size_t sim_checker_count;
     X(s7)                                                                                          \
     X(s11)                                                                                         \
     X(s12)                                                                                         \
+    X(s13)                                                                                         \
+    X(s14)                                                                                         \
     X(s8)                                                                                          \
     X(s10)                                                                                         \
     X(s15)                                                                                         \
