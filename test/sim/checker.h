@@ -56,6 +56,7 @@ extern const size_t sim_checker_count;
     X(s1)                                                                                          \
     X(s3)                                                                                          \
     X(s5)                                                                                          \
+    X(s9)                                                                                          \
     X(s6)                                                                                          \
     X(s7)                                                                                          \
     X(s11)                                                                                         \
@@ -69,6 +70,7 @@ extern const size_t sim_checker_count;
     X(g6)                                                                                          \
     X(g11)                                                                                         \
     X(l1)                                                                                          \
+    X(l2)                                                                                          \
     X(l8)                                                                                          \
     X(l9)
 #define X(name) extern const struct sim_checker sim_check_##name;
