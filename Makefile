@@ -99,14 +99,14 @@ SOURCES_attunectl := $(call in_folder,bin/attunectl)
 SOURCES_attune-bench := $(call in_folder,bin/bench)
 SOURCES_attune-chaos := $(wildcard bin/chaos/main.c)
 CHAOS_SOURCES := $(filter-out $(SOURCES_attune-chaos),$(call in_folder,bin/chaos))
-SIMULATION_SOURCES := $(filter-out test/sim/main.c,$(call in_folder,test/sim))
+SIMULATION_SOURCES := $(call in_folder,test/sim)
 SUPPORT_SOURCES := $(call in_folder,test/unit/support)
 FUZZ_TARGETS := $(patsubst test/fuzz/fuzz_%.c,%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
 PUBLIC_HEADERS := merkle/merkle.h catalog/catalog.h gossip/gossip.h gossip/service.h
 
 # Programs whose folder is still empty are not built.
 BUILT_PROGRAMS := $(foreach program,$(PROGRAMS),$(if $(SOURCES_$(program)),$(OUT)/$(program)))
-SIMULATOR := $(if $(wildcard test/sim/main.c),$(OUT)/attune-sim) $(filter %/attune-chaos,$(BUILT_PROGRAMS))
+SIMULATOR := $(OUT)/attune-chaos
 REPLAYS := $(FUZZ_TARGETS:%=$(OUT)/fuzz/%-replay)
 
 .SUFFIXES:
@@ -171,8 +171,13 @@ $(foreach program,$(filter-out attune-chaos,$(PROGRAMS)),$(eval $(call program_r
 $(OUT)/attune-chaos: $(call probed_objects,$(SOURCES_attune-chaos)) $(OUT)/libchaos.a $(OUT)/libsimulation.a \
                      $(OUT)/$(LIBRARY_PROBED)
 	$(call link,$(call packages,$(PACKAGES_attune-chaos),--libs))
-$(OUT)/attune-sim: $(call probed_objects,test/sim/main.c) $(OUT)/libsimulation.a $(OUT)/$(LIBRARY_PROBED)
-	$(call link,$(SIMULATION_LIBS))
+
+# A failure says what was built from what.
+COMMIT = $(or $(shell git describe --always --dirty --exclude '*' 2>/dev/null),unknown)
+$(OUT)/commit: FORCE
+	@$(call if_changed,'$(COMMIT)')
+$(OUT)/$(PROBED)/bin/chaos/simulate.o: $(OUT)/commit
+$(OUT)/$(PROBED)/bin/chaos/simulate.o: private CPPFLAGS += -DATTUNE_COMMIT='"$(COMMIT)"' -DATTUNE_BUILD='"$(CONFIGURATION)"'
 
 # --- tests ------------------------------------------------------------------------------------------------------------
 
@@ -180,7 +185,7 @@ $(OUT)/attune-sim: $(call probed_objects,test/sim/main.c) $(OUT)/libsimulation.a
 $(OUT)/generated/suites.h: FORCE
 	@$(call if_changed,$(patsubst test/unit/test_%.c,'SUITE(%)',$(UNIT_TESTS)))
 $(OUT)/obj/test/unit/main.o: $(OUT)/generated/suites.h
-$(OUT)/obj/test/unit/main.o: CPPFLAGS += -I$(OUT)/generated
+$(OUT)/obj/test/unit/main.o: private CPPFLAGS += -I$(OUT)/generated
 
 $(OUT)/unit: $(call objects,test/unit/main.c $(UNIT_TESTS)) $(OUT)/libprograms.a $(OUT)/libchaos.a $(OUT)/libsupport.a \
              $(OUT)/libsimulation.a $(OUT)/libattune.a
@@ -219,8 +224,9 @@ bench: $(OUT)/attune-bench ## measures against the figures of comparable systems
 
 SEED ?=
 SEEDS ?= 1-100
-sim: $(OUT)/attune-sim ## runs the simulator: SEED=N one seed with its trace, SEEDS=A-B a range
-	$(OUT)/attune-sim $(if $(SEED),--seed $(SEED) --trace,--seeds $(SEEDS))
+sim: $(SIMULATOR) ## runs the simulator: SEED=N one seed with its trace, SEEDS=A-B a range
+	@range='$(SEEDS)'; from=$${range%-*}; \
+	$(SIMULATOR) sim $(if $(SEED),--seed $(SEED) --trace,--from $$from --seeds $$(($${range#*-} - from + 1)))
 
 TIME ?= 60
 fuzz: $(FUZZ_TARGETS:%=$(OUT)/fuzz/%) ## fuzzes each decoder for TIME=60 seconds, from the corpora in test/fuzz/corpus

@@ -315,6 +315,7 @@ int gossip_step(struct gossip *engine, const struct gossip_event *event,
     engine->wall_ms = event->wall_ms;
     gossip__operation_step_begin(engine);
     gossip__update_begin(engine);
+    gossip__skew_follow(engine);
     event_handle(engine, event);
     gossip__agreement_follow(engine);
     gossip__flight_close_batch(engine);

@@ -54,12 +54,13 @@ struct gossip__session {
     gossip_time_ms used_ms;   /* last message in or out: the idlest is closed first */
     /* ESTABLISHED: whose; DIALING: whom we mean to reach, NULL for a seed */
     struct gossip__member *member;
-    struct catalog_id peer_id;     /* ESTABLISHED */
-    struct catalog_id peer_origin; /* ESTABLISHED */
-    bool peer_ready;               /* its hello said so */
-    bool admitted;                 /* the peer's row is stored here: its requests are answered */
-    bool closing;                  /* CLOSE was said in this step; freed at its end */
-    unsigned pushes_unstored;      /* taken from it and not acknowledged: they wait for the disk */
+    struct catalog_id peer_id;      /* ESTABLISHED */
+    struct catalog_id peer_origin;  /* ESTABLISHED */
+    struct catalog_id peer_cluster; /* ESTABLISHED: as its hello said; none: it was in none */
+    bool peer_ready;                /* its hello said so */
+    bool admitted;                  /* the peer's row is stored here: its requests are answered */
+    bool closing;                   /* CLOSE was said in this step; freed at its end */
+    unsigned pushes_unstored;       /* taken from it and not acknowledged: they wait for the disk */
     char address[CATALOG_NAME_SIZE_MAX + 1]; /* dialled */
     struct gossip__session *next;
 };
@@ -112,7 +113,7 @@ struct gossip__member {
     /* clocks and times */
     bool skew_known;
     int64_t skew_ms;
-    gossip_time_ms wall_told_ms; /* when we last told it our wall clock; 0: never */
+    gossip_time_ms wall_told_ms; /* when it last answered a digest with our wall clock; 0: never */
     gossip_duration_ms rtt_ms;   /* smoothed; 0: not measured */
     bool heard;
     gossip_time_ms heard_ms; /* its last message */
@@ -206,6 +207,7 @@ struct gossip__exchange {
     gossip_time_ms progress_ms; /* last sign of progress */
     gossip_time_ms digest_sent_ms, digest_due_ms;
     unsigned digest_tries;
+    bool wall_sent;            /* the digest that is not answered yet bears our wall clock */
     gossip_duration_ms rtt_ms; /* of the digest */
 
     /* the answer that began this walk */
@@ -357,6 +359,8 @@ struct gossip {
     struct gossip__refusal refusals[GOSSIP__REFUSALS_MAX];
     size_t refusal_next;
     bool clock_ahead;
+    bool wall_offset_known; /* wall clock less monotonic clock, as of the last jump (skew.c) */
+    int64_t wall_offset_ms;
 
     /* probing and the timer (swim.c) */
     gossip_time_ms tick_ms; /* when the next interval begins */

@@ -54,7 +54,7 @@ static void ready_check(struct gossip *engine) {
     size_t through = 0;
     for (size_t i = 0; i < engine->member_count; i++) {
         const struct gossip__member *member = engine->members[i];
-        if (member->state != GOSSIP_MEMBER_REMOVED && member->row.ready) {
+        if (member->state != GOSSIP_MEMBER_REMOVED && gossip__member_is_ready(member)) {
             members++;
             through += member->joined_through;
         }
@@ -209,9 +209,9 @@ static void admit_send(struct gossip *engine, struct gossip__session *session) {
     merkle_buffer_close(&rows);
 }
 
+/* Who says in its hello that it is not ready is admitted, whatever stands in the table: its disk may have been put back. */
 static bool may_admit(const struct gossip *engine, const struct gossip__session *session) {
-    return engine->state.ready && engine->stored.ready && !session->peer_ready &&
-           !session->member->row.ready && !engine->stopping;
+    return engine->state.ready && engine->stored.ready && !session->peer_ready && !engine->stopping;
 }
 
 void gossip__join_admit(struct gossip *engine, uint32_t connection) {
@@ -265,7 +265,8 @@ void gossip__join_admitted(struct gossip *engine, uint32_t connection) {
     size_t dials = 0;
     for (size_t i = 0; i < engine->member_count && dials < DIALS_AT_START; i++) {
         struct gossip__member *other = engine->members[i];
-        if (other->row.ready && other->session == NULL && other->state == GOSSIP_MEMBER_ALIVE) {
+        if (gossip__member_is_ready(other) && other->session == NULL &&
+            other->state == GOSSIP_MEMBER_ALIVE) {
             gossip__session_dial_member(engine, other);
             dials++;
         }

@@ -252,7 +252,8 @@ void gossip__member_update(struct gossip *engine, const struct gossip__member_up
         return;
     }
     struct gossip__member *member = gossip__member_find(engine, &update->id);
-    if (member != NULL && member == from && member->session != NULL && update->ready) {
+    if (member != NULL && member == from && member->session != NULL &&
+        update->state == GOSSIP_MEMBER_ALIVE) {
         member->session->peer_ready = true; /* it needs no ADMIT any more */
     }
     if (member == NULL) {

@@ -74,6 +74,10 @@ enum gossip_member_state gossip__member_reached_state(const struct gossip__membe
     return member->row.ready ? GOSSIP_MEMBER_ALIVE : GOSSIP_MEMBER_JOINING;
 }
 
+bool gossip__member_is_ready(const struct gossip__member *member) {
+    return member->row.ready && (member->session == NULL || member->session->peer_ready);
+}
+
 static bool table_reserve(struct gossip *engine) {
     if (engine->member_count < engine->member_capacity) {
         return true;
@@ -259,7 +263,7 @@ struct gossip__member_update gossip__member_row_update(const struct gossip__memb
 }
 
 struct gossip__member_update gossip__member_own_update(const struct gossip *engine) {
-    bool ready = (engine->state.ready && engine->stored.ready) || engine->told_ready;
+    bool ready = engine->state.ready && engine->stored.ready;
     enum gossip_member_state state = ready ? GOSSIP_MEMBER_ALIVE : GOSSIP_MEMBER_JOINING;
     state = engine->stopping ? GOSSIP_MEMBER_LEFT : state;
     return (struct gossip__member_update){
@@ -268,7 +272,7 @@ struct gossip__member_update gossip__member_own_update(const struct gossip *engi
         .address = {engine->address, strlen(engine->address)},
         .incarnation = engine->state.incarnation,
         .state = engine->removed ? GOSSIP_MEMBER_REMOVED : state,
-        .ready = ready,
+        .ready = ready || engine->told_ready, /* once true, always true: so it stands elsewhere */
     };
 }
 
@@ -283,8 +287,16 @@ static struct gossip__member_updates rows_of(const struct merkle_buffer *rows) {
     };
 }
 
+/* Whom a node in no cluster has met may be of different ones: it tells nobody of them. */
+static bool may_tell(const struct gossip *engine) {
+    return !catalog_id_is_none(&engine->state.cluster_id);
+}
+
 struct gossip__member_updates gossip__member_table(struct gossip *engine,
                                                    struct merkle_buffer *rows) {
+    if (!may_tell(engine)) {
+        return rows_of(rows);
+    }
     struct gossip__member_update row = gossip__member_own_update(engine);
     rows_append(rows, &row);
     for (size_t i = 0; i < engine->member_count; i++) {
@@ -315,8 +327,8 @@ struct gossip__member_updates gossip__member_riders(struct gossip *engine,
                                                     struct merkle_buffer *rows) {
     struct gossip__member *chosen[GOSSIP__UPDATES_PER_MESSAGE];
     size_t chosen_count = 0;
-    size_t room = GOSSIP__UPDATES_PER_MESSAGE;
-    if (engine->own_updates_left > 0) {
+    size_t room = may_tell(engine) ? GOSSIP__UPDATES_PER_MESSAGE : 0;
+    if (engine->own_updates_left > 0 && room > 0) {
         engine->own_updates_left--;
         struct gossip__member_update own = gossip__member_own_update(engine);
         rows_append(rows, &own);
@@ -354,7 +366,9 @@ void gossip__member_tell_accused(struct gossip *engine, struct gossip__member *m
         .type = GOSSIP__MEMBERS,
         .members = {.updates = {.rows = &row, .count = 1}},
     };
-    (void)gossip__send_member(engine, member, &message);
+    if (may_tell(engine)) {
+        (void)gossip__send_member(engine, member, &message);
+    }
 }
 
 void gossip__member_tell_all(struct gossip *engine, const struct gossip__member_update *update) {

@@ -144,7 +144,7 @@ size_t gossip__member_required_count(const struct gossip *engine);
 /* The digest of the table (ids; of those not removed names, addresses, joining/member/left; this node included; not
  * suspect and dead, which each node judges for itself, nor incarnations, which only order what is said), salted. */
 struct merkle_fingerprint gossip__member_table_fingerprint(struct gossip *engine, uint64_t salt);
-/* All rows, this node's first, for MEMBERS and ADMIT; in a buffer of struct gossip__member_update. */
+/* All rows, this node's first, for MEMBERS and ADMIT; in a buffer of struct gossip__member_update. None in no cluster. */
 struct gossip__member_updates gossip__member_table(struct gossip *engine,
                                                    struct merkle_buffer *rows);
 /* Up to GOSSIP__UPDATES_PER_MESSAGE updates that should ride on the next message. */
@@ -168,6 +168,9 @@ void gossip__member_tell_accused(struct gossip *engine, struct gossip__member *m
 void gossip__member_table_changed(struct gossip *engine);
 /* How often an update rides on messages: 3 * ceil(log2(n + 1)). */
 unsigned gossip__member_rides(const struct gossip *engine);
+/* Whether it is ready, as far as is known. In the table ready is for ever; but who says in its hello that it is not (its
+ * disk was put back to a time before) is not. */
+bool gossip__member_is_ready(const struct gossip__member *member);
 /* State of a member that is reached: JOINING or ALIVE. */
 enum gossip_member_state gossip__member_reached_state(const struct gossip__member *member);
 /* Forgets one member: its session, exchange and queue too. Its row on disk stays. */
@@ -273,6 +276,10 @@ void gossip__digest_fill(struct gossip *engine, uint32_t exchange, struct gossip
 /* Notes what a member said of itself in either. True if roots are equal. */
 bool gossip__digest_note(struct gossip *engine, struct gossip__member *member,
                          const struct gossip__digest *digest, bool *tables_equal);
+
+/* skew.c: a member told its wall clock; this node's own may have jumped since the last step. */
+void gossip__skew_told(struct gossip *engine, struct gossip__member *member, uint64_t wall_s);
+void gossip__skew_follow(struct gossip *engine);
 /* Frees all (engine end). */
 void gossip__exchange_free_all(struct gossip *engine);
 

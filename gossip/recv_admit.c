@@ -4,22 +4,15 @@
  */
 #include "gossip/engine.h"
 
-static bool stands_in(const struct gossip__member_updates *updates, const struct catalog_id *id) {
-    for (size_t i = 0; i < updates->count; i++) {
-        if (catalog_id_equal(&updates->rows[i].id, id)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* While it was in no cluster it may have met members of another: they are none of this one's. */
-static void strangers_forget(struct gossip *engine, const struct gossip__member *admitter,
-                             const struct gossip__member_updates *updates) {
+/* While it was in no cluster it may have met members of another, that may have come to this one since: what they said then,
+ * that they are ready above all, does not hold here. Only those stay whose hello named this cluster; of all others the
+ * ADMIT says what is known. */
+static void strangers_forget(struct gossip *engine, const struct catalog_id *cluster_id) {
     size_t i = 0;
     while (i < engine->member_count) {
         struct gossip__member *member = engine->members[i];
-        if (member == admitter || stands_in(updates, &member->row.id)) {
+        if (member->session != NULL &&
+            catalog_id_equal(&member->session->peer_cluster, cluster_id)) {
             i++;
         } else {
             PROBE("gossip.admit_forgets_stranger");
@@ -37,9 +30,10 @@ static void horizon_take(struct gossip *engine, catalog_clock horizon) {
     }
 }
 
-static bool is_valid(const struct gossip__admit *admit) {
-    return !catalog_id_is_none(&admit->cluster_id) && admit->clock <= CATALOG_CLOCK_MAX &&
-           admit->horizon <= admit->clock;
+static bool is_valid(const struct gossip__session *session, const struct gossip__admit *admit) {
+    return !catalog_id_is_none(&admit->cluster_id) &&
+           catalog_id_equal(&admit->cluster_id, &session->peer_cluster) &&
+           admit->clock <= CATALOG_CLOCK_MAX && admit->horizon <= admit->clock;
 }
 
 void gossip__recv_admit(struct gossip *engine, struct gossip__session *session,
@@ -50,14 +44,14 @@ void gossip__recv_admit(struct gossip *engine, struct gossip__session *session,
         PROBE("gossip.admit_ignored");
         return; /* a repeat; or who cannot admit; or it is sent again when the store works */
     }
-    if (!is_valid(admit)) {
+    if (!is_valid(session, admit)) {
         PROBE("gossip.admit_malformed");
         gossip__session_close(engine, session, GOSSIP_CLOSE_MALFORMED, true);
         return;
     }
     if (catalog_id_is_none(&engine->state.cluster_id)) {
         PROBE("gossip.admit_first");
-        strangers_forget(engine, member, &admit->updates);
+        strangers_forget(engine, &admit->cluster_id);
         engine->state.cluster_id = admit->cluster_id;
         gossip__notice(engine, GOSSIP_NOTICE_CLUSTER, GOSSIP_INFO, member->row.name,
                        "admitted to the cluster %s", engine->cluster_name);

@@ -32,7 +32,7 @@ void gossip__exchange_conclude(struct gossip *engine, struct gossip__exchange *e
     struct gossip__member *member = exchange->member;
     member->healed_through = true;
     /* A newcomer has only what it has fetched so far. */
-    bool whole = !exchange->answer_healing && member->row.ready;
+    bool whole = !exchange->answer_healing && gossip__member_is_ready(member);
     if (engine->state.healing && (whole || healed_through_all(engine))) {
         PROBE("gossip.healed");
         heal(engine, member);
@@ -146,6 +146,9 @@ void gossip__recv_digest_answer(struct gossip *engine, struct gossip__session *s
     }
     rtt_note(engine, exchange);
     exchange->progress_ms = engine->now_ms;
+    if (exchange->wall_sent) {
+        session->member->wall_told_ms = engine->now_ms == 0 ? 1 : engine->now_ms;
+    }
     bool tables_equal;
     bool equal = gossip__digest_note(engine, session->member, digest, &tables_equal);
     if (session->closing || gossip__exchange_find(session->member, digest->exchange) == NULL) {

@@ -300,6 +300,7 @@ void gossip__recv_hello(struct gossip *engine, struct gossip__session *session,
     }
     session->peer_id = hello->node_id;
     session->peer_origin = hello->origin;
+    session->peer_cluster = hello->cluster_id;
     session->peer_ready = hello->ready;
     gossip__session_establish(engine, session, member);
     if (session->closing) {

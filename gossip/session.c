@@ -310,6 +310,8 @@ void gossip__session_establish(struct gossip *engine, struct gossip__session *se
     member->session = session;
     member->dial_failures = 0;
     member->dial_after_ms = 0;
+    member->wall_told_ms =
+        0; /* a clock that was told over another connection may have been lost with it */
     gossip__connection_established(engine, session->connection);
     gossip__exchange_session_up(engine, member);
     gossip__push_session_up(engine, member);

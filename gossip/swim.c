@@ -100,7 +100,7 @@ static void permutation_shuffle(struct gossip *engine) {
 
 /* Whether the member has its turn: a newcomer asks only those who can admit it. */
 static bool is_target(const struct gossip *engine, const struct gossip__member *member) {
-    if (!engine->state.ready && !member->row.ready) {
+    if (!engine->state.ready && !gossip__member_is_ready(member)) {
         return false;
     }
     return member->state == GOSSIP_MEMBER_ALIVE || member->state == GOSSIP_MEMBER_JOINING ||

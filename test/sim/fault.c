@@ -22,18 +22,21 @@ static void undo_at(struct sim *sim, const struct scenario_action *action, size_
                             .time_ms = end_of(sim, action), .type = SIM_EVENT_UNDO, .node = what});
 }
 
-static void band(struct sim *sim, const struct scenario_action *action, uint64_t until_ms) {
+/* For the report: when, and what its class had come to before. */
+static void band_note(struct sim *sim, size_t index, uint64_t until_ms, uint64_t fired_before) {
+    const struct scenario_action *action = &sim->scenario->actions[index];
     if (sim->options->report == NULL) {
         return;
     }
-    struct report_band made = {
+    sim->bands = sim_grow(sim->bands, sim->band_count, &sim->band_capacity, sizeof *sim->bands);
+    enum scenario_class class = scenario_action_class(action->type);
+    sim->bands[sim->band_count++] = (struct sim_band){
+        .action = index,
         .from_ms = sim->now_ms,
         .until_ms = until_ms,
-        .class = scenario_action_class(action->type),
-        .fired = true,
+        .fired_before = fired_before,
+        .at_once = sim->stats.fired[class] > fired_before || class == SCENARIO_CLASS_NONE,
     };
-    scenario_action_describe(action, made.text, sizeof made.text);
-    report_band(sim->options->report, &made);
 }
 
 static bool lasts(const struct scenario_action *action) {
@@ -270,6 +273,7 @@ static void link_fault(struct sim *sim, const struct scenario_action *action, si
 void sim_fault_perform(struct sim *sim, size_t action_index) {
     const struct scenario_action *action = &sim->scenario->actions[action_index];
     char text[160];
+    uint64_t fired_before = sim->stats.fired[scenario_action_class(action->type)];
     scenario_action_describe(action, text, sizeof text);
     sim_trace(sim, NULL, "%s", text);
     if (is_link_fault(action->type) || action->type == SCENARIO_RESET) {
@@ -286,7 +290,7 @@ void sim_fault_perform(struct sim *sim, size_t action_index) {
             undo_at(sim, action, sim->node_capacity + action_index);
         }
     }
-    band(sim, action, lasts(action) ? end_of(sim, action) : sim->now_ms);
+    band_note(sim, action_index, lasts(action) ? end_of(sim, action) : sim->now_ms, fired_before);
 }
 
 /* --- undoing ----------------------------------------------------------------------------------------------------------------------------- */
@@ -345,34 +349,54 @@ void sim_fault_undo(struct sim *sim, uint64_t number) {
 
 /* --- healing ------------------------------------------------------------------------------------------------------------------------------ */
 
-static bool outside(const struct sim *sim, size_t index) {
-    return sim->scenario->core.count > 0 && !scenario_nodes_hold(&sim->scenario->core, index);
+/* A core of which nobody was ready can do nothing without the others: then all are healed. */
+static bool core_stands(const struct sim *sim) {
+    const struct scenario_nodes *core = &sim->scenario->core;
+    for (size_t i = 0; i < core->count; i++) {
+        const struct sim_node *node = &sim->nodes[core->indexes[i]];
+        if (node->disk.exists && node->disk.state.ready && !node->removed && node->cluster == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void node_heal(struct sim *sim, struct sim_node *node) {
+    node->frozen_until_ms = 0;
+    node->disk_failure = 0;
+    node->disk_slow_until_ms = 0;
+    node->memory.fail_count = 0;
+    if (node->disk_lies) {
+        lie_ends(sim, node);
+    }
+    if (node->clone_of != SIZE_MAX) {
+        if (node->engine != NULL) {
+            node_undo(sim, node);
+        }
+        return;
+    }
+    /* The seeds of a newcomer may be outside the core: an operator would name others. */
+    bool lost = sim->scenario->core.count > 0 && catalog_id_is_none(&node->disk.state.cluster_id);
+    if (lost && node->engine != NULL) {
+        sim_node_crash(sim, node);
+    }
+    if (node->engine == NULL && !node->removed && node->joined) {
+        node->starts++;
+        sim_node_start(sim, node);
+    }
 }
 
 void sim_fault_heal(struct sim *sim) {
+    bool core = core_stands(sim);
     sim_link_end(sim, 0);
     for (size_t i = 0; i < sim->node_count; i++) {
-        struct sim_node *node = &sim->nodes[i];
-        if (outside(sim, i)) {
-            node->abandoned = true;
-            continue;
-        }
-        node->frozen_until_ms = 0;
-        node->disk_failure = 0;
-        node->disk_slow_until_ms = 0;
-        node->memory.fail_count = 0;
-        if (node->disk_lies) {
-            lie_ends(sim, node);
-        }
-        bool down = node->engine == NULL && !node->removed && node->clone_of == SIZE_MAX;
-        if (down && node->joined) {
-            node->starts++;
-            sim_node_start(sim, node);
-        } else if (node->clone_of != SIZE_MAX && node->engine != NULL) {
-            node_undo(sim, node);
+        if (core && !scenario_nodes_hold(&sim->scenario->core, i)) {
+            sim->nodes[i].abandoned = true;
+        } else {
+            node_heal(sim, &sim->nodes[i]);
         }
     }
-    if (sim->scenario->core.count > 0) {
+    if (core) {
         PROBE("sim.core_healed");
         sim_link_isolate(sim);
     }

@@ -37,6 +37,12 @@ static uint16_t node_draw(struct drawing *drawing, const char *label) {
     return (uint16_t)below(drawing, drawing->eligible, label);
 }
 
+/* Whose disk is lost or put back: not the one that another cluster is told of, for that would take it in as a newcomer. */
+static uint16_t disk_draw(struct drawing *drawing) {
+    size_t first = drawing->eligible < drawing->scenario->node_count ? 1 : 0;
+    return (uint16_t)(first + below(drawing, drawing->eligible - first, "victim"));
+}
+
 /* A part of the nodes, from one to half of them, beginning anywhere. */
 static struct scenario_nodes group_draw(struct drawing *drawing, const char *label) {
     uint16_t indexes[SCENARIO_NODES_MAX];
@@ -110,7 +116,8 @@ static void nodes_draw(struct drawing *drawing, struct scenario_action *action) 
             action->to = group_draw(drawing, "links to");
         }
     } else if (!link && action->type != SCENARIO_MASS_RESTART && action->type != SCENARIO_RESET) {
-        uint16_t index = node_draw(drawing, "victim");
+        bool disk = action->type == SCENARIO_WIPE || action->type == SCENARIO_DISK_LIE;
+        uint16_t index = disk ? disk_draw(drawing) : node_draw(drawing, "victim");
         action->nodes = scenario_nodes_of(1, &index);
     }
 }
@@ -127,7 +134,7 @@ static void add(struct drawing *drawing, enum scenario_action_type type, uint64_
 /* A copy now, put back some time later. */
 static void add_restore(struct drawing *drawing, uint64_t at_ms) {
     uint64_t load_ms = drawing->scenario->load_ms;
-    uint16_t index = node_draw(drawing, "victim");
+    uint16_t index = disk_draw(drawing);
     scenario_add(drawing->scenario,
                  &(struct scenario_action){.type = SCENARIO_BACKUP,
                                            .at_ms = at_ms,
@@ -167,11 +174,12 @@ static void add_remove(struct drawing *drawing, uint64_t at_ms) {
                                                               .to = scenario_nodes_of(1, &gone)});
 }
 
-/* The last node is a cluster of its own, with entries of its own, until it is told of the others. */
+/* The last node is a cluster of its own, with entries of its own, until it is told of the others. By then the others have
+ * had entries, too: one that has not heard of them yet would give way, and leave its cluster (DESIGN 7.1). */
 static void add_other_cluster(struct drawing *drawing) {
     struct scenario *scenario = drawing->scenario;
     uint16_t index = (uint16_t)(scenario->node_count - 1);
-    uint64_t span_ms = 2000 + below(drawing, 6000, "alone");
+    uint64_t span_ms = 5000 + below(drawing, 4000, "alone");
     drawing->eligible = scenario->node_count - 1;
     scenario_add(scenario, &(struct scenario_action){.type = SCENARIO_OTHER_CLUSTER,
                                                      .at_ms = 1000,
@@ -267,19 +275,23 @@ static void class_draw(struct drawing *drawing, enum scenario_class class) {
              class != SCENARIO_CLASS_REMOVE);
 }
 
+/* One choice after the other: in one initialiser their order would be the compiler's. */
+static void load_draw(struct drawing *drawing) {
+    struct scenario *scenario = drawing->scenario;
+    struct scenario_load *load = &scenario->loads[scenario->load_count++];
+    bool large = below(drawing, 8, "large bodies") == 7;
+    *load = (struct scenario_load){.from_ms = 3000, .until_ms = scenario->load_ms};
+    load->every_ms = 30 + below(drawing, 250, "write every");
+    load->entities = 3 + (unsigned)below(drawing, 20, "entities");
+    load->drops_percent = 10 + (unsigned)below(drawing, 30, "drops");
+    load->imports_percent = 5 + (unsigned)below(drawing, 20, "imports");
+    load->body_size_bytes = large ? 1000 + below(drawing, 20000, "body size") : 0;
+}
+
 static void loads_draw(struct drawing *drawing) {
     struct scenario *scenario = drawing->scenario;
     uint64_t load_ms = scenario->load_ms;
-    bool large = below(drawing, 8, "large bodies") == 7;
-    scenario->loads[scenario->load_count++] = (struct scenario_load){
-        .from_ms = 3000,
-        .until_ms = load_ms,
-        .every_ms = 30 + below(drawing, 250, "write every"),
-        .entities = 3 + (unsigned)below(drawing, 20, "entities"),
-        .drops_percent = 10 + (unsigned)below(drawing, 30, "drops"),
-        .imports_percent = 5 + (unsigned)below(drawing, 20, "imports"),
-        .body_size_bytes = large ? 1000 + below(drawing, 20000, "body size") : 0,
-    };
+    load_draw(drawing);
     for (enum scenario_action_type type = SCENARIO_SYNC; type <= SCENARIO_DIFF; type++) {
         for (uint64_t i = 3 + below(drawing, 4, "syncs and diffs"); i > 0; i--) {
             uint16_t index = node_draw(drawing, "asks");

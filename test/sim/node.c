@@ -47,25 +47,37 @@ static struct catalog_id identity(const struct sim *sim, const struct sim_node *
     return id;
 }
 
-static size_t last_of_cluster(const struct sim *sim, unsigned cluster) {
-    size_t last = sim->scenario->node_count - 1;
-    while (last > 1 && sim->nodes[last].cluster != cluster) {
-        last--;
+/* Who is started when only a core is left is told of the others in it. */
+static size_t seeds_of_core(const struct sim *sim, size_t self, const char *seeds[2]) {
+    size_t count = 0;
+    for (size_t i = 0; i < sim->scenario->core.count && count < 2; i++) {
+        const struct sim_node *other = &sim->nodes[sim->scenario->core.indexes[i]];
+        if (other->index != self && other->cluster == 0 && !other->removed) {
+            seeds[count++] = other->address;
+        }
     }
-    return last;
+    return count;
 }
 
 /* A founder knows nobody when it is first started; all others, and a founder that comes back (perhaps with an empty disk), are
- * told of two nodes, as an operator would: of its own cluster, for with an empty disk it joins whichever answers. */
+ * told of two nodes of the main cluster, as an operator would. One of another cluster is told of the founder only, who is in
+ * a cluster: newcomers that it dials might as well join its own. */
 static size_t seeds_of(const struct sim *sim, const struct sim_node *node, const char *seeds[2]) {
     size_t original = node->clone_of == SIZE_MAX ? node->index : node->clone_of;
     if (node->founder || sim->node_count == 1 || (original == 0 && node->starts == 1)) {
         return 0;
     }
+    if (sim->phase > SIM_LOAD && sim->scenario->core.count > 0) {
+        return seeds_of_core(sim, original, seeds);
+    }
+    size_t last = sim->scenario->node_count - 1;
+    while (last > 0 && sim->nodes[last].cluster != 0) {
+        last--;
+    }
+    size_t second = original == 0 ? last : original / 2;
     seeds[0] = sim->nodes[original == 0 ? 1 : 0].address;
-    seeds[1] =
-        sim->nodes[original == 0 ? last_of_cluster(sim, node->cluster) : original / 2].address;
-    return 2;
+    seeds[1] = sim->nodes[second].address;
+    return node->cluster != 0 ? 1 : 2;
 }
 
 void sim_node_start(struct sim *sim, struct sim_node *node) {

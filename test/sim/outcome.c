@@ -14,10 +14,28 @@ const char *sim_phase_name(enum sim_phase phase) {
 
 /* --- equal ---------------------------------------------------------------------------------------------------------------------- */
 
-/* Outside a healed core nobody can be admitted that needs those who are gone: there only roots count. */
-static bool is_sound(const struct sim *sim, const struct gossip_status *status) {
-    bool ready = status->ready || sim->scenario->core.count > 0;
-    return ready && !status->healing && status->store_error == 0;
+/* Whether somebody who has all could heal this node. */
+static bool is_another_whole(const struct sim *sim, const struct sim_node *node) {
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_node *other = &sim->nodes[i];
+        if (other == node || !sim_required(sim, other) || other->engine == NULL) {
+            continue;
+        }
+        struct gossip_status status = gossip_status(other->engine, sim->now_ms, 0);
+        if (status.ready && !status.healing) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* In a healed core nobody is admitted or healed that needs those who are gone: there only roots count. */
+static bool is_sound(const struct sim *sim, const struct sim_node *node,
+                     const struct gossip_status *status) {
+    bool core = sim->scenario->core.count > 0;
+    bool ready = status->ready || core;
+    bool healed = !status->healing || (core && !is_another_whole(sim, node));
+    return ready && healed && status->store_error == 0;
 }
 
 static bool looks_equal(const struct sim *sim, struct sim_node *node,
@@ -26,7 +44,7 @@ static bool looks_equal(const struct sim *sim, struct sim_node *node,
         return false;
     }
     struct gossip_status status = gossip_status(node->engine, sim->now_ms, 0);
-    return is_sound(sim, &status) && merkle_digest_equal(&status.root, root);
+    return is_sound(sim, node, &status) && merkle_digest_equal(&status.root, root);
 }
 
 static struct sim_node *first_required(struct sim *sim) {
@@ -78,6 +96,14 @@ void sim_unequal_describe(struct sim *sim, char *text, size_t size_bytes) {
             status.ready ? "" : " joining", status.healing ? " healing" : "",
             status.store_error != 0 ? " store" : "", status.duplicate_id ? " duplicate" : "");
     }
+}
+
+uint64_t sim_settle_bound(size_t node_count) {
+    uint64_t bits = 0;
+    while ((UINT64_C(1) << bits) < node_count) {
+        bits++;
+    }
+    return 2 * bits + 8;
 }
 
 /* Who must join first (late, or with an empty disk) needs an admission and two walks; one that comes under the name of a
@@ -151,53 +177,6 @@ static void vacuity_check(struct sim *sim) {
     }
 }
 
-static void report_fill(const struct sim *sim) {
-    struct report *report = sim->options->report;
-    const struct sim_stats *stats = &sim->stats;
-    report->load_ms = stats->load_ms;
-    report->end_ms = sim->now_ms;
-    report->trace_hash = sim->hash;
-    const struct sim_acknowledged *slowest = NULL;
-    for (size_t i = 0; i < sim->acknowledged_count; i++) {
-        const struct sim_acknowledged *write = &sim->acknowledged[i];
-        bool slower =
-            slowest == NULL || write->everywhere_ms == 0 ||
-            (slowest->everywhere_ms != 0 &&
-             write->everywhere_ms - write->time_ms > slowest->everywhere_ms - slowest->time_ms);
-        slowest = slower ? write : slowest;
-    }
-    if (slowest != NULL) {
-        struct catalog_key key = catalog_entry_key(slowest->entry);
-        (void)snprintf(report->slowest_key, sizeof report->slowest_key, "%s/%.*s%s%.*s",
-                       catalog_kind_name(key.kind), (int)key.entity.size_bytes, key.entity.data,
-                       key.name.size_bytes > 0 ? "/" : "", (int)key.name.size_bytes, key.name.data);
-        report->slowest_written_ms = slowest->time_ms;
-        report->slowest_everywhere_ms = slowest->everywhere_ms;
-    }
-    report_figure(report, "writes acknowledged", (double)stats->acknowledged, "");
-    report_figure(report, "of those excused", (double)stats->excused, "");
-    report_figure(report, "entries at the end", (double)stats->entries, "");
-    report_figure(report, "conflicts at the end", (double)stats->conflicts, "");
-    report_figure(report, "entries transferred", (double)stats->entries_transferred, "");
-    report_figure(report, "frames", (double)stats->frames, "");
-    report_figure(report, "frames lost", (double)stats->frames_lost, "");
-    report_figure(report, "crashes", (double)stats->crashes, "");
-    report_figure(report, "equal after", (double)stats->settle_intervals, "intervals");
-    report_figure(report, "sent at rest, a node and interval",
-                  stats->quiet_intervals == 0
-                      ? 0.0
-                      : (double)stats->quiet_bytes / (double)stats->quiet_intervals /
-                            (double)stats->nodes,
-                  "bytes");
-    for (size_t i = 0; i < sim_checker_count; i++) {
-        struct report_check check = {.evaluations = sim->check_looks[i]};
-        (void)snprintf(check.id, sizeof check.id, "%s", sim_checkers[i]->id);
-        (void)snprintf(check.statement, sizeof check.statement, "%s", sim_checkers[i]->statement);
-        check.violated = strcmp(sim->result->invariant, check.id) == 0;
-        report_check(report, &check);
-    }
-}
-
 void sim_outcome(struct sim *sim) {
     struct sim_node *first = first_required(sim);
     for (size_t i = 0; i < sim->node_count; i++) {
@@ -212,6 +191,6 @@ void sim_outcome(struct sim *sim) {
         vacuity_check(sim);
     }
     if (sim->options->report != NULL) {
-        report_fill(sim);
+        sim_report_fill(sim);
     }
 }

@@ -100,6 +100,9 @@ struct sim_result {
  * short or the code under test asserts. */
 void sim_run(const struct sim_options *options, struct sim_result *result);
 
+/* K(n) of DESIGN 2, G1: intervals within which all must be equal. */
+uint64_t sim_settle_bound(size_t node_count);
+
 /* The invariants that are checked, for lists: id, statement; NULL at the end. `later`: with the next issue. */
 struct sim_invariant {
     const char *id, *statement;

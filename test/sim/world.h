@@ -156,7 +156,16 @@ struct sim_acknowledged {
     size_t node;
     unsigned cluster;                /* of the node, then */
     uint64_t time_ms, everywhere_ms; /* on the last required disk; 0: not yet */
+    bool out_of_reach;               /* after the heal: only nodes that stay away have it */
     bool lost; /* no disk holds it, and only faults outside the promises took it from them */
+};
+
+/* An action that was performed, for the report. */
+struct sim_band {
+    size_t action;
+    uint64_t from_ms, until_ms;
+    uint64_t fired_before; /* what its class had come to */
+    bool at_once;          /* it had an effect in that moment */
 };
 
 struct sim {
@@ -187,6 +196,8 @@ struct sim {
     uint64_t fault_numbers;
     struct sim_acknowledged *acknowledged;
     size_t acknowledged_count, acknowledged_capacity;
+    struct sim_band *bands;
+    size_t band_count, band_capacity;
     void **check_states; /* one for each checker */
     uint64_t *check_looks;
 
@@ -211,8 +222,6 @@ void sim_fired(struct sim *sim, enum scenario_class class);
 /* Nodes that must agree in the end: not abandoned, and of the main cluster. */
 bool sim_required(const struct sim *sim, const struct sim_node *node);
 uint64_t sim_wall_ms(const struct sim *sim, const struct sim_node *node);
-/* K(n) of G1, in intervals. */
-uint64_t sim_settle_bound(size_t node_count);
 
 /* outcome.c: are all required nodes ready, sound and of one root; who is not; how many intervals that may take; and what the
  * end says: content, figures, expectations, and whether the run proved anything. */
@@ -220,6 +229,9 @@ bool sim_all_equal(struct sim *sim);
 void sim_unequal_describe(struct sim *sim, char *text, size_t size_bytes);
 uint64_t sim_settle_allowed(const struct sim *sim);
 void sim_outcome(struct sim *sim);
+/* sim_report.c */
+void sim_report_sample(struct sim *sim);
+void sim_report_fill(const struct sim *sim);
 
 /* --- event.c --------------------------------------------------------------------------------------------------------- */
 
@@ -352,6 +364,10 @@ void sim_god_acknowledged(struct sim *sim, struct sim_node *node, struct catalog
 void sim_god_disk_replaced(struct sim *sim, struct sim_node *node, const struct sim_disk *after);
 /* Which acknowledged writes no required disk holds; compared with what is excused. */
 void sim_god_check(struct sim *sim);
+/* The heal has come: what only those have who stay away is out of reach. */
+void sim_god_healed(struct sim *sim);
+/* Notes for each acknowledged write when it was on the last required disk. */
+void sim_god_follow(struct sim *sim);
 /* How many acknowledged writes are missing on this disk. */
 /* Only disks that are never reached again hold it: of nodes outside the healed core, of removed ones, of clones. */
 bool sim_god_out_of_reach(const struct sim *sim, struct catalog_entry *entry);

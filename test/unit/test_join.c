@@ -160,6 +160,42 @@ START_TEST(restarts_ready) {
 }
 END_TEST
 
+/* Of a and d, in which there was an entry. */
+static struct pair *cluster_with_entry(void) {
+    struct pair *pair = pair_new();
+    pair_start(pair, 'a', (struct pair_start){0});
+    pair_run(pair, 100);
+    pair_write(pair, 'a', CATALOG_SCHEMA, "e", "", "{\"fields\":{}}");
+    pair_start(pair, 'd', (struct pair_start){.join = {"a:1"}});
+    pair_run(pair, 3000);
+    ck_assert(pair_engine(pair, 'd')->state.had_entry);
+    return pair;
+}
+
+START_TEST(put_back_before_ready) {
+    /* Whose disk was put back to a time before it was ready is admitted anew, though its members know it as ready. */
+    struct pair *pair = cluster(3);
+    for (char letter = 'b'; letter <= 'c'; letter++) {
+        pair_kill(pair, letter, true);
+        pair_disk_state(pair, letter)->ready = false;
+    }
+    pair_start(pair, 'b', (struct pair_start){0});
+    pair_start(pair, 'c', (struct pair_start){0});
+    ck_assert(!is_ready(pair, 'b'));
+    ck_assert(!is_ready(pair, 'c'));
+    ck_assert(pair_member(pair, 'a', "c")->row.ready);
+    pair_run(pair, 5000);
+    ck_assert(is_ready(pair, 'b'));
+    ck_assert(is_ready(pair, 'c'));
+    ck_assert(pair_tables_equal(pair, 'a', 'b'));
+    ck_assert(pair_tables_equal(pair, 'a', 'c'));
+    pair_transcript_clear(pair);
+    pair_run(pair, 3000);
+    ck_assert_uint_eq(pair_sent(pair, 'a', 'c', "admit"), 0);
+    pair_free(pair);
+}
+END_TEST
+
 START_TEST(all_restart_at_once) {
     /* After a mass restart the members find each other from their disks alone. */
     struct pair *pair = cluster(4);
@@ -276,6 +312,42 @@ START_TEST(empty_cluster_gives_way) {
 }
 END_TEST
 
+START_TEST(giving_way_brings_nothing) {
+    /* What was known of members of another cluster does not come along into this one, above all not that they are ready:
+     * c, in no cluster, meets b as the founder of one; then b gives way, and is a newcomer in the cluster that admits c. */
+    struct pair *pair = cluster_with_entry();
+    pair_start(pair, 'b', (struct pair_start){0});
+    pair_run(pair, 100);
+    pair_start(pair, 'c', (struct pair_start){.join = {"b:1", "a:1"}});
+    pair_cut(pair, 'a', 'c', true);
+    pair_run(pair, 1);
+    pair_cut(pair, 'b', 'c', true); /* the hellos are under way, the ADMIT is lost */
+    pair_run(pair, 10);
+    struct gossip *c = pair_engine(pair, 'c');
+    ck_assert(catalog_id_is_none(&c->state.cluster_id));
+    ck_assert(pair_member(pair, 'c', "b")->row.ready);
+    struct merkle_buffer rows;
+    merkle_buffer_init(&rows, &merkle_allocator_libc);
+    ck_assert_uint_eq(gossip__member_table(c, &rows).count, 0); /* nor is it told */
+    ck_assert_uint_eq(gossip__member_riders(c, &rows).count, 0);
+    merkle_buffer_close(&rows);
+
+    pair_kill(pair, 'b', false);
+    pair_cut(pair, 'b', 'd', true); /* so that it is not ready too soon */
+    pair_start(pair, 'b', (struct pair_start){.join = {"a:1"}});
+    pair_run(pair, 20000); /* it tries its seed once c, whom it admitted, is dead */
+    ck_assert(same_cluster(pair, 'a', 'b'));
+    ck_assert(!is_ready(pair, 'b'));
+    pair_cut(pair, 'a', 'c', false);
+    pair_run(pair, 15000);
+    ck_assert(same_cluster(pair, 'a', 'c'));
+    ck_assert(!pair_member(pair, 'c', "b")->row.ready);
+    ck_assert(!pair_member(pair, 'a', "b")->row.ready);
+    ck_assert(pair_tables_equal(pair, 'a', 'c'));
+    pair_free(pair);
+}
+END_TEST
+
 START_TEST(name_is_taken_over) {
     /* P4: an empty disk under its old name is refused while the old id may live, and takes the name over once that is
      * dead here and a direct dial to it has failed; the old id is removed on all. */
@@ -347,11 +419,13 @@ Suite *join_suite(void) {
     tcase_add_test(tcase, lost_admit_is_repeated);
     tcase_add_test(tcase, interrupted_join_goes_on);
     tcase_add_test(tcase, restarts_ready);
+    tcase_add_test(tcase, put_back_before_ready);
     tcase_add_test(tcase, all_restart_at_once);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("join_give_way");
     tcase_add_test(tcase, two_clusters_refuse);
     tcase_add_loop_test(tcase, empty_cluster_gives_way, 0, 3);
+    tcase_add_test(tcase, giving_way_brings_nothing);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("join_removed");
     tcase_add_test(tcase, name_is_taken_over);
