@@ -13,7 +13,7 @@ void sim_god_acknowledged(struct sim *sim, struct sim_node *node, struct catalog
     sim->acknowledged = sim_grow(sim->acknowledged, sim->acknowledged_count,
                                  &sim->acknowledged_capacity, sizeof *sim->acknowledged);
     sim->acknowledged[sim->acknowledged_count++] =
-        (struct sim_acknowledged){.entry = catalog_entry_hold(entry),
+        (struct sim_acknowledged){.entry = sim_entry_keep(sim, entry),
                                   .node = node->index,
                                   .cluster = node->cluster,
                                   .time_ms = sim->now_ms};
