@@ -322,6 +322,14 @@ static void core_draw(struct drawing *drawing) {
     drawing->scenario->core = scenario_nodes_of(count, indexes);
 }
 
+/* Last, so that all else of a seed is what it was before there were upgrades. */
+static void upgrade_draw(struct drawing *drawing, unsigned chance) {
+    bool on = choice_below(drawing->choice, 64, "upgrade") >= 64 - chance;
+    if (on && !drawing->scenario->real_store) {
+        class_draw(drawing, SCENARIO_CLASS_UPGRADE);
+    }
+}
+
 void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t seed, size_t nodes) {
     struct drawing drawing = {.scenario = scenario, .choice = choice};
     scenario_init(scenario);
@@ -335,7 +343,7 @@ void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t se
     drawing.eligible = scenario->node_count;
     /* An eighth, a quarter or a half. */
     unsigned chance = 8u << choice_below(choice, 3, "how many classes");
-    for (unsigned class = SCENARIO_CLASS_COUNT - 1; class > 0; class --) {
+    for (unsigned class = SCENARIO_CLASS_OTHER_CLUSTER; class > 0; class --) {
         unsigned weight = weight_of((enum scenario_class) class) * chance / 64;
         bool on = choice_below(choice, 64, scenario_class_name((enum scenario_class) class)) >=
                   64 - weight;
@@ -349,5 +357,6 @@ void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t se
     if (choice_percent(choice, CORE_PERCENT, "heal a core only")) {
         core_draw(&drawing);
     }
+    upgrade_draw(&drawing, chance);
     scenario_sort(scenario);
 }
