@@ -115,12 +115,32 @@ static void lie(struct sim *sim, struct sim_node *node, const struct scenario_ac
     undo_at(sim, action, node->index);
 }
 
+/* Every second crash waits for a commit to be under way: that is where it hurts most. */
+static bool crash_waits(struct sim *sim, struct sim_node *node, uint64_t until_ms) {
+    bool waits = node->engine != NULL && choice_percent(sim->choice, 50, "crash in a commit");
+    node->crash_until_ms = waits ? until_ms : 0;
+    return waits;
+}
+
+void sim_fault_crash(struct sim *sim, struct sim_node *node) {
+    uint64_t until_ms = node->crash_until_ms;
+    kill(sim, node);
+    start_at(sim, node, until_ms);
+    sim_fired(sim, SCENARIO_CLASS_CRASH);
+}
+
 /* Faults of the process and of its disk; false if it had no effect. */
 static bool process_fault(struct sim *sim, struct sim_node *node,
                           const struct scenario_action *action) {
     uint64_t until_ms = end_of(sim, action);
     switch (action->type) {
     case SCENARIO_CRASH:
+        if (crash_waits(sim, node, until_ms)) {
+            return false;
+        }
+        kill(sim, node);
+        start_at(sim, node, until_ms);
+        break;
     case SCENARIO_MASS_RESTART:
         kill(sim, node);
         start_at(sim, node, until_ms);

@@ -130,6 +130,7 @@ void sim_node_crash(struct sim *sim, struct sim_node *node) {
     node->starts++;
     sim_node_disk_crash(sim, node);
     node->frozen_until_ms = 0;
+    node->crash_until_ms = 0;
     node->stopping = false;
     sim->stats.crashes++;
     SIM_CHECK(sim, ended, sim, node);

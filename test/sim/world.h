@@ -66,9 +66,11 @@ struct sim_node {
     uint64_t started_ms;
     struct catalog_id origin; /* of this start */
     uint64_t frozen_until_ms;
-    uint64_t tick_ms; /* when a tick is queued; UINT64_MAX: none */
-    int64_t skew_ms;  /* of the wall clock */
-    bool joined;      /* has been started at all */
+    uint64_t
+        crash_until_ms; /* it crashes with its next commit under way, and is up again then; 0 */
+    uint64_t tick_ms;   /* when a tick is queued; UINT64_MAX: none */
+    int64_t skew_ms;    /* of the wall clock */
+    bool joined;        /* has been started at all */
     bool ever_ready;
     bool removed; /* the operator removed it */
     bool
@@ -125,6 +127,7 @@ enum sim_event_type {
     SIM_EVENT_UNDO,
     SIM_EVENT_START,
     SIM_EVENT_STOPPED,
+    SIM_EVENT_CRASH, /* with a commit under way */
 };
 
 struct sim_event {
@@ -344,6 +347,8 @@ void sim_memory_step_begin(struct sim_memory *memory);
 
 void sim_fault_perform(struct sim *sim, size_t action_index);
 void sim_fault_undo(struct sim *sim, uint64_t number);
+/* The crash that waited for a commit comes. */
+void sim_fault_crash(struct sim *sim, struct sim_node *node);
 /* The end of the load: all (or the core) is healed, started, reachable. */
 void sim_fault_heal(struct sim *sim);
 void sim_hostile_stranger(struct sim *sim, struct sim_node *node);
