@@ -208,12 +208,13 @@ static bool quiet(struct real_run *run) {
     uint64_t last_ms = run->healed_ms + residue_ms(&run->scenario);
     if (!await_rest(run))
         return false;
-    for (uint64_t passed = 0; passed < run->scenario.quiet_intervals; passed++) {
+    for (uint64_t left = run->scenario.quiet_intervals; left > 0;) {
         if (!real_pass(run, real_now(run) + interval_ms))
             return false;
+        left--;
         if (run->rest_ms < last_ms && !real_rest_held(run)) {
             run->rests_broken++;
-            passed = 0;
+            left = run->scenario.quiet_intervals;
             if (!await_rest(run))
                 return false;
         }
