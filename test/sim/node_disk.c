@@ -18,7 +18,7 @@ void sim_node_take_batch(struct sim *sim, struct sim_node *node,
     while (*end != NULL) {
         end = &(*end)->next;
     }
-    *end = sim_batch_new(batch);
+    *end = sim_batch_new(sim, batch);
     uint64_t delay_ms = sim->loading ? choice_delay(sim->choice, COMMIT_MS_MEAN, "commit") : 1;
     uint64_t time_ms = sim->now_ms + delay_ms;
     if (node->disk_slow_until_ms > time_ms) {

@@ -436,6 +436,7 @@ static void world_close(struct sim *sim) {
     }
     sim_checkers_close(sim);
     sim_god_close(sim);
+    sim_entries_close(sim);
     sim_link_close(sim);
     free(sim->bands);
     free(sim->heap);

@@ -201,6 +201,8 @@ struct sim {
     size_t acknowledged_count, acknowledged_capacity;
     struct sim_band *bands;
     size_t band_count, band_capacity;
+    struct catalog_entry **interned; /* intern.c: an open hash table by digest */
+    size_t interned_count, interned_capacity;
     void **check_states; /* one for each checker */
     uint64_t *check_looks;
 
@@ -246,7 +248,7 @@ void sim_event_node(struct sim *sim, enum sim_event_type type, const struct sim_
 
 /* --- disk.c, disk_load.c ----------------------------------------------------------------------------------------------- */
 
-struct sim_batch *sim_batch_new(const struct catalog_batch *batch);
+struct sim_batch *sim_batch_new(struct sim *sim, const struct catalog_batch *batch);
 void sim_batch_free(struct sim_batch *batch);
 void sim_disk_apply(struct sim *sim, struct sim_node *node, const struct sim_batch *batch);
 /* The same without showing it to anybody. */
@@ -339,6 +341,10 @@ void sim_node_store_restore(struct sim *sim, struct sim_node *node);
 bool sim_node_store_damage(struct sim *sim, struct sim_node *node, uint64_t bits);
 void sim_node_store_lie(struct sim_node *node, bool lies);
 void sim_node_store_close(struct sim_node *node);
+/* intern.c: the harness's own copy of an entry, held for the caller; the end of them all */
+struct catalog_entry *sim_entry_keep(struct sim *sim, const struct catalog_entry *entry);
+void sim_entries_close(struct sim *sim);
+
 /* memory.c */
 void sim_memory_init(struct sim_memory *memory);
 void sim_memory_step_begin(struct sim_memory *memory);
