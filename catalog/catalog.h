@@ -464,11 +464,16 @@ struct catalog_batch {
     struct catalog_node_state state;
 };
 
+enum { CATALOG_DAMAGE_SIZE_MAX = 280 };
+
 /* What a store held when it was opened. */
 struct catalog_load {
-    bool fresh; /* the file was made now: `state` has only zeros */
-    /* the file was set aside and a new one made (then fresh is true as well) */
+    bool fresh; /* nothing was ever stored in this file: `state` has only zeros */
+    /* a file was set aside and a new one made, now or by an earlier opening behind which nothing was stored (then fresh is
+     * true as well): the operator must hear of it, even if the process that set it aside ended before */
     bool damaged;
+    /* the name it has now, and what was wrong with it; empty unless damaged */
+    char damage[CATALOG_DAMAGE_SIZE_MAX];
     struct catalog_node_state state;
     struct catalog_entry **entries; /* in slot order, each held by the load */
     size_t entry_count;
@@ -483,10 +488,20 @@ void catalog_load_free(struct catalog_load *load);
 
 struct catalog_store;
 
-/* Opens (makes) DIR/catalog.db, takes the lock of the directory (CATALOG_EINUSE), verifies every row against its digest,
- * sets bad rows aside into the table `quarantine` (one transaction, which also sets healing and lowers `seen` to the
- * horizon), renames a file that is no usable database aside (catalog.db.damaged-N) and starts a fresh one. With a
- * cluster name other than the stored one: CATALOG_ECLUSTER. On error `problem` says what to do. */
+/* Opens (makes) DIR/catalog.db, takes the lock of the directory, verifies every row against its digest, sets bad rows aside
+ * into the table `quarantine` (one transaction, which also sets healing and lowers `seen` to the horizon), renames a file
+ * that is no usable database, or whose WAL is damaged in its middle, aside (catalog.db.damaged-N) and starts a fresh one. On
+ * an error nothing is held, and `problem` (may be NULL) says what to do:
+ *
+ *      CATALOG_EINUSE       another process has the directory: stop it
+ *      CATALOG_ECLUSTER     the cluster name is not the stored one: take another directory, or name
+ *      CATALOG_EFORMAT      a newer attune wrote the file: install that; nothing was changed
+ *      CATALOG_EPERMISSION  the files or the directory may not be read or written, or are none: mend that
+ *      CATALOG_EFULL        there is no room on the disk
+ *      CATALOG_EIO          the disk failed, or there are no descriptors left: try again
+ *      CATALOG_ENOMEM       try again
+ *      CATALOG_ETOOBIG      the cluster name is too long
+ *      CATALOG_EDAMAGED     a file that was made just now cannot be used either: the disk does not keep what is written */
 int catalog_store_open(const struct merkle_allocator *allocator, const char *directory,
                        const char *cluster_name, struct catalog_store **store,
                        struct catalog_load **load, struct catalog_problem *problem);
@@ -496,7 +511,10 @@ void catalog_store_close(struct catalog_store *store);
 int catalog_store_commit(struct catalog_store *store, struct catalog_batch *const *batches,
                          size_t batch_count);
 /* Closes, opens and verifies again after a failure, and proves by a commit of its own that there is room. The new load
- * may hold what a failed commit had nevertheless made durable. CATALOG_EFULL, CATALOG_EIO, CATALOG_EDAMAGED. */
+ * may hold what a failed commit had nevertheless made durable. Errors of catalog_store_open but EINUSE and ETOOBIG: the
+ * lock stays held, the store takes no commits, and may be reopened again; none of them is for ever. EFULL, EIO, ENOMEM pass
+ * or not without anybody's doing; the others say that somebody changed the files or their owner meanwhile, and pass when he
+ * has put them right. `problem` may be NULL. */
 int catalog_store_reopen(struct catalog_store *store, struct catalog_load **load,
                          struct catalog_problem *problem);
 
@@ -514,7 +532,8 @@ struct catalog_store_done {
 
 /* Starts the thread that owns the store. `notify` is called from the thread whenever something can be taken: it must only
  * wake the loop (ev_async_send). After a failed commit the thread fails all batches that wait, then tries
- * catalog_store_reopen each second until it succeeds and reports that as `reopened`. */
+ * catalog_store_reopen each second until it succeeds, whatever the error, and reports that as `reopened`; until then all
+ * batches fail with the code of that commit. */
 int catalog_store_thread_start(const struct merkle_allocator *allocator,
                                struct catalog_store *store, void (*notify)(void *context),
                                void *context, struct catalog_store_thread **thread);
