@@ -204,6 +204,32 @@ START_TEST(cut_transactions_are_no_damage) {
 }
 END_TEST
 
+/* A write that a full disk cut in half gives a frame of the last commit the look of an end. What goes on behind it are the
+ * remains of a transaction that failed. */
+START_TEST(torn_headers_are_no_damage) {
+    ck_assert_uint_gt(wal.size_bytes - ends[COMMITS - 1], 2 * FRAME_SIZE_BYTES);
+    wal.bytes[ends[COMMITS - 1] + 7] ^=
+        1; /* pages of the database: 0 but at the end of a transaction */
+    ck_assert_uint_eq(open_damaged(), COMMITS - 1);
+}
+END_TEST
+
+/* Transactions that failed lie behind the end, in one another's remains: each is whole and has an end, but none goes on
+ * from another's. */
+START_TEST(remains_are_no_damage) {
+    enum { LAST = 8 };
+    size_t size_bytes = ends[LAST];
+    for (unsigned number = LAST + 2; number <= COMMITS; number += 2) {
+        size_t begin = ends[number - 1], count_bytes = ends[number] - begin;
+        memmove(wal.bytes + size_bytes, wal.bytes + begin, count_bytes);
+        size_bytes += count_bytes;
+    }
+    wal.size_bytes = size_bytes;
+    ck_assert_uint_gt(size_bytes, ends[LAST] + 6 * FRAME_SIZE_BYTES);
+    ck_assert_uint_eq(open_damaged(), LAST);
+}
+END_TEST
+
 /* A WAL of any size, also one that ends in the midst of a header or a frame: what is whole is there, and cuts are none of
  * the damages that can be told. */
 START_TEST(short_files_are_no_damage) {
@@ -231,6 +257,8 @@ Suite *sqlite_wal_check_suite(void) {
     tcase_add_test(check, flipped_headers_are_found);
     tcase_add_test(check, wrong_pages_are_found);
     tcase_add_test(check, cut_transactions_are_no_damage);
+    tcase_add_test(check, torn_headers_are_no_damage);
+    tcase_add_test(check, remains_are_no_damage);
     tcase_add_test(check, short_files_are_no_damage);
     suite_add_tcase(suite, check);
     return suite;
