@@ -2,7 +2,8 @@
  *
  * Nothing of it may change what a node has or promises (S11); the connection ends, or the message is ignored, and counted.
  * A lie that carries entries or clocks is believed (a member is trusted for content), so none is told here but those that a
- * decoder must refuse: clocks past 2200, encodings that are not canonical.
+ * decoder must refuse: clocks past 2200, encodings that are not canonical. One in nine is none: an entry of a newer version
+ * of attune, which must be taken.
  */
 #include "test/sim/checker.h"
 
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GARBAGE_SIZE_MAX = 600, LIES = 8 };
+enum { GARBAGE_SIZE_MAX = 600, LIES = 8, NEWER = LIES };
 
 /* A frame of its own: length in front. */
 struct forged {
@@ -98,6 +99,17 @@ static bool forge_push(struct sim *sim, bool clock, struct forged *forged) {
                       .push = {.sequence = UINT32_MAX, .entries = &entry, .entry_count = 1}});
 }
 
+/* No lie: a push of what only a newer version writes (newer.c). */
+static bool forge_newer(struct sim *sim, struct forged *forged) {
+    uint8_t bytes[SIM_NEWER_SIZE_MAX];
+    struct gossip__span entry = {.data = bytes, .size_bytes = sim_newer_entry(sim, bytes)};
+    return entry.size_bytes > 0 &&
+           encode(forged,
+                  &(struct gossip__message){
+                      .type = GOSSIP__PUSH,
+                      .push = {.sequence = UINT32_MAX, .entries = &entry, .entry_count = 1}});
+}
+
 /* Depth, declared counts, types, sequences, walks and pulls that make no sense. */
 static bool lie_make(struct sim *sim, unsigned which, struct forged *forged) {
     static const uint8_t deep[] = {0x92, 0x03, 0x91, 0x91, 0x91, 0x91, 0x91,
@@ -128,6 +140,8 @@ static bool lie_make(struct sim *sim, unsigned which, struct forged *forged) {
                                                         .walk_answer = {1, 1, absurd}});
     case 6:
         return forge_push(sim, true, forged);
+    case NEWER:
+        return forge_newer(sim, forged);
     default:
         return forge_push(sim, false, forged);
     }
@@ -156,7 +170,7 @@ void sim_hostile_stranger(struct sim *sim, struct sim_node *node) {
 
 void sim_hostile_liar(struct sim *sim, struct sim_node *node) {
     struct forged forged;
-    unsigned which = (unsigned)choice_below(sim->choice, LIES, "lie");
+    unsigned which = (unsigned)choice_below(sim->choice, LIES + 1, "lie");
     size_t first = (size_t)choice_below(sim->choice, sim->connection_count + 1, "lie over");
     if (!lie_make(sim, which, &forged)) {
         return;

@@ -354,6 +354,9 @@ void sim_fault_undo(struct sim *sim, uint64_t number);
 void sim_fault_heal(struct sim *sim);
 void sim_hostile_stranger(struct sim *sim, struct sim_node *node);
 void sim_hostile_liar(struct sim *sim, struct sim_node *node);
+/* newer.c: an entry that only a later version of attune writes; 0: none now. Its size. */
+enum { SIM_NEWER_SIZE_MAX = 256 };
+size_t sim_newer_entry(struct sim *sim, uint8_t bytes[SIM_NEWER_SIZE_MAX]);
 
 /* --- operation.c --------------------------------------------------------------------------------------------------------------- */
 
