@@ -214,7 +214,7 @@ bool sim_upgrade_possible(const struct sim_node *node) {
 bool sim_upgrade(struct sim *sim, struct sim_node *node) {
     assert(node->engine == NULL && sim_upgrade_possible(node));
     struct catalog_batch empty = {.state = node->disk.state};
-    struct sim_batch *batch = sim_batch_new(&empty);
+    struct sim_batch *batch = sim_batch_new(sim, &empty);
     free(batch->entries);
     batch->entries = sim_allocate(WRITES_MAX, sizeof *batch->entries);
     struct writing writing = newer_start(sim, node, batch);
