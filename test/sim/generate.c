@@ -364,11 +364,15 @@ static void core_draw(struct drawing *drawing) {
     drawing->scenario->core = scenario_nodes_of(count, indexes);
 }
 
-/* Last, so that all else of a seed is what it was before there were upgrades. */
-static void upgrade_draw(struct drawing *drawing, unsigned chance) {
+/* Last, so that all else of a seed is what it was before. A real store cannot be upgraded, and is what damage is for; not
+ * where a core must do with what its few disks hold. */
+static void more_draw(struct drawing *drawing, unsigned chance) {
     bool on = choice_below(drawing->choice, 64, "upgrade") >= 64 - chance;
-    if (on && !drawing->scenario->real_store) {
+    const struct scenario *scenario = drawing->scenario;
+    if (!scenario->real_store && on) {
         class_draw(drawing, SCENARIO_CLASS_UPGRADE);
+    } else if (scenario->real_store && scenario->core.count == 0) {
+        class_draw(drawing, SCENARIO_CLASS_DAMAGE);
     }
 }
 
@@ -411,6 +415,6 @@ void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t se
     if (choice_percent(choice, CORE_PERCENT, "heal a core only")) {
         core_draw(&drawing);
     }
-    upgrade_draw(&drawing, chance);
+    more_draw(&drawing, chance);
     scenario_sort(scenario);
 }
