@@ -178,6 +178,7 @@ static void report_figures(struct real_run *run) {
     report_figure(report, "pushes left to exchanges", counted(run, REAL_COUNT_PUSHES_DROPPED), "");
     report_figure(report, "futile exchanges", counted(run, REAL_COUNT_FUTILE), "");
     report_figure(report, "bytes per node, interval at rest", run->interval_bytes, "bytes");
+    report_figure(report, "quiet intervals begun anew", run->rests_broken, "");
     report_figure(report, "acknowledged and excused", (double)run->book.excused, "");
     if (run->latency_count > 0) {
         size_t middle = run->latency_count / 2, late = run->latency_count * 99 / 100;

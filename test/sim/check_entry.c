@@ -181,8 +181,8 @@ static void seen_landed(struct sim *sim, struct sim_node *node, const struct sim
                 sim_violated(sim, &sim_check_seen, node,
                              "stores the `seen` %llx (before: %llx) above a version that it lacks, "
                              "and %s has: %llx, made by %s at %llu ms",
-                             (unsigned long long)seen, (unsigned long long)seen_before, holder->name,
-                             (unsigned long long)made->clock, maker->name,
+                             (unsigned long long)seen, (unsigned long long)seen_before,
+                             holder->name, (unsigned long long)made->clock, maker->name,
                              (unsigned long long)made->time_ms);
                 return;
             }

@@ -56,10 +56,13 @@ extern const size_t sim_checker_count;
     X(s1)                                                                                          \
     X(s3)                                                                                          \
     X(s5)                                                                                          \
+    X(s9)                                                                                          \
     X(s6)                                                                                          \
     X(s7)                                                                                          \
     X(s11)                                                                                         \
     X(s12)                                                                                         \
+    X(s13)                                                                                         \
+    X(s14)                                                                                         \
     X(s8)                                                                                          \
     X(s10)                                                                                         \
     X(s15)                                                                                         \
@@ -67,6 +70,7 @@ extern const size_t sim_checker_count;
     X(g6)                                                                                          \
     X(g11)                                                                                         \
     X(l1)                                                                                          \
+    X(l2)                                                                                          \
     X(l8)                                                                                          \
     X(l9)
 #define X(name) extern const struct sim_checker sim_check_##name;

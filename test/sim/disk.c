@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct sim_batch *sim_batch_new(const struct catalog_batch *batch) {
+struct sim_batch *sim_batch_new(struct sim *sim, const struct catalog_batch *batch) {
     struct sim_batch *made = sim_allocate(1, sizeof *made);
     made->ticket = batch->ticket;
     made->state = batch->state;
@@ -15,7 +15,7 @@ struct sim_batch *sim_batch_new(const struct catalog_batch *batch) {
     made->entry_count = batch->entry_count;
     made->entries = sim_allocate(batch->entry_count + 1, sizeof *made->entries);
     for (size_t i = 0; i < batch->entry_count; i++) {
-        made->entries[i] = catalog_entry_hold(batch->entries[i]);
+        made->entries[i] = sim_entry_keep(sim, batch->entries[i]);
     }
     made->member_count = batch->member_count;
     made->members = sim_allocate(batch->member_count + 1, sizeof *made->members);

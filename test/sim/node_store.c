@@ -162,7 +162,7 @@ int sim_node_store_commit(struct sim *sim, struct sim_node *node, const struct s
         return result;
     }
     node->disk_broken = true;
-    doubt_add(node, sim_batch_new(&view));
+    doubt_add(node, sim_batch_new(sim, &view));
     sim_fired(sim, result == CATALOG_EFULL ? SCENARIO_CLASS_DISK_FULL : SCENARIO_CLASS_DISK_ERROR);
     sim_event_node(sim, SIM_EVENT_REOPEN, node, 0, sim->now_ms + 1000);
     return result;

@@ -182,6 +182,13 @@ static void world_event(struct sim *sim, const struct sim_event *event) {
         }
         break;
     }
+    case SIM_EVENT_CRASH: {
+        struct sim_node *node = &sim->nodes[event->node];
+        if (node->engine != NULL && node->starts == event->start && node->crash_until_ms != 0) {
+            sim_fault_crash(sim, node);
+        }
+        break;
+    }
     default: { /* START */
         struct sim_node *node = &sim->nodes[event->node];
         if (node->engine == NULL && node->starts == event->start) {
@@ -429,6 +436,7 @@ static void world_close(struct sim *sim) {
     }
     sim_checkers_close(sim);
     sim_god_close(sim);
+    sim_entries_close(sim);
     sim_link_close(sim);
     free(sim->bands);
     free(sim->heap);

@@ -66,9 +66,11 @@ struct sim_node {
     uint64_t started_ms;
     struct catalog_id origin; /* of this start */
     uint64_t frozen_until_ms;
-    uint64_t tick_ms; /* when a tick is queued; UINT64_MAX: none */
-    int64_t skew_ms;  /* of the wall clock */
-    bool joined;      /* has been started at all */
+    uint64_t
+        crash_until_ms; /* it crashes with its next commit under way, and is up again then; 0 */
+    uint64_t tick_ms;   /* when a tick is queued; UINT64_MAX: none */
+    int64_t skew_ms;    /* of the wall clock */
+    bool joined;        /* has been started at all */
     bool ever_ready;
     bool removed; /* the operator removed it */
     bool
@@ -125,6 +127,7 @@ enum sim_event_type {
     SIM_EVENT_UNDO,
     SIM_EVENT_START,
     SIM_EVENT_STOPPED,
+    SIM_EVENT_CRASH, /* with a commit under way */
 };
 
 struct sim_event {
@@ -198,6 +201,8 @@ struct sim {
     size_t acknowledged_count, acknowledged_capacity;
     struct sim_band *bands;
     size_t band_count, band_capacity;
+    struct catalog_entry **interned; /* intern.c: an open hash table by digest */
+    size_t interned_count, interned_capacity;
     void **check_states; /* one for each checker */
     uint64_t *check_looks;
 
@@ -243,7 +248,7 @@ void sim_event_node(struct sim *sim, enum sim_event_type type, const struct sim_
 
 /* --- disk.c, disk_load.c ----------------------------------------------------------------------------------------------- */
 
-struct sim_batch *sim_batch_new(const struct catalog_batch *batch);
+struct sim_batch *sim_batch_new(struct sim *sim, const struct catalog_batch *batch);
 void sim_batch_free(struct sim_batch *batch);
 void sim_disk_apply(struct sim *sim, struct sim_node *node, const struct sim_batch *batch);
 /* The same without showing it to anybody. */
@@ -336,6 +341,10 @@ void sim_node_store_restore(struct sim *sim, struct sim_node *node);
 bool sim_node_store_damage(struct sim *sim, struct sim_node *node, uint64_t bits);
 void sim_node_store_lie(struct sim_node *node, bool lies);
 void sim_node_store_close(struct sim_node *node);
+/* intern.c: the harness's own copy of an entry, held for the caller; the end of them all */
+struct catalog_entry *sim_entry_keep(struct sim *sim, const struct catalog_entry *entry);
+void sim_entries_close(struct sim *sim);
+
 /* memory.c */
 void sim_memory_init(struct sim_memory *memory);
 void sim_memory_step_begin(struct sim_memory *memory);
@@ -344,10 +353,15 @@ void sim_memory_step_begin(struct sim_memory *memory);
 
 void sim_fault_perform(struct sim *sim, size_t action_index);
 void sim_fault_undo(struct sim *sim, uint64_t number);
+/* The crash that waited for a commit comes. */
+void sim_fault_crash(struct sim *sim, struct sim_node *node);
 /* The end of the load: all (or the core) is healed, started, reachable. */
 void sim_fault_heal(struct sim *sim);
 void sim_hostile_stranger(struct sim *sim, struct sim_node *node);
 void sim_hostile_liar(struct sim *sim, struct sim_node *node);
+/* upgrade.c, of a node that is down: false if nothing came of it */
+bool sim_upgrade_possible(const struct sim_node *node);
+bool sim_upgrade(struct sim *sim, struct sim_node *node);
 
 /* --- operation.c --------------------------------------------------------------------------------------------------------------- */
 
