@@ -177,6 +177,16 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
         node->disk_slow_until_ms =
             node->disk_slow_until_ms < until_ms ? node->disk_slow_until_ms : until_ms;
         return true; /* fired when a commit meets it */
+    case SCENARIO_UPGRADE:
+        if (!sim_upgrade_possible(node)) {
+            return false;
+        }
+        kill(sim, node);
+        start_at(sim, node, until_ms);
+        if (!sim_upgrade_possible(node) || !sim_upgrade(sim, node)) {
+            return false;
+        }
+        break;
     case SCENARIO_DAMAGE:
         kill(sim, node);
         sim_node_damage(sim, node, action->count > 0 ? action->count : 1);

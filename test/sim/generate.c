@@ -35,9 +35,10 @@ struct drawing {
     size_t eligible; /* nodes that faults may meet: all but one that is a cluster of its own */
 };
 
-static_assert(SCENARIO_CLASS_OTHER_CLUSTER == SCENARIO_CLASS_COUNT - 1 &&
-                  SCENARIO_CLASS_REMOVE == SCENARIO_CLASS_LATE_JOIN + 1,
-              "scenario_draw() goes through the classes before these");
+static_assert((int)SCENARIO_CLASS_OTHER_CLUSTER + 2 == (int)SCENARIO_CLASS_COUNT &&
+                  (int)SCENARIO_CLASS_UPGRADE + 1 == (int)SCENARIO_CLASS_COUNT,
+              "scenario_draw() goes through the classes up to OTHER_CLUSTER, and upgrade_draw() "
+              "has the last");
 
 static uint64_t below(struct drawing *drawing, uint64_t bound, const char *label) {
     return choice_below(drawing->choice, bound, label);
@@ -362,6 +363,14 @@ static void core_draw(struct drawing *drawing) {
     drawing->scenario->core = scenario_nodes_of(count, indexes);
 }
 
+/* Last, so that all else of a seed is what it was before there were upgrades. */
+static void upgrade_draw(struct drawing *drawing, unsigned chance) {
+    bool on = choice_below(drawing->choice, 64, "upgrade") >= 64 - chance;
+    if (on && !drawing->scenario->real_store) {
+        class_draw(drawing, SCENARIO_CLASS_UPGRADE);
+    }
+}
+
 void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t seed, size_t nodes) {
     struct drawing drawing = {.scenario = scenario, .choice = choice};
     scenario_init(scenario);
@@ -376,10 +385,10 @@ void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t se
     /* An eighth, a quarter or a half. */
     unsigned chance = 8u << choice_below(choice, 3, "how many classes");
     bool on[SCENARIO_CLASS_COUNT] = {false};
-    for (unsigned class = SCENARIO_CLASS_COUNT - 1; class > 0; class --) {
-        unsigned weight = weight_of((enum scenario_class) class) * chance / 64;
-        on[class] = choice_below(choice, 64, scenario_class_name((enum scenario_class) class)) >=
-                    64 - weight;
+    for (unsigned i = SCENARIO_CLASS_OTHER_CLUSTER; i > 0; i--) {
+        enum scenario_class each = (enum scenario_class)i;
+        unsigned weight = weight_of(each) * chance / 64;
+        on[i] = choice_below(choice, 64, scenario_class_name(each)) >= 64 - weight;
     }
     /* What says which nodes there are, and when, comes first. */
     if (on[SCENARIO_CLASS_OTHER_CLUSTER] && scenario->node_count > NODES_MIN) {
@@ -388,9 +397,9 @@ void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t se
     if (on[SCENARIO_CLASS_LATE_JOIN]) {
         add_joins(&drawing);
     }
-    for (unsigned class = SCENARIO_CLASS_LATE_JOIN - 1; class > 0; class --) {
-        if (on[class]) {
-            class_draw(&drawing, (enum scenario_class) class);
+    for (unsigned i = SCENARIO_CLASS_LATE_JOIN - 1; i > 0; i--) {
+        if (on[i]) {
+            class_draw(&drawing, (enum scenario_class)i);
         }
     }
     if (on[SCENARIO_CLASS_REMOVE]) {
@@ -400,5 +409,6 @@ void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t se
     if (choice_percent(choice, CORE_PERCENT, "heal a core only")) {
         core_draw(&drawing);
     }
+    upgrade_draw(&drawing, chance);
     scenario_sort(scenario);
 }

@@ -89,8 +89,9 @@ enum sim_damage {
 };
 /* Damages the file: `bits` bits flip, or one of the other kinds as drawn. What is in doubt from before counts as written.
  * False: there was nothing to damage (the file is shorter than a page), or the bytes are as before. Close the store in order
- * before, not by a crash, if the damage should be met: otherwise the WAL may hold the page anew. A damaged WAL
- * ends for SQLite where the damage is: the commits behind it are gone without a sign. */
+ * before, not by a crash, if the damage should be met: otherwise the WAL may hold the page anew. Damage to a WAL
+ * that was left by a kill is found out, but to its last two commits, or where the file was cut: those are gone without a
+ * sign. */
 bool sim_store_damage(struct sim_store *store, struct choice *choice, enum vfs_file file,
                       unsigned bits);
 

@@ -359,6 +359,9 @@ void sim_fault_crash(struct sim *sim, struct sim_node *node);
 void sim_fault_heal(struct sim *sim);
 void sim_hostile_stranger(struct sim *sim, struct sim_node *node);
 void sim_hostile_liar(struct sim *sim, struct sim_node *node);
+/* upgrade.c, of a node that is down: false if nothing came of it */
+bool sim_upgrade_possible(const struct sim_node *node);
+bool sim_upgrade(struct sim *sim, struct sim_node *node);
 
 /* --- operation.c --------------------------------------------------------------------------------------------------------------- */
 
