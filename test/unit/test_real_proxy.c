@@ -232,13 +232,15 @@ START_TEST(blocks_one_way) {
 }
 END_TEST
 
-/* The end of a connection does not get through a cut link either. */
+/* The end of a connection, or its failure, does not get through a cut link either. */
 START_TEST(blocks_the_end) {
     uint8_t byte;
     struct pollfd wait;
     line_meet();
     line_rule(0, 1, (struct real_rule){.blocked = SCENARIO_CLASS_PARTITION});
     line_rule(1, 0, (struct real_rule){.blocked = SCENARIO_CLASS_PARTITION});
+    struct linger linger = {.l_onoff = _i, .l_linger = 0}; /* 1: RST */
+    ck_assert_int_eq(setsockopt(line.dialler, SOL_SOCKET, SO_LINGER, &linger, sizeof linger), 0);
     close(line.dialler);
     line.dialler = -1;
     wait = (struct pollfd){.fd = line.target, .events = POLLIN};
@@ -335,6 +337,12 @@ static void add(Suite *suite, const char *name, const TTest *const *tests, size_
     }
     suite_add_tcase(suite, group);
 }
+static void add_loop(Suite *suite, const char *name, const TTest *test, int end) {
+    TCase *group = tcase_create(name);
+    tcase_add_checked_fixture(group, line_setup, line_teardown);
+    tcase_add_loop_test(group, test, 0, end);
+    suite_add_tcase(suite, group);
+}
 #define ADD(name, ...)                                                                             \
     add(suite, name, (const TTest *const[]){__VA_ARGS__},                                          \
         sizeof((const TTest *const[]){__VA_ARGS__}) / sizeof(const TTest *))
@@ -345,7 +353,8 @@ Suite *real_proxy_suite(void) {
     ADD("real_proxy_pass", passes_all, passes_the_end, passes_strangers, refuses_when_down);
     ADD("real_proxy_rules", loses, loses_some, delays, repeats, reorders, corrupts, slows_down,
         cuts_into_pieces);
-    ADD("real_proxy_blocked", blocks_one_way, blocks_the_end, blocks_dials, is_bounded);
+    ADD("real_proxy_blocked", blocks_one_way, blocks_dials, is_bounded);
+    add_loop(suite, "real_proxy_blocked_end", blocks_the_end, 2);
     ADD("real_proxy_reset", resets, resets_no_other);
     ADD("real_proxy_inject", injects);
     return suite;
