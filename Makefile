@@ -97,15 +97,16 @@ PROGRAMS := attuned attunectl attune-bench attune-chaos
 SOURCES_attuned := $(call in_folder,bin/attuned)
 SOURCES_attunectl := $(call in_folder,bin/attunectl)
 SOURCES_attune-bench := $(call in_folder,bin/bench)
-SOURCES_attune-chaos := $(call in_folder,bin/chaos)
-SIMULATION_SOURCES := $(filter-out test/sim/main.c,$(call in_folder,test/sim))
+SOURCES_attune-chaos := $(wildcard bin/chaos/main.c)
+CHAOS_SOURCES := $(filter-out $(SOURCES_attune-chaos),$(call in_folder,bin/chaos))
+SIMULATION_SOURCES := $(call in_folder,test/sim)
 SUPPORT_SOURCES := $(call in_folder,test/unit/support)
 FUZZ_TARGETS := $(patsubst test/fuzz/fuzz_%.c,%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
 PUBLIC_HEADERS := merkle/merkle.h catalog/catalog.h gossip/gossip.h gossip/service.h
 
 # Programs whose folder is still empty are not built.
 BUILT_PROGRAMS := $(foreach program,$(PROGRAMS),$(if $(SOURCES_$(program)),$(OUT)/$(program)))
-SIMULATOR := $(if $(wildcard test/sim/main.c),$(OUT)/attune-sim) $(filter %/attune-chaos,$(BUILT_PROGRAMS))
+SIMULATOR := $(OUT)/attune-chaos
 REPLAYS := $(FUZZ_TARGETS:%=$(OUT)/fuzz/%-replay)
 
 .SUFFIXES:
@@ -147,6 +148,7 @@ ifeq ($(PROBED),probed)
 $(eval $(call archive_rule,libattune-probed.a,$(call probed_objects,$(LIBRARY_SOURCES))))
 endif
 $(eval $(call archive_rule,libsimulation.a,$(call probed_objects,$(SIMULATION_SOURCES))))
+$(eval $(call archive_rule,libchaos.a,$(call probed_objects,$(CHAOS_SOURCES))))
 $(eval $(call archive_rule,libsupport.a,$(call objects,$(SUPPORT_SOURCES))))
 # What unit tests take from the programs: all but their main() and the loop.
 $(eval $(call archive_rule,libprograms.a,$(call objects,$(filter-out %/main.c bin/attuned/ev_%,$(SOURCES_attuned) \
@@ -166,10 +168,16 @@ $(OUT)/$(1): $(call objects,$(SOURCES_$(1))) $(OUT)/libattune.a
 endef
 $(foreach program,$(filter-out attune-chaos,$(PROGRAMS)),$(eval $(call program_rule,$(program))))
 
-$(OUT)/attune-chaos: $(call probed_objects,$(SOURCES_attune-chaos)) $(OUT)/libsimulation.a $(OUT)/$(LIBRARY_PROBED)
+$(OUT)/attune-chaos: $(call probed_objects,$(SOURCES_attune-chaos)) $(OUT)/libchaos.a $(OUT)/libsimulation.a \
+                     $(OUT)/$(LIBRARY_PROBED)
 	$(call link,$(call packages,$(PACKAGES_attune-chaos),--libs))
-$(OUT)/attune-sim: $(call probed_objects,test/sim/main.c) $(OUT)/libsimulation.a $(OUT)/$(LIBRARY_PROBED)
-	$(call link,$(SIMULATION_LIBS))
+
+# A failure says what was built from what.
+COMMIT = $(or $(shell git describe --always --dirty --exclude '*' 2>/dev/null),unknown)
+$(OUT)/commit: FORCE
+	@$(call if_changed,'$(COMMIT)')
+$(OUT)/$(PROBED)/bin/chaos/simulate.o: $(OUT)/commit
+$(OUT)/$(PROBED)/bin/chaos/simulate.o: private CPPFLAGS += -DATTUNE_COMMIT='"$(COMMIT)"' -DATTUNE_BUILD='"$(CONFIGURATION)"'
 
 # --- tests ------------------------------------------------------------------------------------------------------------
 
@@ -177,11 +185,11 @@ $(OUT)/attune-sim: $(call probed_objects,test/sim/main.c) $(OUT)/libsimulation.a
 $(OUT)/generated/suites.h: FORCE
 	@$(call if_changed,$(patsubst test/unit/test_%.c,'SUITE(%)',$(UNIT_TESTS)))
 $(OUT)/obj/test/unit/main.o: $(OUT)/generated/suites.h
-$(OUT)/obj/test/unit/main.o: CPPFLAGS += -I$(OUT)/generated
+$(OUT)/obj/test/unit/main.o: private CPPFLAGS += -I$(OUT)/generated
 
-$(OUT)/unit: $(call objects,test/unit/main.c $(UNIT_TESTS)) $(OUT)/libprograms.a $(OUT)/libsupport.a \
+$(OUT)/unit: $(call objects,test/unit/main.c $(UNIT_TESTS)) $(OUT)/libprograms.a $(OUT)/libchaos.a $(OUT)/libsupport.a \
              $(OUT)/libsimulation.a $(OUT)/libattune.a
-	$(call link,$(TEST_LIBS) $(call packages,$(PACKAGES_attuned) $(PACKAGES_attunectl),--libs) $(SIMULATION_LIBS))
+	$(call link,$(TEST_LIBS) $(call packages,$(PACKAGES_attuned) $(PACKAGES_attunectl) $(PACKAGES_attune-chaos),--libs))
 
 $(OUT)/fuzz/%-replay: $(OUT)/obj/test/fuzz/fuzz_%.o $(OUT)/obj/test/fuzz/replay_main.o $(OUT)/libsupport.a \
                       $(OUT)/libsimulation.a $(OUT)/libattune.a
@@ -216,8 +224,9 @@ bench: $(OUT)/attune-bench ## measures against the figures of comparable systems
 
 SEED ?=
 SEEDS ?= 1-100
-sim: $(OUT)/attune-sim ## runs the simulator: SEED=N one seed with its trace, SEEDS=A-B a range
-	$(OUT)/attune-sim $(if $(SEED),--seed $(SEED) --trace,--seeds $(SEEDS))
+sim: $(SIMULATOR) ## runs the simulator: SEED=N one seed with its trace, SEEDS=A-B a range
+	@range='$(SEEDS)'; from=$${range%-*}; \
+	$(SIMULATOR) sim $(if $(SEED),--seed $(SEED) --trace,--from $$from --seeds $$(($${range#*-} - from + 1)))
 
 TIME ?= 60
 fuzz: $(FUZZ_TARGETS:%=$(OUT)/fuzz/%) ## fuzzes each decoder for TIME=60 seconds, from the corpora in test/fuzz/corpus

@@ -7,6 +7,7 @@
  * 65,536 steps within a millisecond carry into the milliseconds, which is harmless: the wall clock catches up.
  */
 #include "catalog/catalog.h"
+#include "merkle/instrument.h"
 
 #include <assert.h>
 
@@ -14,8 +15,12 @@ static_assert(CATALOG_CLOCK_MS_MAX < (UINT64_C(1) << 48), "the milliseconds fit 
 
 catalog_clock catalog_clock_next(catalog_clock high_water, uint64_t wall_ms) {
     if (high_water >= CATALOG_CLOCK_MAX || wall_ms > CATALOG_CLOCK_MS_MAX) {
+        PROBE("catalog.clock_exhausted");
         return 0;
     }
     catalog_clock wall = wall_ms << 16;
+    if (wall <= high_water) {
+        PROBE("catalog.clock_counts");
+    }
     return wall > high_water ? wall : high_water + 1;
 }

@@ -87,10 +87,9 @@ int catalog__entry_build(const struct merkle_allocator *allocator, const struct 
     cursor_append(&cursor, (const char *)key_bytes, key_size_bytes);
     msgpack_pack_array(&packer, survivor_count);
     for (size_t i = 0; i < survivor_count; i++) {
-        uint8_t *written = cursor.next;
         cursor_append(&cursor, (const char *)survivors[i]->version, survivor_size(survivors[i]));
         if (PLANTED(ATTUNE_B31)) {
-            (void)known_part(survivors[i], written);
+            (void)known_part(survivors[i], cursor.next - survivor_size(survivors[i]));
         }
     }
     msgpack_pack_array(&packer, pair_count);

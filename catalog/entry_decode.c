@@ -19,7 +19,11 @@ static int check_clock(catalog_clock clock) {
     if (clock == 0) {
         return CATALOG_EMALFORMED;
     }
-    return clock > CATALOG_CLOCK_MAX && !PLANTED(ATTUNE_B13) ? CATALOG_ECLOCKRANGE : 0;
+    if (clock > CATALOG_CLOCK_MAX && !PLANTED(ATTUNE_B13)) {
+        PROBE("catalog.decode_clock_range");
+        return CATALOG_ECLOCKRANGE;
+    }
+    return 0;
 }
 
 static int check_bodies(uint16_t kind, const struct catalog_version *version) {
@@ -144,6 +148,7 @@ int catalog_entry_decode(const struct merkle_allocator *allocator, const uint8_t
     }
     int result = catalog_msgpack_check(bytes, size_bytes, CATALOG_DEPTH_MAX);
     if (result != 0) {
+        PROBE("catalog.decode_no_msgpack");
         return result;
     }
     struct catalog__span span = {bytes, bytes + size_bytes};
@@ -154,19 +159,23 @@ int catalog_entry_decode(const struct merkle_allocator *allocator, const uint8_t
     }
     result = catalog_key_check(&key);
     if (result != 0) {
+        PROBE("catalog.decode_key");
         return result;
     }
     struct catalog_version last;
     result = check_versions(&span, key.kind, &last);
     if (result != 0) {
+        PROBE("catalog.decode_versions");
         return result;
     }
     result = check_context(&span, &last);
     if (result != 0) {
+        PROBE("catalog.decode_context");
         return result;
     }
     result = check_pairs(allocator, (struct catalog__span){bytes, bytes + size_bytes});
     if (result != 0) {
+        PROBE("catalog.decode_pairs");
         return result;
     }
     struct catalog_entry *made = catalog__entry_allocate(allocator, size_bytes);

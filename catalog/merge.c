@@ -73,6 +73,7 @@ static struct catalog__pair larger_content(const struct catalog__pair *a,
     if (same_size && memcmp(a->version, b->version, a->version_size_bytes) == 0) {
         return *a;
     }
+    PROBE("catalog.merge_forked");
     *forked = true;
     struct merkle_digest digest_a =
         merkle_digest_of(a->version, a->version_size_bytes, MERKLE_SEED_ENTRY);
@@ -98,6 +99,9 @@ static struct catalog__pair higher(const struct catalog__pair *a, const struct c
     }
     if (survives(a) && survives(b)) {
         return larger_content(a, b, forked);
+    }
+    if (survives(a) != survives(b)) {
+        PROBE("catalog.merge_superseded_wins");
     }
     return survives(a) ? *b : *a;
 }
@@ -156,6 +160,11 @@ static void apply_horizon(struct work *work) {
 static int compare_survivors(const void *a, const void *b) {
     const struct catalog__pair *left = *(const struct catalog__pair *const *)a;
     const struct catalog__pair *right = *(const struct catalog__pair *const *)b;
+    if (left->clock == right->clock) {
+        PROBE("catalog.merge_equal_clocks");
+    } else if (left->clock >> 16 == right->clock >> 16) {
+        PROBE("catalog.merge_equal_milliseconds");
+    }
     if (PLANTED(ATTUNE_B01) && left->clock >> 16 == right->clock >> 16) {
         return catalog_id_compare(&left->origin, &right->origin);
     }
@@ -174,6 +183,7 @@ static void collect_survivors(struct work *work) {
     }
     assert(work->survivor_count > 0);
     if (work->survivor_count > 1) {
+        PROBE("catalog.merge_conflict");
         qsort(work->survivors, work->survivor_count, sizeof *work->survivors, compare_survivors);
     }
 }
@@ -248,6 +258,7 @@ int catalog_merge(const struct merkle_allocator *allocator, struct catalog_entry
                                  : b != NULL && catalog__entry_same_bytes(*merged, b) ? b
                                                                                       : NULL;
     if (side != NULL) { /* step 6 */
+        PROBE("catalog.merge_is_a_side");
         catalog_entry_release(*merged);
         *merged = catalog_entry_hold(side);
     }

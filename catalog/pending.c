@@ -82,6 +82,9 @@ int catalog_pending_put(struct catalog *catalog, struct catalog_entry *entry, ui
         catalog__node_drop_if_empty(catalog, node);
         return result;
     }
+    if (node->pending != NULL) {
+        PROBE("catalog.pending_on_pending");
+    }
     sum_change(catalog, catalog__node_newest(node), entry);
     orders->items[orders->first + orders->count++] = (struct catalog__order){
         .ticket = ticket,
@@ -200,6 +203,9 @@ void catalog_pending_abandon(struct catalog *catalog, uint64_t ticket) {
         assert(node->pending == order.entry);
         assert(node->order_count > 0);
         node->order_count -= 1;
+        if (node->order_count > 0) {
+            PROBE("catalog.pending_falls_back");
+        }
         node->pending = node->order_count > 0 ? order.before : NULL;
         sum_change(catalog, order.entry, catalog__node_newest(node));
         catalog__reference_free(catalog, order.reference);

@@ -1,6 +1,7 @@
 /* plan_check.c - each write of a batch by itself: what needs no catalog to be refused. */
 #include "catalog/entry.h"
 #include "catalog/plan.h"
+#include "merkle/instrument.h"
 
 static int check_set(struct catalog__planning *planning, struct catalog__target *target) {
     const struct catalog_write *write = target->write;
@@ -55,6 +56,7 @@ static int refuse_duplicates(struct catalog__planning *planning) {
         }
         char shown[CATALOG__KEY_SHOWN_SIZE];
         uint32_t line = target[-1].write->line;
+        PROBE("catalog.write_twice_in_batch");
         catalog__key_shown(&target->key, shown);
         int result =
             line > 0 ? catalog__plan_refuse(planning, target, CATALOG_EDUPLICATE,

@@ -39,6 +39,7 @@ static int refuse_number(struct catalog__planning *planning, struct catalog__tar
     catalog__key_shown(&target->key, shown);
     const struct catalog_entry *before = target->before;
     unsigned long long expected = target->write->number;
+    PROBE("catalog.write_number_refused");
     if (before != NULL && before->conflict) {
         return catalog__plan_refuse(planning, target, CATALOG_EPRECONDITION,
                                     "%s is in conflict: no number names what is in force", shown);
@@ -91,12 +92,17 @@ static int decide_drop(struct catalog__planning *planning, struct catalog__targe
     bool conflict = before != NULL && before->conflict;
     bool dropped_again = PLANTED(ATTUNE_B14) && before != NULL;
     if (!stands(before) && !conflict && !dropped_again) {
+        PROBE("catalog.drop_of_nothing");
         return refuse(planning, target, CATALOG_ENOTFOUND, "does not exist");
     }
     if (!conflict && !PLANTED(ATTUNE_B14) && before->state == CATALOG_PENDING_ADD &&
         catalog_entry_in_force(before).previous != NULL) {
+        PROBE("catalog.drop_of_staged_refused");
         return refuse(planning, target, CATALOG_ESTATE,
                       "has a staged change over an active one: abort that first, then drop");
+    }
+    if (conflict) {
+        PROBE("catalog.drop_resolves_conflict");
     }
     return change(target, CATALOG_DROPPED);
 }
@@ -114,6 +120,7 @@ static int decide_conflict(struct catalog__planning *planning, struct catalog__t
     size_t read = catalog_entry_versions(before, versions, count);
     assert(read == count);
     const struct catalog_version *in_force = &versions[count - 1];
+    PROBE("catalog.write_resolves_conflict");
     if (target->body == NULL && in_force->state != CATALOG_DROPPED) {
         target->body = in_force->body;
         target->body_size_bytes = in_force->body_size_bytes;
@@ -152,14 +159,17 @@ static int decide_from_active(struct catalog__planning *planning, struct catalog
                               enum catalog_state state, const struct catalog_version *version,
                               bool same) {
     if (state == CATALOG_PENDING_DROP) {
+        PROBE("catalog.drop_staged");
         return same ? change(target, state)
                     : refuse(planning, target, CATALOG_ESTATE,
                              "cannot be changed and dropped in one step");
     }
     if (same) {
+        PROBE("catalog.write_repeats");
         return keep(target, version);
     }
     if (state == CATALOG_PENDING_ADD) {
+        PROBE("catalog.change_staged");
         target->previous = version->body;
         target->previous_size_bytes = version->body_size_bytes;
     }
@@ -176,8 +186,10 @@ static int decide_from_pending(struct catalog__planning *planning, struct catalo
                   same_bytes(version->previous, version->previous_size_bytes, target->body,
                              target->body_size_bytes);
     if (state == CATALOG_ACTIVE && (same || aborts) && target->write->line == 0) {
+        PROBE("catalog.staged_finished_or_aborted");
         return change(target, state);
     }
+    PROBE("catalog.write_on_staged_refused");
     if (PLANTED(ATTUNE_B14)) {
         return change(target, state);
     }
@@ -196,6 +208,9 @@ static int decide_set(struct catalog__planning *planning, struct catalog__target
         return decide_conflict(planning, target, state);
     }
     if (!stands(target->before)) {
+        if (target->before != NULL) {
+            PROBE("catalog.write_after_drop");
+        }
         /* An import puts back what an export held, staged drops among it. */
         bool restored = write->line > 0 && write->body != NULL;
         return state != CATALOG_PENDING_DROP || restored

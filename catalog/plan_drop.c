@@ -5,6 +5,7 @@
  * at its end, but takes nothing along yet: what exists stays enforced until the drop itself.
  */
 #include "catalog/plan.h"
+#include "merkle/instrument.h"
 
 #include <stdlib.h>
 
@@ -50,6 +51,7 @@ static int take_own_along(const struct catalog__planning *planning, struct addit
                 catalog__view_target(&planning->view, &at) != NULL) {
                 continue;
             }
+            PROBE("catalog.drop_takes_along");
             int result = add(planning, additions, entry, schema);
             if (result != 0) {
                 return result;
@@ -116,8 +118,10 @@ static int look_at_references(struct catalog__planning *planning, struct additio
             continue;
         }
         if (!cascade) {
+            PROBE("catalog.drop_referenced");
             result = refuse_referenced(planning, schema, &key);
         } else if (schema->state == CATALOG_DROPPED) {
+            PROBE("catalog.drop_cascades");
             result = add(planning, additions, entry, schema);
         }
     }
@@ -145,6 +149,9 @@ static int look_at_own_reference(struct catalog__planning *planning,
     }
     const struct catalog_key key = {.kind = CATALOG_SCHEMA, .entity = entity};
     struct catalog__target *schema = catalog__view_target(&planning->view, &key);
+    if (goes(schema)) {
+        PROBE("catalog.drop_against_own_batch");
+    }
     return goes(schema) ? refuse_referenced(planning, schema, &constraint->key) : 0;
 }
 

@@ -6,6 +6,7 @@
  * the fault must not be refused for it.
  */
 #include "catalog/rules.h"
+#include "merkle/instrument.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,7 @@ static int check_leaving(struct pass *pass, struct catalog__target *target,
         return result;
     }
     char shown[CATALOG__KEY_SHOWN_SIZE];
+    PROBE("catalog.rule_schema_leaves");
     return catalog__plan_refuse(
         pass->planning, target, CATALOG_ESTATE,
         "%.290s: the schema of entity '%.*s' is pending_drop, nothing may be added to it",
@@ -97,6 +99,7 @@ static int check_written(struct pass *pass, struct catalog__target *target) {
     if (result != 0 || broken) {
         return result;
     }
+    PROBE("catalog.rule_refuses_write");
     return catalog__plan_refuse(pass->planning, target, finding.code, "%s", finding.message);
 }
 
@@ -109,6 +112,7 @@ static int blame(struct pass *pass, struct catalog__target *looker,
     if (culprit == NULL || !culprit->changed) {
         culprit = looker;
     }
+    PROBE("catalog.rule_blames_cause");
     bool lacks_field = finding->code == CATALOG_EMISSINGFIELD || finding->target_lacks_field;
     int code = lacks_field ? CATALOG_EFIELDINUSE : finding->code;
     return catalog__plan_refuse(pass->planning, culprit, code, "%s", finding->message);
@@ -126,6 +130,9 @@ static int check_standing(struct pass *pass, struct catalog__target *looker,
     }
     bool broken = false;
     result = was_broken(pass, &standing->key, &broken);
+    if (broken) {
+        PROBE("catalog.rule_broken_before");
+    }
     return result == 0 && !broken ? blame(pass, looker, &finding) : result;
 }
 

@@ -11,6 +11,7 @@
  */
 #include "catalog/sqlite_store.h"
 #include "catalog/load.h"
+#include "merkle/instrument.h"
 
 #include <assert.h>
 #include <string.h>
@@ -18,13 +19,12 @@
 /* --- loading ------------------------------------------------------------------------------------------------------- */
 
 static int load_of_survey(const struct catalog_store *store, struct catalog__survey *survey,
-                          bool aside, struct catalog_load **load) {
+                          struct catalog_load **load) {
     struct catalog_load *made = catalog__load_new(store->allocator);
     if (made == NULL) {
         return CATALOG_ENOMEM;
     }
     made->fresh = survey->empty;
-    made->damaged = aside;
     made->state = survey->state;
     made->quarantined_count = store->quarantined_count;
     made->rows_missing = survey->rows_missing || survey->bad_count > 0;
@@ -62,6 +62,7 @@ static int connect_and_survey(struct catalog_store *store, struct catalog__surve
         return result;
     }
     if (store->suspect) {
+        PROBE("catalog.store_suspect");
         result = catalog__store_check_structure(store);
     }
     if (result != 0) {
@@ -72,6 +73,7 @@ static int connect_and_survey(struct catalog_store *store, struct catalog__surve
         result = catalog__store_survey(store, survey, problem);
     }
     if (result == 0 && (survey->bad_count > 0 || survey->index_wrong || survey->rows_missing)) {
+        PROBE("catalog.store_repaired");
         result = catalog__store_repair(store, survey, problem);
         if (result != 0) {
             catalog__survey_close(survey);
@@ -83,27 +85,62 @@ static int connect_and_survey(struct catalog_store *store, struct catalog__surve
     return result;
 }
 
-/* The same; a file that is beyond use is renamed, and a fresh one made. */
+/* What the load says of a file that was set aside: by this opening, or by one that ended before anything was stored in the
+ * new file, and so may never have been heard. */
+static int tell_of_damage(const struct catalog_store *store, const struct catalog_problem *found,
+                          struct catalog_load *load, struct catalog_problem *problem) {
+    char name[CATALOG__PATH_SIZE_MAX];
+    int result =
+        load->fresh ? catalog__directory_newest_aside(&store->directory, name, problem) : 0;
+    load->damaged = result == 0 && load->fresh && name[0] != '\0';
+    if (load->damaged) {
+        const char *base = name + strlen(store->directory.path) + 1;
+        (void)sqlite3_snprintf(sizeof load->damage, load->damage, "%.40s was set aside: %s", base,
+                               found->code != 0 ? found->message
+                                                : "nothing has been stored beside it since");
+    }
+    return result;
+}
+
+static int load_of_file(struct catalog_store *store, const struct catalog_problem *found,
+                        struct catalog__survey *survey, struct catalog_load **load,
+                        struct catalog_problem *problem) {
+    struct catalog_load *made;
+    int result = load_of_survey(store, survey, &made);
+    if (result != 0) {
+        return catalog__store_problem(problem, result, "out of memory while loading");
+    }
+    result = tell_of_damage(store, found, made, problem);
+    if (result != 0) {
+        catalog_load_free(made);
+        return result;
+    }
+    *load = made;
+    return 0;
+}
+
+/* Connects, verifies, repairs; a file that is beyond use is renamed, and a fresh one made. */
 static int load_store(struct catalog_store *store, struct catalog_load **load,
                       struct catalog_problem *problem) {
     struct catalog__survey survey;
-    bool aside = false;
-    int result = connect_and_survey(store, &survey, problem);
+    struct catalog_problem found = {.code = 0};
+    int result = connect_and_survey(store, &survey, &found);
     if (result == CATALOG_EDAMAGED) {
         char name[CATALOG__PATH_SIZE_MAX];
         result = catalog__directory_set_aside(&store->directory, name, problem);
-        aside = result == 0;
         store->suspect = false;
-        result = aside ? connect_and_survey(store, &survey, problem) : result;
+        result = result == 0 ? connect_and_survey(store, &survey, problem) : result;
+    } else if (result != 0 && problem != NULL) {
+        *problem = found;
     }
     if (result != 0) {
         return result;
     }
-    result = load_of_survey(store, &survey, aside, load);
+    result = load_of_file(store, &found, &survey, load, problem);
     catalog__survey_close(&survey);
     if (result != 0) {
         catalog__store_disconnect(store, false);
-        return catalog__store_problem(problem, result, "out of memory while loading");
+        return result;
     }
     store->suspect = false;
     return 0;
@@ -181,6 +218,7 @@ static int put_all(struct catalog_store *store, struct catalog_batch *const *bat
     }
     /* Healed: what was set aside has come again from the others. */
     if (code == SQLITE_OK && !state->healing && store->quarantined_count > 0) {
+        PROBE("catalog.quarantine_cleared");
         code = catalog__store_run(store, CATALOG__CLEAR_QUARANTINE);
     }
     return code == SQLITE_OK ? catalog__store_run(store, CATALOG__COMMIT) : code;
@@ -200,6 +238,11 @@ int catalog_store_commit(struct catalog_store *store, struct catalog_batch *cons
         return 0;
     }
     int fault = catalog__store_fault(store->database, code);
+    if (fault == CATALOG_EFULL) {
+        PROBE("catalog.store_full");
+    } else {
+        PROBE("catalog.store_commit_failed");
+    }
     catalog__store_rollback(store);
     store->failed = true;
     store->suspect = fault == CATALOG_EDAMAGED;
@@ -228,12 +271,14 @@ int catalog_store_reopen(struct catalog_store *store, struct catalog_load **load
     }
     int code = prove_room(store);
     if (code != SQLITE_OK) {
+        PROBE("catalog.store_not_proved");
         result = catalog__store_refuse(store, code, "write to", problem);
         store->suspect = result == CATALOG_EDAMAGED;
         catalog__store_disconnect(store, false);
         catalog_load_free(made);
         return result;
     }
+    PROBE("catalog.store_reopened");
     store->failed = false;
     *load = made;
     return 0;

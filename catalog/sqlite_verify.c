@@ -57,6 +57,7 @@ static int read_state(struct catalog_store *store, struct catalog__survey *surve
     if (code == SQLITE_ROW) {
         *found = true;
         if (!catalog__row_read_state(query, &survey->state, member_sum)) {
+            PROBE("catalog.state_row_damaged");
             result = damaged(store, "the row of state is damaged", problem);
         }
         code = SQLITE_DONE;
@@ -88,6 +89,7 @@ static int read_members(struct catalog_store *store, struct catalog__survey *sur
             if (catalog__row_read_member(query, &members[survey->member_count], sum)) {
                 survey->member_count++;
             } else {
+                PROBE("catalog.member_row_damaged");
                 result = damaged(store, "a row of a member is damaged", problem);
             }
         }
@@ -130,6 +132,7 @@ static int read_entry(struct catalog__survey *survey, sqlite3_stmt *query, int64
     struct catalog_entry *entry = NULL;
     int result = catalog__row_read_entry(survey->allocator, query, &entry);
     if (result == CATALOG_EDAMAGED) {
+        PROBE("catalog.row_damaged");
         return note_bad(survey, id);
     }
     return result == 0 ? note_row(survey, id, entry) : result;
@@ -150,6 +153,7 @@ static int read_entries(struct catalog_store *store, struct catalog__survey *sur
         }
         int64_t id = sqlite3_column_int64(query, 0);
         if (id <= last && last != INT64_MIN) {
+            PROBE("catalog.rows_out_of_order");
             /* The same page hangs in the tree twice, or at a wrong place: writing to it would spread that. */
             result = damaged(store, "rows are out of order", problem);
         } else {
@@ -265,6 +269,9 @@ static int check_index(struct catalog_store *store, struct catalog__survey *surv
     }
     (void)sqlite3_finalize(query);
     survey->index_wrong = !equal || (code == SQLITE_DONE && count != survey->row_count);
+    if (survey->index_wrong) {
+        PROBE("catalog.index_wrong");
+    }
     if (survey->index_wrong || code == SQLITE_DONE) {
         return 0;
     }
@@ -306,6 +313,7 @@ static int survey_tables(struct catalog_store *store, struct catalog__survey *su
         result = read_members(store, survey, &members, problem);
     }
     if (result == 0 && !sums_equal(&stored_members, &members)) {
+        PROBE("catalog.member_rows_missing");
         result = damaged(store, "rows of members are missing", problem);
     }
     if (result == 0) {
@@ -326,6 +334,9 @@ static int survey_tables(struct catalog_store *store, struct catalog__survey *su
     }
     survey->rows_missing = survey->bad_count == 0 &&
                            !sums_equal(&survey->sum, &survey->state.sum) && !PLANTED(ATTUNE_B27);
+    if (survey->rows_missing) {
+        PROBE("catalog.rows_missing");
+    }
     return 0;
 }
 

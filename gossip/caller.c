@@ -244,6 +244,7 @@ void gossip__operation_exchange_ended(struct gossip *engine, struct gossip__exch
     target->state = TARGET_DONE;
     target->result = result_of(result);
     if (!caller->diff) {
+        PROBE("gossip.sync_target_done");
         if (all_done(caller)) {
             sync_answer(engine, caller);
         }
@@ -252,6 +253,7 @@ void gossip__operation_exchange_ended(struct gossip *engine, struct gossip__exch
     struct gossip_reply reply = {.token = caller->token, .code = GOSSIP_EUNREACHABLE};
     if (result == GOSSIP_EXCHANGE_EQUAL) {
         reply.code = 0;
+        PROBE("gossip.diff_answered");
         caller->found = exchange->diff; /* NULL if the roots were equal at once */
         exchange->diff = NULL;
         gossip__diff_reply(caller->found, &reply);
@@ -264,8 +266,10 @@ void gossip__operation_tick(struct gossip *engine) {
     for (struct gossip__caller *caller = engine->callers; caller != NULL; caller = next) {
         next = caller->next;
         if (caller->reply_by_ms <= engine->now_ms) {
+            PROBE("gossip.caller_expires");
             caller_expire(engine, caller);
         } else if (caller->retry_ms <= engine->now_ms) {
+            PROBE("gossip.caller_asks_again");
             caller_advance(engine, caller);
             if (!caller->diff && all_done(caller)) {
                 sync_answer(engine, caller);

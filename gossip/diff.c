@@ -81,6 +81,7 @@ static void difference_add(struct gossip *engine, struct gossip__diff *diff,
         return;
     }
     if (relation == CATALOG_SAME) {
+        PROBE("gossip.diff_same_since");
         return; /* they have become the same since */
     }
     struct gossip_difference difference = {.relation = relation, .here = here, .there = there};

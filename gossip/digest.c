@@ -8,7 +8,6 @@
  */
 #include "gossip/engine.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { WALL_TOLD_EVERY_MS = 60000 };
@@ -31,35 +30,6 @@ void gossip__digest_fill(struct gossip *engine, uint32_t exchange, struct gossip
     };
 }
 
-static void skew_note(struct gossip *engine, struct gossip__member *member, uint64_t wall_s) {
-    int64_t skew_ms = (int64_t)(wall_s * 1000) - (int64_t)engine->wall_ms;
-    bool was_off = member->skew_known && llabs(member->skew_ms) > GOSSIP__SKEW_ALARM_MS;
-    member->skew_known = true;
-    member->skew_ms = skew_ms;
-    if (llabs(skew_ms) > GOSSIP__SKEW_ALARM_MS && !was_off) {
-        engine->counters.skew_alarms++;
-        gossip__notice(engine, GOSSIP_NOTICE_CLOCK, GOSSIP_WARNING, member->row.name,
-                       "its wall clock is %lld s off ours", (long long)(skew_ms / 1000));
-    }
-    size_t peers = 0;
-    size_t behind = 0;
-    uint64_t largest_ms = 0;
-    for (size_t i = 0; i < engine->member_count; i++) {
-        const struct gossip__member *other = engine->members[i];
-        if (other->state == GOSSIP_MEMBER_REMOVED) {
-            continue;
-        }
-        peers++;
-        if (other->skew_known) {
-            uint64_t absolute_ms = (uint64_t)llabs(other->skew_ms);
-            largest_ms = absolute_ms > largest_ms ? absolute_ms : largest_ms;
-            behind += other->skew_ms < -GOSSIP__SKEW_ALARM_MS;
-        }
-    }
-    engine->counters.clock_skew_ms_max = largest_ms;
-    engine->clock_ahead = behind * 2 > peers;
-}
-
 bool gossip__digest_note(struct gossip *engine, struct gossip__member *member,
                          const struct gossip__digest *digest, bool *tables_equal) {
     struct merkle_digest own = merkle_tree_root(catalog_tree(engine->catalog));
@@ -79,11 +49,12 @@ bool gossip__digest_note(struct gossip *engine, struct gossip__member *member,
         member->session->peer_ready = true; /* it needs no ADMIT any more */
     }
     if (digest->wall_s != 0 && digest->wall_s < CATALOG_CLOCK_MS_MAX / 1000) {
-        skew_note(engine, member, digest->wall_s);
+        gossip__skew_told(engine, member, digest->wall_s);
     }
     /* DESIGN 4.7: every clock that a newcomer hears raises its own, stored before it is ready. */
     if (!engine->state.ready && digest->clock > engine->state.high_water &&
         digest->clock <= CATALOG_CLOCK_MAX) {
+        PROBE("gossip.newcomer_raises_clock");
         engine->state.high_water = digest->clock;
         gossip__flight_state_dirty(engine);
     }
@@ -102,10 +73,10 @@ static void digest_transmit(struct gossip *engine, struct gossip__exchange *exch
     merkle_buffer_init(&rows, engine->allocator);
     struct gossip__message message = {.type = GOSSIP__DIGEST};
     gossip__digest_fill(engine, exchange->number, &message.digest, &rows);
-    if (member->wall_told_ms == 0 || engine->now_ms - member->wall_told_ms >= WALL_TOLD_EVERY_MS) {
-        message.digest.wall_s = engine->wall_ms / 1000;
-        member->wall_told_ms = engine->now_ms == 0 ? 1 : engine->now_ms;
-    }
+    /* It counts as told when the digest is answered. */
+    exchange->wall_sent =
+        member->wall_told_ms == 0 || engine->now_ms - member->wall_told_ms >= WALL_TOLD_EVERY_MS;
+    message.digest.wall_s = exchange->wall_sent ? engine->wall_ms / 1000 : 0;
     (void)gossip__send_member(engine, member, &message);
     merkle_buffer_close(&rows);
     exchange->digest_due_ms =
@@ -131,9 +102,11 @@ void gossip__exchange_digest_tick(struct gossip *engine, struct gossip__exchange
         return;
     }
     if (exchange->digest_tries >= GOSSIP__REQUEST_TRIES) {
+        PROBE("gossip.digest_timeout");
         gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_TIMEOUT);
         return;
     }
+    PROBE("gossip.digest_repeated");
     exchange->digest_tries++;
     digest_transmit(engine, exchange);
 }

@@ -67,6 +67,8 @@ static void state_load(struct gossip *engine, const struct catalog_load *load) {
     engine->incarnation_started = state->incarnation;
     engine->stored = *state; /* not yet, as to the identity; but who falls back to it keeps that */
     engine->quarantined_count = load->quarantined_count;
+    static_assert(sizeof engine->store_damage == sizeof load->damage, "the same text");
+    memcpy(engine->store_damage, load->damage, sizeof engine->store_damage);
 }
 
 static int entries_load(struct gossip *engine, const struct catalog_load *load) {
@@ -179,16 +181,19 @@ static void dispatch(struct gossip *engine, struct gossip__session *session,
     bool established = session->state == GOSSIP__SESSION_ESTABLISHED;
     unsigned allowed = table[message->type].allowed;
     if ((allowed & (established ? AFTER_HELLO : BEFORE_HELLO)) == 0) {
+        PROBE("gossip.message_unexpected");
         gossip__session_close(engine, session, GOSSIP_CLOSE_UNEXPECTED, true);
         return;
     }
     if (established && session->member->state == GOSSIP_MEMBER_REMOVED) {
+        PROBE("gossip.message_from_removed");
         return; /* nothing more is taken from that id, at any delay */
     }
     if (established) {
         gossip__member_heard(engine, session->member);
     }
     if ((allowed & NEEDS_ADMITTED) != 0 && !session->admitted) {
+        PROBE("gossip.request_before_admission");
         return;
     }
     table[message->type].receive(engine, session, message);
@@ -211,6 +216,7 @@ static void message_received(struct gossip *engine, uint32_t connection, const u
     if (result != 0) {
         engine->counters.rejected[rejection]++;
         if (rejection != GOSSIP_REJECT_UNKNOWN_TYPE) {
+            PROBE("gossip.message_malformed");
             if (PLANTED(ATTUNE_B19) && session->member != NULL) {
                 session->member->exchange = NULL;
             }
@@ -257,6 +263,10 @@ gossip_time_ms gossip_deadline(const struct gossip *engine) {
 static void start(struct gossip *engine) {
     assert(!engine->started);
     engine->started = true;
+    if (engine->store_damage[0] != '\0') {
+        gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_ERROR, NULL,
+                       "this node starts empty: %s", engine->store_damage);
+    }
     gossip__flight_state_dirty(
         engine); /* the new incarnation is stored before a write can bear its origin */
     gossip__swim_start(engine);
@@ -292,6 +302,7 @@ static void event_handle(struct gossip *engine, const struct gossip_event *event
         break;
     case GOSSIP_STOP:
         if (!engine->stopping) {
+            PROBE("gossip.stop");
             gossip__member_goodbye(engine);
             engine->stopping = true;
         }
@@ -310,6 +321,7 @@ int gossip_step(struct gossip *engine, const struct gossip_event *event,
     engine->wall_ms = event->wall_ms;
     gossip__operation_step_begin(engine);
     gossip__update_begin(engine);
+    gossip__skew_follow(engine);
     event_handle(engine, event);
     gossip__agreement_follow(engine);
     gossip__flight_close_batch(engine);

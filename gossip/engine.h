@@ -113,7 +113,7 @@ struct gossip__member {
     /* clocks and times */
     bool skew_known;
     int64_t skew_ms;
-    gossip_time_ms wall_told_ms; /* when we last told it our wall clock; 0: never */
+    gossip_time_ms wall_told_ms; /* when it last answered a digest with our wall clock; 0: never */
     gossip_duration_ms rtt_ms;   /* smoothed; 0: not measured */
     bool heard;
     gossip_time_ms heard_ms; /* its last message */
@@ -207,6 +207,7 @@ struct gossip__exchange {
     gossip_time_ms progress_ms; /* last sign of progress */
     gossip_time_ms digest_sent_ms, digest_due_ms;
     unsigned digest_tries;
+    bool wall_sent;            /* the digest that is not answered yet bears our wall clock */
     gossip_duration_ms rtt_ms; /* of the digest */
 
     /* the answer that began this walk */
@@ -321,6 +322,7 @@ struct gossip {
     bool state_dirty;
     int store_error; /* 0 while the store takes batches */
     uint64_t quarantined_count;
+    char store_damage[280];         /* as in the load; told with the first step */
     uint64_t root_changes;          /* catalog changes at which `root` was computed */
     gossip_time_ms root_changed_ms; /* when our root last changed */
     /* above GOSSIP__PUSH_ALL_MEMBERS_MAX members: pass pushes on */
@@ -358,6 +360,8 @@ struct gossip {
     struct gossip__refusal refusals[GOSSIP__REFUSALS_MAX];
     size_t refusal_next;
     bool clock_ahead;
+    bool wall_offset_known; /* wall clock less monotonic clock, as of the last jump (skew.c) */
+    int64_t wall_offset_ms;
 
     /* probing and the timer (swim.c) */
     gossip_time_ms tick_ms; /* when the next interval begins */

@@ -46,6 +46,7 @@ static void nothing_new(struct taking *taking, struct catalog_entry *own,
                         const struct catalog_key *key) {
     struct gossip *engine = taking->engine;
     if (catalog_find(engine->catalog, key) != own) {
+        PROBE("gossip.entry_known_in_flight");
         taking->intake.ticket = gossip__flight_newest(engine);
     }
 }
@@ -54,6 +55,7 @@ static int take_merged(struct taking *taking, struct catalog_entry *merged) {
     struct gossip *engine = taking->engine;
     int result = gossip__flight_put(engine, merged, &taking->arrival);
     if (result != 0) {
+        PROBE("gossip.entry_left_for_later");
         return result;
     }
     taking->intake.ticket = gossip__flight_ticket(engine);
@@ -83,9 +85,11 @@ static int take_entry(struct taking *taking, struct catalog_entry *entry) {
         return result;
     }
     if (forked) {
+        PROBE("gossip.entry_forked");
         engine->counters.rejected[GOSSIP_REJECT_FORKED]++;
     }
     if (merged == own) {
+        PROBE("gossip.entry_known");
         nothing_new(taking, own, &key);
     } else {
         result = take_merged(taking, merged);
@@ -116,6 +120,7 @@ struct gossip__intake gossip__entries_take(struct gossip *engine, struct gossip_
         int result =
             catalog_entry_decode(engine->allocator, entries[i].data, entries[i].size_bytes, &entry);
         if (result != 0) {
+            PROBE("gossip.entry_malformed");
             reject(engine, result);
             taking.intake.refused++;
             continue;

@@ -41,6 +41,12 @@ struct gossip__exchange *gossip__exchange_start(struct gossip *engine,
     size_t place = free_place(engine);
     bool backing_off =
         purpose == GOSSIP__PURPOSE_TIMER && engine->now_ms < member->exchange_after_ms;
+    if (place == GOSSIP__EXCHANGES_MAX) {
+        PROBE("gossip.exchanges_limit");
+    }
+    if (backing_off) {
+        PROBE("gossip.exchange_backs_off");
+    }
     if (member->exchange != NULL || place == GOSSIP__EXCHANGES_MAX || backing_off ||
         engine->removed || engine->stopping || member->state == GOSSIP_MEMBER_REMOVED) {
         return NULL;
@@ -110,6 +116,7 @@ void gossip__exchange_end(struct gossip *engine, struct gossip__exchange *exchan
     engine->counters.exchanges[result]++;
     round_trips_count(engine, exchange);
     if (exchange->pulled + exchange->pushed > 0) {
+        PROBE("gossip.exchange_moved_entries");
         gossip__notice(engine, GOSSIP_NOTICE_REPAIRED, GOSSIP_INFO, member->row.name,
                        "pulled %llu and pushed %llu entries in %u round trips",
                        (unsigned long long)exchange->pulled, (unsigned long long)exchange->pushed,
@@ -137,6 +144,7 @@ void gossip__exchange_session_up(struct gossip *engine, struct gossip__member *m
 
 void gossip__exchange_session_down(struct gossip *engine, struct gossip__member *member) {
     if (member->exchange != NULL) {
+        PROBE("gossip.exchange_lost");
         gossip__exchange_end(engine, member->exchange, GOSSIP_EXCHANGE_LOST);
     }
 }
@@ -219,13 +227,16 @@ static bool request_tick(struct gossip *engine, struct gossip__exchange *exchang
     gossip_time_ms patience_ms =
         exchange->progress_ms + gossip__exchange_timeout(exchange->member, request->tries);
     if (patience_ms > engine->now_ms) {
+        PROBE("gossip.request_stands_in_line");
         request->due_ms = patience_ms;
         return true;
     }
     if (request->tries >= GOSSIP__REQUEST_TRIES || exchange->member->session == NULL) {
+        PROBE("gossip.request_timeout");
         gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_TIMEOUT);
         return false;
     }
+    PROBE("gossip.request_repeated");
     request->tries++;
     request->due_ms = engine->now_ms + gossip__exchange_timeout(exchange->member, request->tries);
     gossip__send_frame(engine, exchange->member->session, request->frame.data,
@@ -252,6 +263,7 @@ static void exchange_tick(struct gossip *engine, struct gossip__exchange *exchan
         return;
     }
     if (silence_deadline(exchange) <= engine->now_ms) {
+        PROBE("gossip.exchange_silent");
         gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_TIMEOUT);
         return;
     }

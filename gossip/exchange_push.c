@@ -64,6 +64,7 @@ static void batch_fill(struct gossip *engine, struct gossip__exchange *exchange)
     while (!batch_full(exchange) && have_next(engine, exchange, &item)) {
         struct catalog_entry *entry = catalog_entry_of_handle(engine->catalog, item.handle);
         if (entry == NULL || is_settled(exchange, item.slot)) {
+            PROBE("gossip.have_settled");
             continue;
         }
         if (merkle_buffer_append(&exchange->have_batch, &item.handle, sizeof item.handle) != 0) {
@@ -81,6 +82,7 @@ static void walk_finished(struct gossip *engine, struct gossip__exchange *exchan
             /* The clock is that of the first answer: what holds of this one must have held of that, too. */
             exchange->tables_equal = exchange->tables_equal && exchange->first_tables_equal;
             exchange->answer_healing = exchange->answer_healing || exchange->first_healing;
+            PROBE("gossip.second_walk_counts");
             gossip__exchange_conclude(engine, exchange, exchange->first_clock, exchange->first_seen,
                                       exchange->first_ms);
         }
@@ -135,10 +137,12 @@ void gossip__exchange_pushed(struct gossip *engine, struct gossip__member *membe
     exchange->pushes_waiting--;
     exchange->progress_ms = engine->now_ms;
     if (!acknowledged) {
+        PROBE("gossip.have_unacknowledged");
         gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_TIMEOUT);
         return;
     }
     if (refused > 0) {
+        PROBE("gossip.have_refused");
         exchange->incomplete = true;
     }
     gossip__exchange_push(engine, exchange);

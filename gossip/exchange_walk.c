@@ -34,6 +34,7 @@ void gossip__exchange_range_resume(struct gossip *engine, struct gossip__exchang
 static void ranges_take(struct gossip *engine, struct gossip__exchange *exchange) {
     struct merkle_path path;
     while (merkle_walk_take_ranges(exchange->walk, &path, 1) > 0) {
+        PROBE("gossip.range_found");
         struct gossip__range range = {
             .slot_first = merkle_path_slot_first(path),
             .slot_last = merkle_path_slot_last(path),
@@ -215,6 +216,7 @@ void gossip__exchange_stored(struct gossip *engine, const struct gossip__waiter 
     struct gossip__exchange *exchange =
         member == NULL ? NULL : gossip__exchange_find(member, waiter->exchange);
     if (exchange == NULL || exchange->state != GOSSIP__EXCHANGE_WALK) {
+        PROBE("gossip.pulled_stored_late");
         return;
     }
     assert(exchange->unstored_batches > 0 && exchange->unstored_bytes >= waiter->size_bytes);
@@ -223,6 +225,7 @@ void gossip__exchange_stored(struct gossip *engine, const struct gossip__waiter 
     exchange->progress_ms = engine->now_ms;
     if (result != 0) {
         exchange->incomplete = true;
+        PROBE("gossip.pulled_not_stored");
         gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_UNFINISHED);
         return;
     }

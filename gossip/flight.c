@@ -112,6 +112,7 @@ int gossip__flight_put(struct gossip *engine, struct catalog_entry *entry,
     }
     struct gossip__flight *flight = flight_open(engine);
     if (flight == NULL) {
+        PROBE("gossip.flights_limit");
         return GOSSIP_EBUSY;
     }
     if (!flight_reserve(engine, flight) ||
@@ -176,6 +177,7 @@ bool gossip__flight_wait(struct gossip *engine, const struct gossip__waiter *wai
     size_t place = engine->waiter_count - 1;
     /* Tickets mostly rise; one that waits for an older batch goes before those of newer ones. */
     for (; place > 0 && waiter_at(engine, place - 1)->ticket > waiter->ticket; place--) {
+        PROBE("gossip.waiter_goes_before");
         *waiter_at(engine, place) = *waiter_at(engine, place - 1);
     }
     *waiter_at(engine, place) = *waiter;
@@ -185,6 +187,7 @@ bool gossip__flight_wait(struct gossip *engine, const struct gossip__waiter *wai
 void gossip__flight_close_batch(struct gossip *engine) {
     struct gossip__update_arrays *out = &engine->out;
     if (engine->state_dirty && flight_open(engine) == NULL) {
+        PROBE("gossip.state_stays_dirty");
         return; /* it stays dirty, for a step that has room */
     }
     if (!engine->batch_open) {
@@ -221,6 +224,9 @@ static void waiter_run(struct gossip *engine, struct gossip__waiter *waiter, int
         break;
     case GOSSIP__WAIT_ACK:
         session = gossip__session_find(engine, waiter->connection);
+        if (session == NULL) {
+            PROBE("gossip.push_sender_gone");
+        }
         if (session != NULL && session->pushes_unstored > 0) {
             session->pushes_unstored--;
         }
@@ -280,6 +286,7 @@ static void flight_landed(struct gossip *engine, struct gossip__flight *flight) 
 
 /* The store failed at this ticket: everything that flies is lost, and the state is what the disk has. */
 static void flights_failed(struct gossip *engine, int result) {
+    PROBE("gossip.flights_failed");
     uint64_t first = flight_at(engine, 0)->ticket;
     engine->store_error = result;
     engine->counters.batches_failed += engine->flight_count;
@@ -305,6 +312,7 @@ static void flights_failed(struct gossip *engine, int result) {
 
 void gossip__flight_stored(struct gossip *engine, uint64_t ticket, int result) {
     if (engine->flight_count == 0 || flight_at(engine, 0)->ticket > ticket) {
+        PROBE("gossip.flight_failed_behind");
         return; /* one of those that failed behind another */
     }
     assert(flight_at(engine, 0)->ticket == ticket && !engine->batch_open);

@@ -63,6 +63,7 @@ static void ready_check(struct gossip *engine) {
     if (engine->state.ready || !in_cluster(engine) || members == 0 || through < needed) {
         return;
     }
+    PROBE("gossip.ready_through_members");
     engine->state.ready = true;
     (void)state_store(engine, 0); /* if it cannot wait, the next tick sees that it is stored */
 }
@@ -77,6 +78,7 @@ void gossip__join_counted(struct gossip *engine, struct gossip__member *member,
     for (size_t i = 0; i < engine->member_count && !engine->state.ready; i++) {
         struct gossip__member *other = engine->members[i];
         if (other->admitted_ms != 0 && !other->joined_through && other->session != NULL) {
+            PROBE("gossip.join_goes_on");
             (void)gossip__exchange_start(engine, other, GOSSIP__PURPOSE_JOIN);
         }
     }
@@ -86,11 +88,14 @@ void gossip__join_counted(struct gossip *engine, struct gossip__member *member,
 
 void gossip__join_found(struct gossip *engine) {
     if (engine->store_error != 0) {
+        PROBE("gossip.founding_waits_for_store");
         return; /* at the next interval */
     }
     while (engine->member_count > 0) { /* strangers, met while it was in no cluster */
+        PROBE("gossip.founder_forgets_strangers");
         gossip__member_forget(engine, engine->members[engine->member_count - 1]);
     }
+    PROBE("gossip.cluster_founded");
     engine->state.cluster_id = engine->config.fresh_cluster_id;
     engine->state.ready = true;
     (void)state_store(engine, 0);
@@ -134,6 +139,7 @@ void gossip__join_met(struct gossip *engine, const struct catalog_id *node_id, b
 static bool is_founder(struct gossip *engine) {
     gossip_duration_ms patience_ms = GOSSIP__JOIN_INTERVALS * gossip__swim_interval(engine);
     if (engine->newcomer_met && engine->now_ms - engine->newcomer_met_ms > patience_ms) {
+        PROBE("gossip.smallest_newcomer_gone");
         engine->newcomer_met = false; /* the smallest is gone: whoever is met next counts */
     }
     /* Who has met a cluster once never founds another: two clusters with data cannot be united. */
@@ -171,6 +177,7 @@ static void seeds_dial(struct gossip *engine) {
         return;
     }
     if (engine->join_address[0] != '\0' && !engine->state.ready) {
+        PROBE("gossip.join_address_dialled");
         gossip__session_dial_seed(engine, engine->join_address);
     }
     for (size_t i = 0; i < engine->seed_count && i < GOSSIP__SEEDS_PER_INTERVAL; i++) {
@@ -223,6 +230,7 @@ void gossip__join_admit_begin(struct gossip *engine, struct gossip__session *ses
     struct gossip__member *member = session->member;
     assert(session->state == GOSSIP__SESSION_ESTABLISHED && !session->admitted);
     if (member->row_stored) {
+        PROBE("gossip.admitted_at_once");
         gossip__join_admit(engine, session->connection);
         return;
     }
@@ -233,6 +241,7 @@ void gossip__join_admit_begin(struct gossip *engine, struct gossip__session *ses
         .connection = session->connection,
     };
     if (waiter.ticket != 0) {
+        PROBE("gossip.admission_waits_for_disk");
         (void)gossip__flight_wait(engine, &waiter); /* else at the next interval */
     }
 }
@@ -273,9 +282,11 @@ static void admissions_repeat(struct gossip *engine) {
             continue;
         }
         if (!session->admitted && session->member->row_ticket == 0) {
+            PROBE("gossip.admission_begins_again");
             gossip__join_admit_begin(engine, session);
         } else if (session->admitted && may_admit(engine, session) &&
                    session->member->state != GOSSIP_MEMBER_REMOVED) {
+            PROBE("gossip.admit_repeated");
             admit_send(engine, session);
         }
     }
@@ -308,6 +319,7 @@ void gossip__join_tick(struct gossip *engine) {
         announce(engine);
     }
     if (founds_at_once(engine) || (!in_cluster(engine) && is_founder(engine))) {
+        PROBE("gossip.founded_later");
         gossip__join_found(engine);
     }
     ready_check(engine);

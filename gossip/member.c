@@ -49,6 +49,9 @@ void gossip__member_set_state(struct gossip *engine, struct gossip__member *memb
     if (state == GOSSIP_MEMBER_SUSPECT) {
         member->suspect_until_ms = engine->now_ms + gossip__swim_suspicion(engine);
     }
+    if (state == GOSSIP_MEMBER_LEFT) {
+        PROBE("gossip.member_left");
+    }
     gossip__notice(engine, GOSSIP_NOTICE_MEMBER, severity_of(state), member->row.name, "%s, was %s",
                    gossip_member_state_name(state), gossip_member_state_name(before));
     gossip__member_table_changed(engine);
@@ -56,6 +59,7 @@ void gossip__member_set_state(struct gossip *engine, struct gossip__member *memb
         (void)gossip__member_store(engine, member);
     }
     if (state == GOSSIP_MEMBER_REMOVED) {
+        PROBE("gossip.member_removed");
         gossip__push_drop_all(engine, member);
         if (member->exchange != NULL) {
             gossip__exchange_end(engine, member->exchange, GOSSIP_EXCHANGE_LOST);
@@ -63,6 +67,7 @@ void gossip__member_set_state(struct gossip *engine, struct gossip__member *memb
         gossip__seen_reset(engine);
     }
     if (state == GOSSIP_MEMBER_DEAD && member->session != NULL) {
+        PROBE("gossip.dead_session_closed");
         /* Nothing came over it for as long as a suspicion lasts: a new one may do better. */
         gossip__session_close(engine, member->session, GOSSIP_CLOSE_DEADLINE, false);
     }
@@ -115,6 +120,7 @@ static bool is_heard_now(const struct gossip *engine, const struct gossip__membe
 static void told_of_us(struct gossip *engine, const struct gossip__member_update *update) {
     if (update->state == GOSSIP_MEMBER_REMOVED) {
         if (!engine->removed) {
+            PROBE("gossip.told_removed");
             engine->removed = true;
             gossip__member_table_changed(engine);
             gossip__notice(engine, GOSSIP_NOTICE_CLUSTER, GOSSIP_ERROR, NULL,
@@ -123,6 +129,7 @@ static void told_of_us(struct gossip *engine, const struct gossip__member_update
         return;
     }
     if (update->ready && !engine->told_ready) {
+        PROBE("gossip.told_ready");
         engine->told_ready =
             true; /* that stands in every table, so it must in the digest of ours */
         gossip__member_table_changed(engine);
@@ -131,6 +138,7 @@ static void told_of_us(struct gossip *engine, const struct gossip__member_update
                    text_compare(engine->address, update->address) != 0;
     if (update->incarnation > engine->state.incarnation ||
         (accused && !engine->stopping && update->incarnation == engine->state.incarnation)) {
+        PROBE("gossip.refuted");
         gossip__swim_refute(engine, update->incarnation);
     }
 }
@@ -149,11 +157,13 @@ static void add_unknown(struct gossip *engine, const struct gossip__member_updat
     }
     struct gossip__member *member = gossip__member_add(engine, &row, state);
     if (member == NULL) {
+        PROBE("gossip.members_limit");
         return; /* it is told again */
     }
     if (state == GOSSIP_MEMBER_SUSPECT) {
         member->suspect_until_ms = engine->now_ms + gossip__swim_suspicion(engine);
     }
+    PROBE("gossip.member_added_by_hearsay");
     member->updates_left = gossip__member_rides(engine);
     (void)gossip__member_store(engine, member);
     gossip__notice(engine, GOSSIP_NOTICE_MEMBER, GOSSIP_INFO, member->row.name, "%s, was unknown",
@@ -170,6 +180,7 @@ static bool merge_row(struct gossip__member *member, const struct gossip__member
     bool changed = newer;
     if ((newer && (name_order != 0 || address_order != 0)) || (equal && larger)) {
         if (address_order != 0) {
+            PROBE("gossip.member_moved");
             member->dial_after_ms = 0; /* somewhere else now */
             member->dial_failures = 0;
         }
@@ -196,6 +207,7 @@ static enum gossip_member_state merge_state(struct gossip *engine, struct gossip
     if (!newer && rank(state) <= rank(member->state)) {
         state = member->state;
     } else if (accusation && is_heard_now(engine, member)) {
+        PROBE("gossip.accusation_overruled");
         state = newer ? GOSSIP_MEMBER_ALIVE : member->state;
     }
     return rank(state) == 0 ? gossip__member_reached_state(member) : state;
@@ -208,6 +220,7 @@ static void merge(struct gossip *engine, struct gossip__member *member,
     bool changed = merge_row(member, update);
     bool accused = update->state == GOSSIP_MEMBER_SUSPECT || update->state == GOSSIP_MEMBER_DEAD;
     if (accused && !older && member->session != NULL) {
+        PROBE("gossip.accused_is_told");
         /* It may still be there, to refute. */
         struct gossip__message message = {
             .type = GOSSIP__MEMBERS,
@@ -231,6 +244,7 @@ void gossip__member_update(struct gossip *engine, const struct gossip__member_up
                            struct gossip__member *from) {
     /* Whoever is a member is trusted for what it says of others (DESIGN 2). */
     if (update->incarnation > GOSSIP__INCARNATION_MAX || catalog_id_is_none(&update->id)) {
+        PROBE("gossip.update_malformed");
         return;
     }
     if (catalog_id_equal(&update->id, &engine->state.node_id)) {
@@ -245,6 +259,7 @@ void gossip__member_update(struct gossip *engine, const struct gossip__member_up
     if (member == NULL) {
         add_unknown(engine, update);
     } else if (member->state == GOSSIP_MEMBER_REMOVED && !PLANTED(ATTUNE_B29)) {
+        PROBE("gossip.removed_stays_removed");
         return;
     } else if (update->state == GOSSIP_MEMBER_REMOVED) {
         gossip__member_set_state(engine, member, GOSSIP_MEMBER_REMOVED);
@@ -256,6 +271,7 @@ void gossip__member_update(struct gossip *engine, const struct gossip__member_up
 void gossip__member_updates(struct gossip *engine, const struct gossip__member_updates *updates,
                             struct gossip__member *from) {
     if (catalog_id_is_none(&engine->state.cluster_id)) {
+        PROBE("gossip.updates_without_cluster");
         return; /* in no cluster: only ADMIT says who is in it */
     }
     for (size_t i = 0; i < updates->count; i++) {
@@ -268,6 +284,7 @@ void gossip__member_heard(struct gossip *engine, struct gossip__member *member) 
     member->heard_ms = engine->now_ms;
     gossip__swim_heard(engine, member);
     if (member->state == GOSSIP_MEMBER_SUSPECT || member->state == GOSSIP_MEMBER_DEAD) {
+        PROBE("gossip.accused_is_heard");
         gossip__member_tell_accused(engine, member);
         gossip__member_set_state(engine, member, gossip__member_reached_state(member));
         member->updates_left =

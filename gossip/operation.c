@@ -82,6 +82,7 @@ static int plan_store(struct gossip *engine, uint64_t token, struct catalog_plan
         return plan_put(engine, plan);
     }
     if (plan->entry_count == 0) {
+        PROBE("gossip.write_waits_for_same");
         waiter.ticket = gossip__flight_newest(engine);
         return gossip__flight_wait(engine, &waiter) ? 0 : GOSSIP_ENOMEM;
     }
@@ -95,6 +96,33 @@ static int plan_store(struct gossip *engine, uint64_t token, struct catalog_plan
         gossip__flight_take_back(engine);
     }
     return result;
+}
+
+/* Each reason for which the engine as a whole takes no write is to be met. */
+static void refusal_probe(int code) {
+    switch (code) {
+    case GOSSIP_ESTOPPING:
+        PROBE("gossip.write_while_stopping");
+        break;
+    case GOSSIP_EREMOVED:
+        PROBE("gossip.write_on_removed");
+        break;
+    case GOSSIP_EJOINING:
+        PROBE("gossip.write_while_joining");
+        break;
+    case GOSSIP_EDUPLICATE:
+        PROBE("gossip.write_with_doubled_id");
+        break;
+    case GOSSIP_EHEALING:
+        PROBE("gossip.write_while_healing");
+        break;
+    case GOSSIP_ECLOCKAHEAD:
+        PROBE("gossip.write_with_clock_ahead");
+        break;
+    default:
+        PROBE("gossip.write_without_store");
+        break;
+    }
 }
 
 static void write_operation(struct gossip *engine, const struct gossip_operation *operation) {
@@ -111,11 +139,13 @@ static void write_operation(struct gossip *engine, const struct gossip_operation
                                 &plan);
     }
     if (code != 0) {
+        refusal_probe(code);
         engine->counters.writes_refused++;
         reply_code(engine, operation->token, code);
         return;
     }
     if (plan->problem_count > 0) {
+        PROBE("gossip.write_breaks_rule");
         engine->counters.writes_refused++;
         reply_plan(engine, operation->token, plan->problems[0].code, plan);
         return;
@@ -155,6 +185,7 @@ static void remove_operation(struct gossip *engine, const struct gossip_operatio
         reply_code(engine, operation->token, code);
         return;
     }
+    PROBE("gossip.removal_begins");
     gossip__member_set_state(engine, member, GOSSIP_MEMBER_REMOVED);
     struct gossip__waiter waiter = {
         .ticket = gossip__member_store(engine, member),
@@ -200,6 +231,7 @@ void gossip__operation(struct gossip *engine, const struct gossip_operation *ope
     bool room = replies_reserve(engine);
     engine->operation_count++;
     if (!room || engine->operation_count > GOSSIP__OPERATIONS_MAX) {
+        PROBE("gossip.operations_limit");
         reply_code(engine, operation->token, GOSSIP_EBUSY);
         return;
     }

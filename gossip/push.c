@@ -32,6 +32,7 @@ static bool is_queued(const struct gossip__push_queue *queue, uint32_t handle) {
 
 static void queue_append(struct gossip *engine, struct gossip__push_queue *queue, uint32_t handle) {
     if (is_queued(queue, handle)) {
+        PROBE("gossip.push_coalesced");
         return;
     }
     if (queue->handles == NULL) {
@@ -39,6 +40,7 @@ static void queue_append(struct gossip *engine, struct gossip__push_queue *queue
             merkle_allocate(engine->allocator, GOSSIP__PUSH_QUEUE_MAX, sizeof *queue->handles);
     }
     if (queue->handles == NULL || queue->count == GOSSIP__PUSH_QUEUE_MAX) {
+        PROBE("gossip.push_queue_full");
         engine->counters.pushes[GOSSIP_PUSH_DROPPED]++;
         return;
     }
@@ -93,6 +95,7 @@ static void message_transmit(struct gossip *engine, struct gossip__member *membe
         }
     }
     for (size_t i = taken; i < push->handle_count; i++) {
+        PROBE("gossip.push_has_grown");
         queue_append(engine, &member->push, push->handles[i]);
     }
     push->handle_count = taken;
@@ -140,6 +143,7 @@ static void pump(struct gossip *engine, struct gossip__member *member) {
     while (queue->count > 0 && member->session != NULL && member->session->admitted) {
         struct gossip__push_message *push = message_place(queue, true);
         if (push == NULL) {
+            PROBE("gossip.push_waits_for_place");
             return;
         }
         size_t most =
@@ -223,6 +227,7 @@ static void entry_queue(struct gossip *engine, const struct gossip__arrival *arr
         }
         return;
     }
+    PROBE("gossip.push_to_some");
     /* Many members: a few at random, which pass on what was new to them. */
     for (size_t i = fan_out(required); i > 0; i--) {
         size_t index = (size_t)gossip__random_below(engine, engine->member_count);
@@ -243,6 +248,7 @@ void gossip__push_stored(struct gossip *engine, const struct gossip__flight *fli
     for (size_t i = 0; i < engine->member_count; i++) {
         struct gossip__member *member = engine->members[i];
         if (member->push.count > 0 && member->session == NULL && takes_pushes(member)) {
+            PROBE("gossip.push_dials");
             gossip__session_dial_member(engine, member);
         }
         pump(engine, member);
@@ -252,6 +258,7 @@ void gossip__push_stored(struct gossip *engine, const struct gossip__flight *fli
 void gossip__push_session_up(struct gossip *engine, struct gossip__member *member) {
     for (size_t i = 0; i < GOSSIP__PUSHES_IN_FLIGHT; i++) {
         if (member->push.in_flight[i].sequence != 0) {
+            PROBE("gossip.push_on_new_session");
             member->push.in_flight[i].due_ms =
                 engine->now_ms; /* what was sent on the old one may be lost */
         }
@@ -272,6 +279,7 @@ void gossip__push_acknowledged(struct gossip *engine, struct gossip__member *mem
         if (exchange != 0) {
             gossip__exchange_pushed(engine, member, exchange, true, refused);
         } else if (member->exchange != NULL && member->exchange->state == GOSSIP__EXCHANGE_PUSH) {
+            PROBE("gossip.have_gets_place");
             gossip__exchange_push(engine, member->exchange); /* it may have waited for the place */
         }
         pump(engine, member);
@@ -284,6 +292,7 @@ void gossip__push_satisfied(struct gossip *engine, struct gossip__member *member
     for (size_t i = 0; i < GOSSIP__PUSHES_IN_FLIGHT; i++) {
         struct gossip__push_message *push = &member->push.in_flight[i];
         if (push->sequence != 0 && push->exchange == 0) {
+            PROBE("gossip.push_satisfied_by_root");
             message_free(engine, push);
             engine->counters.pushes[GOSSIP_PUSH_ACKNOWLEDGED]++;
         }
@@ -292,6 +301,7 @@ void gossip__push_satisfied(struct gossip *engine, struct gossip__member *member
 
 static void message_give_up(struct gossip *engine, struct gossip__member *member,
                             struct gossip__push_message *push) {
+    PROBE("gossip.push_given_up");
     uint32_t exchange = push->exchange;
     engine->counters.pushes[GOSSIP_PUSH_DROPPED]++;
     message_free(engine, push);
@@ -319,12 +329,14 @@ static void member_tick(struct gossip *engine, struct gossip__member *member) {
         if (push->tries >= GOSSIP__PUSH_TRIES && !PLANTED(ATTUNE_B20)) {
             message_give_up(engine, member, push);
         } else {
+            PROBE("gossip.push_repeated");
             engine->counters.pushes[GOSSIP_PUSH_RETRIED]++;
             message_transmit(engine, member, push);
         }
     }
     if (member->push.count > 0 &&
         engine->now_ms - member->push.since_ms >= GOSSIP__PUSH_WAIT_MS_MAX) {
+        PROBE("gossip.push_queue_expires");
         engine->counters.pushes[GOSSIP_PUSH_DROPPED] += member->push.count;
         member->push.count = 0;
     }

@@ -15,6 +15,7 @@ static void strangers_forget(struct gossip *engine, const struct catalog_id *clu
             catalog_id_equal(&member->session->peer_cluster, cluster_id)) {
             i++;
         } else {
+            PROBE("gossip.admit_forgets_stranger");
             gossip__member_forget(engine, member);
         }
     }
@@ -40,24 +41,29 @@ void gossip__recv_admit(struct gossip *engine, struct gossip__session *session,
     const struct gossip__admit *admit = &message->admit;
     struct gossip__member *member = session->member;
     if (engine->state.ready || !session->peer_ready || engine->store_error != 0) {
+        PROBE("gossip.admit_ignored");
         return; /* a repeat; or who cannot admit; or it is sent again when the store works */
     }
     if (!is_valid(session, admit)) {
+        PROBE("gossip.admit_malformed");
         gossip__session_close(engine, session, GOSSIP_CLOSE_MALFORMED, true);
         return;
     }
     if (catalog_id_is_none(&engine->state.cluster_id)) {
+        PROBE("gossip.admit_first");
         strangers_forget(engine, &admit->cluster_id);
         engine->state.cluster_id = admit->cluster_id;
         gossip__notice(engine, GOSSIP_NOTICE_CLUSTER, GOSSIP_INFO, member->row.name,
                        "admitted to the cluster %s", engine->cluster_name);
     } else if (!catalog_id_equal(&engine->state.cluster_id, &admit->cluster_id)) {
+        PROBE("gossip.admit_of_other_cluster");
         gossip__session_refuse(engine, session, GOSSIP_CLOSE_CLUSTER_ID, &member->row.id,
                                member->row.name);
         return;
     }
     horizon_take(engine, admit->horizon);
     if (admit->clock > engine->state.high_water) {
+        PROBE("gossip.admit_raises_clock");
         engine->state.high_water = admit->clock;
     }
     engine->state.had_entry = engine->state.had_entry || admit->had_entry;

@@ -34,9 +34,11 @@ void gossip__exchange_conclude(struct gossip *engine, struct gossip__exchange *e
     /* A newcomer has only what it has fetched so far. */
     bool whole = !exchange->answer_healing && gossip__member_is_ready(member);
     if (engine->state.healing && (whole || healed_through_all(engine))) {
+        PROBE("gossip.healed");
         heal(engine, member);
     }
     if (exchange->answer_healing) {
+        PROBE("gossip.answer_of_healing");
         return; /* it confirms nothing until it has healed */
     }
     engine->walked_since_start = true;
@@ -50,6 +52,7 @@ void gossip__exchange_conclude(struct gossip *engine, struct gossip__exchange *e
 static void rtt_note(struct gossip *engine, struct gossip__exchange *exchange) {
     struct gossip__member *member = exchange->member;
     if (exchange->digest_tries > 1) {
+        PROBE("gossip.rtt_unknown");
         return; /* Karn: of a repeated request nobody knows which one was answered */
     }
     gossip_duration_ms sample_ms = engine->now_ms - exchange->digest_sent_ms;
@@ -72,6 +75,7 @@ static void walk_begin(struct gossip *engine, struct gossip__exchange *exchange,
         result = merkle_walk_start(exchange->walk, digest->walk.data, digest->walk.size_bytes);
     }
     if (result == MERKLE_EMALFORMED) {
+        PROBE("gossip.walk_start_malformed");
         engine->counters.rejected[GOSSIP_REJECT_WALK]++;
         gossip__session_close(engine, exchange->member->session, GOSSIP_CLOSE_MALFORMED, true);
         return; /* which has ended the exchange */
@@ -101,6 +105,7 @@ static bool waits_its_turn(const struct gossip *engine, const struct gossip__exc
         if (other != NULL && other != exchange && other->state == GOSSIP__EXCHANGE_WALK &&
             other->purpose != GOSSIP__PURPOSE_DIFF &&
             other->progress_ms + GOSSIP__TURN_MS > engine->now_ms) {
+            PROBE("gossip.newcomer_waits_its_turn");
             return exchange->purpose != GOSSIP__PURPOSE_DIFF;
         }
     }
@@ -115,11 +120,16 @@ static void roots_differ(struct gossip *engine, struct gossip__exchange *exchang
     /* A newcomer fetches for itself; what it lacks is not pushed to it twice. */
     bool newcomer =
         !digest->ready && engine->state.ready && exchange->purpose != GOSSIP__PURPOSE_DIFF;
+    if (exchange->walks >= GOSSIP__WALKS_PER_EXCHANGE) {
+        PROBE("gossip.walks_limit");
+    }
     bool store_down = engine->store_error != 0 && exchange->purpose != GOSSIP__PURPOSE_DIFF;
     if (futile) {
+        PROBE("gossip.exchange_futile");
         gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_FUTILE);
     } else if (newcomer || store_down || waits_its_turn(engine, exchange) ||
                exchange->walks >= GOSSIP__WALKS_PER_EXCHANGE || digest->walk.size_bytes == 0) {
+        PROBE("gossip.exchange_not_now");
         gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_UNFINISHED);
     } else {
         walk_begin(engine, exchange, digest);
@@ -131,13 +141,18 @@ void gossip__recv_digest_answer(struct gossip *engine, struct gossip__session *s
     const struct gossip__digest *digest = &message->digest;
     struct gossip__exchange *exchange = gossip__exchange_find(session->member, digest->exchange);
     if (exchange == NULL || exchange->state != GOSSIP__EXCHANGE_DIGEST) {
+        PROBE("gossip.digest_answer_late");
         return; /* an answer to a question that is over */
     }
     rtt_note(engine, exchange);
     exchange->progress_ms = engine->now_ms;
+    if (exchange->wall_sent) {
+        session->member->wall_told_ms = engine->now_ms == 0 ? 1 : engine->now_ms;
+    }
     bool tables_equal;
     bool equal = gossip__digest_note(engine, session->member, digest, &tables_equal);
     if (session->closing || gossip__exchange_find(session->member, digest->exchange) == NULL) {
+        PROBE("gossip.answer_ends_exchange");
         return; /* what it told of members ended the exchange: it may have told that it was removed */
     }
     exchange->tables_equal = tables_equal;

@@ -32,8 +32,10 @@ static void pull_rest(struct gossip *engine, struct gossip__exchange *exchange,
     unsigned round = request->round + 1;
     gossip__exchange_request_done(engine, exchange, request); /* its place is free for the next */
     if (count == asked) {
+        PROBE("gossip.pull_answered_beside");
         exchange->incomplete = true;
     } else if (count > 0) {
+        PROBE("gossip.pull_rest_asked");
         (void)gossip__exchange_pull(engine, exchange, rest, count, round);
     }
 }
@@ -61,6 +63,7 @@ static void take(struct gossip *engine, struct gossip__exchange *exchange,
                              entries->horizon, gossip__entries_cause(engine), &exchange->settled);
     exchange->pulled += intake.changed;
     if (intake.refused > 0) {
+        PROBE("gossip.pulled_refused");
         exchange->incomplete = true;
     }
     if (intake.ticket == 0) {
@@ -99,6 +102,7 @@ static void take_wanted(struct gossip *engine, struct gossip__exchange *exchange
                         struct gossip__request *request, const struct gossip__entries *entries) {
     size_t asked = request->wants.size_bytes / sizeof(struct merkle_walk_want);
     if (entries->missing > 0) {
+        PROBE("gossip.pulled_missing");
         exchange->incomplete =
             true; /* it changed there meanwhile: the next walk finds what it is now */
     }
@@ -129,9 +133,11 @@ void gossip__recv_entries(struct gossip *engine, struct gossip__session *session
         request = gossip__exchange_request_find(exchange, entries->sequence, GOSSIP__PULL);
     }
     if (request == NULL) {
+        PROBE("gossip.pull_answered_twice");
         return; /* the answer to a repeat, after that to the first */
     }
     if (!is_sane(request, entries)) {
+        PROBE("gossip.pull_answer_malformed");
         engine->counters.rejected[GOSSIP_REJECT_MESSAGE]++;
         gossip__session_close(engine, session, GOSSIP_CLOSE_MALFORMED, true);
         return;

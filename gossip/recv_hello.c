@@ -43,6 +43,7 @@ static void target_check(struct gossip *engine, struct gossip__session *session,
     if (target == NULL || catalog_id_equal(&target->row.id, &hello->node_id)) {
         return;
     }
+    PROBE("gossip.dial_reached_another");
     session->member = NULL;
     if (target->session == NULL) {
         gossip__session_dial_failed(engine, target);
@@ -55,14 +56,17 @@ static enum gossip_close_reason common_check(const struct gossip *engine,
                                              const struct gossip__hello *hello) {
     if (hello->protocol_min > hello->protocol_max || hello->protocol_min > GOSSIP__PROTOCOL_MAX ||
         hello->protocol_max < GOSSIP__PROTOCOL_MIN || hello->format != CATALOG_FORMAT) {
+        PROBE("gossip.hello_protocol");
         return GOSSIP_CLOSE_PROTOCOL;
     }
     if (!text_is(hello->cluster_name, engine->cluster_name)) {
+        PROBE("gossip.hello_cluster_name");
         return GOSSIP_CLOSE_CLUSTER_NAME;
     }
     if (catalog_id_is_none(&hello->node_id) || catalog_id_is_none(&hello->origin) ||
         hello->incarnation > GOSSIP__INCARNATION_MAX ||
         (hello->ready && catalog_id_is_none(&hello->cluster_id))) {
+        PROBE("gossip.hello_malformed");
         return GOSSIP_CLOSE_MALFORMED;
     }
     return GOSSIP_CLOSE_NONE;
@@ -75,12 +79,14 @@ static bool is_self(struct gossip *engine, struct gossip__session *session,
         return false;
     }
     if (catalog_id_equal(&hello->origin, &engine->config.origin)) {
+        PROBE("gossip.hello_from_self");
         if (session->address[0] != '\0') {
             gossip__join_seed_is_self(engine, session->address);
         }
         gossip__session_close(engine, session, GOSSIP_CLOSE_SELF, false);
         return true;
     }
+    PROBE("gossip.hello_with_own_id");
     engine->duplicate_id = true;
     engine->duplicate_id_until_ms =
         engine->now_ms + GOSSIP__DUPLICATE_ALARM_INTERVALS * gossip__swim_interval(engine);
@@ -98,10 +104,12 @@ static bool is_doubled(struct gossip *engine, struct gossip__session *session,
     gossip_duration_ms interval_ms = gossip__swim_interval(engine);
     if (old->proved_ms != 0 &&
         engine->now_ms - old->proved_ms <= GOSSIP__DUPLICATE_ALARM_INTERVALS * interval_ms) {
+        PROBE("gossip.hello_doubled_id");
         refuse(engine, session, GOSSIP_CLOSE_DUPLICATE_ID, hello);
         return true;
     }
     if (old->doubt_sequence == 0) {
+        PROBE("gossip.doubt_begins");
         old->doubt_sequence = gossip__random(engine) | 1;
         struct gossip__message ping = {.type = GOSSIP__PING,
                                        .ping = {.sequence = old->doubt_sequence}};
@@ -121,6 +129,7 @@ static bool is_removed(struct gossip *engine, struct gossip__session *session,
     }
     if (hello->removed && member != NULL && member->state != GOSSIP_MEMBER_REMOVED &&
         catalog_id_equal(&hello->cluster_id, &engine->state.cluster_id)) {
+        PROBE("gossip.hello_says_removed");
         gossip__member_set_state(engine, member,
                                  GOSSIP_MEMBER_REMOVED); /* it was told before we were */
     }
@@ -132,6 +141,7 @@ static bool is_removed(struct gossip *engine, struct gossip__session *session,
         return false;
     }
     if (member->row_stored) {
+        PROBE("gossip.hello_of_removed");
         refuse(engine, session, GOSSIP_CLOSE_REMOVED, hello);
     } else {
         gossip__session_close(engine, session, GOSSIP_CLOSE_REMOVED, false);
@@ -146,13 +156,16 @@ static void other_cluster(struct gossip *engine, struct gossip__session *session
     bool other_is_empty = !hello->had_entry;
     bool own_is_larger = catalog_id_compare(&engine->state.cluster_id, &hello->cluster_id) > 0;
     if (own_is_empty && (!other_is_empty || own_is_larger)) {
+        PROBE("gossip.cluster_gives_way");
         char address[CATALOG_NAME_SIZE_MAX + 1];
         text_copy(address, hello->address);
         gossip__session_close(engine, session, GOSSIP_CLOSE_CLUSTER_ID, false);
         gossip__join_give_way(engine, address);
     } else if (other_is_empty) {
+        PROBE("gossip.cluster_waits_for_other");
         gossip__session_close(engine, session, GOSSIP_CLOSE_CLUSTER_ID, false);
     } else {
+        PROBE("gossip.cluster_refused");
         refuse(engine, session, GOSSIP_CLOSE_CLUSTER_ID, hello);
     }
 }
@@ -170,6 +183,7 @@ static bool is_elsewhere(struct gossip *engine, struct gossip__session *session,
     }
     /* Who is not ready cannot admit; both try elsewhere, and here again. */
     if ((own_none && !hello->ready) || (other_none && !engine->stored.ready)) {
+        PROBE("gossip.hello_nobody_admits");
         gossip__session_close(engine, session, GOSSIP_CLOSE_IDLE, false);
         return true;
     }
@@ -204,6 +218,7 @@ static bool name_taken(struct gossip *engine, const struct gossip__member *membe
                (member == NULL || !text_is(hello->name, member->row.name));
     }
     if (gone && engine->stored.ready && other->dial_failures > 0) {
+        PROBE("gossip.name_taken_over");
         /* An empty disk under its old name: the id that was on the old disk will not come back. */
         gossip__notice(
             engine, GOSSIP_NOTICE_CLUSTER, GOSSIP_WARNING, other->row.name,
@@ -214,6 +229,7 @@ static bool name_taken(struct gossip *engine, const struct gossip__member *membe
     if (gone && engine->stored.ready) {
         /* Whether it is really gone. Who is not ready takes nobody out of the way, so it need not know: it would dial again at
          * each hello that its dial brings, for the address is the newcomer's now. */
+        PROBE("gossip.name_of_gone_checked");
         other->dial_after_ms = 0;
         gossip__session_dial_member(engine, other);
     }
@@ -221,6 +237,7 @@ static bool name_taken(struct gossip *engine, const struct gossip__member *membe
         return true;
     }
     if (other->session != NULL) { /* two newcomers: the larger id gives way */
+        PROBE("gossip.newcomer_displaced");
         gossip__session_refuse(engine, other->session, GOSSIP_CLOSE_DUPLICATE_NAME, &other->row.id,
                                other->row.name);
     }
@@ -230,12 +247,14 @@ static bool name_taken(struct gossip *engine, const struct gossip__member *membe
 static bool is_name_taken(struct gossip *engine, const struct gossip__member *member,
                           const struct gossip__hello *hello) {
     if (own_name_taken(engine, member, hello)) {
+        PROBE("gossip.name_is_ours");
         return true;
     }
     for (size_t i = 0; i < engine->member_count; i++) {
         struct gossip__member *other = engine->members[i];
         if (other != member && other->state != GOSSIP_MEMBER_REMOVED &&
             text_is(hello->name, other->row.name) && name_taken(engine, member, hello, other)) {
+            PROBE("gossip.name_is_taken");
             return true;
         }
     }
@@ -287,10 +306,12 @@ void gossip__recv_hello(struct gossip *engine, struct gossip__session *session,
     session->peer_ready = hello->ready;
     gossip__session_establish(engine, session, member);
     if (session->closing) {
+        PROBE("gossip.hello_on_spare_connection");
         return; /* another connection to it stays */
     }
     gossip__member_heard(engine, member);
     if (member->state == GOSSIP_MEMBER_LEFT || member->row.incarnation > hello->incarnation) {
+        PROBE("gossip.hello_of_accused");
         gossip__member_tell_accused(engine, member);
     }
     if (!session->closing && !session->admitted && !catalog_id_is_none(&engine->state.cluster_id)) {

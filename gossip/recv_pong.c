@@ -7,6 +7,7 @@
 void gossip__recv_pong(struct gossip *engine, struct gossip__session *session,
                        const struct gossip__message *message) {
     if (session->doubt_sequence != 0 && message->ping.sequence == session->doubt_sequence) {
+        PROBE("gossip.doubt_answered");
         session->doubt_sequence = 0;
         session->deadline_ms = 0;
         session->proved_ms = engine->now_ms == 0 ? 1 : engine->now_ms;

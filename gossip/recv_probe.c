@@ -16,8 +16,10 @@ void gossip__recv_probe(struct gossip *engine, struct gossip__session *session,
     struct gossip__member *target = gossip__member_find(engine, &probe->target);
     struct gossip__relay *relay = relay_free(engine);
     if (target == NULL || relay == NULL || target->state == GOSSIP_MEMBER_REMOVED) {
+        PROBE("gossip.probe_not_relayed");
         return;
     }
+    PROBE("gossip.probe_relayed");
     *relay = (struct gossip__relay){
         .until_ms = engine->now_ms + gossip__swim_interval(engine),
         .sequence = probe->sequence,

@@ -7,6 +7,7 @@ void gossip__recv_probe_answer(struct gossip *engine, struct gossip__session *se
     const struct gossip__probe *probe = &message->probe;
     if (engine->probe_target != NULL && probe->sequence == engine->probe_sequence &&
         catalog_id_equal(&probe->target, &engine->probe_target->row.id)) {
+        PROBE("gossip.probe_answered_by_helper");
         engine->probe_answered = true;
     }
 }

@@ -41,6 +41,7 @@ static void answer_path(struct answering *answering, uint32_t salt,
         count = count < PRINTS_AT_ONCE ? count : PRINTS_AT_ONCE;
         answering->looks += path_count;
         if (answering->looks > GOSSIP__PULL_LOOKS_MAX) {
+            PROBE("gossip.pull_looks_limit");
             answering->missing += path->fingerprint_count - i;
             return;
         }
@@ -70,6 +71,12 @@ void gossip__recv_pull(struct gossip *engine, struct gossip__session *session,
                     .entries = (const struct gossip__span *)(const void *)answering.spans.data,
                     .entry_count = answering.spans.size_bytes / sizeof(struct gossip__span)},
     };
+    if (answering.missing > 0) {
+        PROBE("gossip.pull_missing");
+    }
+    if (full(&answering)) {
+        PROBE("gossip.pull_answer_full");
+    }
     engine->counters.entries_sent += answer.entries.entry_count;
     gossip__send(engine, session, &answer);
     merkle_buffer_close(&answering.spans);

@@ -37,6 +37,7 @@ static void answer_range(struct answering *answering, uint64_t slot_last) {
                                          slot_last, (size_t)answering->skip, items, ITEMS_AT_ONCE);
         for (size_t i = 0; i < count; i++) {
             if (!answer_item(answering, &items[i])) {
+                PROBE("gossip.range_goes_on");
                 answering->more = true;
                 return;
             }

@@ -17,6 +17,7 @@ void gossip__recv_push(struct gossip *engine, struct gossip__session *session,
                        const struct gossip__message *message) {
     const struct gossip__push *push = &message->push;
     if (session->pushes_unstored >= GOSSIP__PUSHES_UNSTORED_MAX) {
+        PROBE("gossip.pushes_unstored_limit");
         return; /* it sends faster than the disk stores, and repeats what is not acknowledged */
     }
     enum gossip_cause cause =
@@ -24,6 +25,7 @@ void gossip__recv_push(struct gossip *engine, struct gossip__session *session,
     struct gossip__intake intake = gossip__entries_take(
         engine, session->member, push->entries, push->entry_count, push->horizon, cause, NULL);
     if (intake.ticket == 0 || PLANTED(ATTUNE_B06)) {
+        PROBE("gossip.push_brings_nothing");
         gossip__push_acknowledge(engine, session, push->sequence, intake.refused);
         return;
     }

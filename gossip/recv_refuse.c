@@ -24,11 +24,13 @@ void gossip__recv_refuse(struct gossip *engine, struct gossip__session *session,
             name[0] == '\0' ? NULL : name, text);
     }
     if (reason == GOSSIP_CLOSE_DUPLICATE_ID && established) {
+        PROBE("gossip.told_duplicate_id");
         engine->duplicate_id = true;
         engine->duplicate_id_until_ms =
             engine->now_ms + GOSSIP__DUPLICATE_ALARM_INTERVALS * gossip__swim_interval(engine);
     }
     if (reason == GOSSIP_CLOSE_REMOVED && established && !engine->removed) {
+        PROBE("gossip.told_removed_by_refusal");
         struct gossip__member_update own = gossip__member_own_update(engine);
         own.state = GOSSIP_MEMBER_REMOVED;
         gossip__member_update(engine, &own, member);

@@ -10,6 +10,7 @@ void gossip__recv_walk(struct gossip *engine, struct gossip__session *session,
         merkle_walk_answer(catalog_tree(engine->catalog), walk->exchange, walk->request.data,
                            walk->request.size_bytes, GOSSIP__WALK_ANSWER_SIZE_MAX, &bytes);
     if (result == MERKLE_EMALFORMED) {
+        PROBE("gossip.walk_malformed");
         engine->counters.rejected[GOSSIP_REJECT_WALK]++;
         gossip__session_close(engine, session, GOSSIP_CLOSE_MALFORMED, true);
     } else if (result == 0) {

@@ -11,11 +11,13 @@ void gossip__recv_walk_answer(struct gossip *engine, struct gossip__session *ses
     struct gossip__request *request =
         gossip__exchange_request_find(exchange, answer->sequence, GOSSIP__WALK);
     if (request == NULL) {
+        PROBE("gossip.walk_answered_twice");
         return; /* the answer to a repeat, after that to the first */
     }
     int result = merkle_walk_receive(exchange->walk, request->walk.data, request->walk.size_bytes,
                                      answer->answer.data, answer->answer.size_bytes);
     if (result == MERKLE_EMALFORMED) {
+        PROBE("gossip.walk_answer_malformed");
         engine->counters.rejected[GOSSIP_REJECT_WALK]++;
         gossip__session_close(engine, session, GOSSIP_CLOSE_MALFORMED, true);
         return; /* which has ended the exchange */

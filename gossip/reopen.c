@@ -32,6 +32,7 @@ static int merge_from_disk(struct gossip *engine, struct catalog_entry *entry) {
         return result;
     }
     if (merged != own) {
+        PROBE("gossip.reopen_learns_from_disk");
         result = gossip__flight_put(engine, merged, &from_disk);
     }
     catalog_entry_release(merged);
@@ -48,6 +49,7 @@ static int write_again(struct gossip *engine, const struct catalog_load *load) {
         bool same = disk != NULL && merkle_digest_equal(&disk->digest, &entry->digest);
         /* What step 1 merged is on its way already. */
         if (!same && catalog_pending_find(engine->catalog, &key) == entry) {
+            PROBE("gossip.reopen_writes_again");
             int result = gossip__flight_put(engine, entry, &from_disk);
             if (result != 0) {
                 return result;
@@ -59,6 +61,7 @@ static int write_again(struct gossip *engine, const struct catalog_load *load) {
 }
 
 void gossip__reopened(struct gossip *engine, const struct catalog_load *load) {
+    PROBE("gossip.reopened");
     engine->store_error = 0;
     /* Memory has what the disk had to set aside: unless it lacked something before, nothing has to be healed, and the
      * store forgets them with the commit of this step. */
@@ -70,6 +73,7 @@ void gossip__reopened(struct gossip *engine, const struct catalog_load *load) {
         qsort(load->entries, load->entry_count, sizeof *load->entries, gossip__entries_by_key);
     }
     if (load->state.seen > engine->state.seen) {
+        PROBE("gossip.reopen_seen_on_disk");
         engine->state.seen =
             load->state.seen; /* it never falls, and a commit that failed may be on disk */
     }
@@ -88,6 +92,10 @@ void gossip__reopened(struct gossip *engine, const struct catalog_load *load) {
         engine->fatal =
             true; /* memory is short while disk and memory differ: start again from the disk */
         return;
+    }
+    if (load->damaged) {
+        gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_ERROR, NULL, "the store was damaged: %s",
+                       load->damage);
     }
     gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_WARNING, NULL,
                    "the store works again, with %zu entries", load->entry_count);

@@ -29,9 +29,11 @@ void gossip__seen_count(struct gossip *engine, struct gossip__member *member, ca
         }
     }
     if (seen > smallest) {
+        PROBE("gossip.seen_of_peer_is_higher");
         smallest = seen;
     }
     if (smallest > engine->state.seen) {
+        PROBE("gossip.seen_rises");
         engine->state.seen = smallest;
         gossip__flight_state_dirty(engine);
     }
@@ -134,6 +136,7 @@ void gossip__agreement_follow(struct gossip *engine) {
         return;
     }
     if (engine->agreed_since_wall_ms == 0) {
+        PROBE("gossip.all_agree");
         engine->agreed_since_wall_ms = engine->wall_ms;
     }
     engine->agreed_last_wall_ms = engine->wall_ms;
@@ -170,6 +173,9 @@ void gossip__agreement_recheck(struct gossip *engine) {
     }
     engine->recheck_ms = engine->now_ms + recheck_pause(engine);
     struct gossip__member *member = longest_unheard(engine);
+    if (member != NULL) {
+        PROBE("gossip.agreement_asked_again");
+    }
     engine->recheck_wanted = member != NULL;
     if (member != NULL) {
         (void)gossip__exchange_start(engine, member, GOSSIP__PURPOSE_TIMER);

@@ -41,6 +41,7 @@ static bool we_dialled(const struct gossip__session *session) {
 
 static struct gossip__session *session_new(struct gossip *engine, uint32_t connection) {
     if (engine->session_count >= GOSSIP__SESSIONS_MAX) {
+        PROBE("gossip.sessions_limit");
         return NULL;
     }
     struct gossip__session *session = merkle_allocate(engine->allocator, 1, sizeof *session);
@@ -79,6 +80,9 @@ static void dial(struct gossip *engine, struct gossip__member *member, const cha
 }
 
 void gossip__session_dial_member(struct gossip *engine, struct gossip__member *member) {
+    if (engine->now_ms < member->dial_after_ms) {
+        PROBE("gossip.dial_backs_off");
+    }
     if (member->session != NULL || engine->now_ms < member->dial_after_ms || engine->removed ||
         engine->stopping || member->state == GOSSIP_MEMBER_REMOVED) {
         return;
@@ -86,6 +90,7 @@ void gossip__session_dial_member(struct gossip *engine, struct gossip__member *m
     for (struct gossip__session *session = engine->sessions; session != NULL;
          session = session->next) {
         if (session->member == member && !session->closing) {
+            PROBE("gossip.dial_under_way");
             return;
         }
     }
@@ -108,6 +113,7 @@ void gossip__session_dial_failed(struct gossip *engine, struct gossip__member *m
         wait_ms *= 2;
     }
     if (wait_ms > GOSSIP__DIAL_BACKOFF_MS_MAX) {
+        PROBE("gossip.dial_backoff_longest");
         wait_ms = GOSSIP__DIAL_BACKOFF_MS_MAX;
     }
     member->dial_failures++;
@@ -142,6 +148,7 @@ void gossip__session_send_hello(struct gossip *engine, struct gossip__session *s
 void gossip__session_connected(struct gossip *engine, uint32_t connection) {
     struct gossip__session *session = gossip__session_find(engine, connection);
     if (session == NULL && (connection & GOSSIP_CONNECTION_DIALED) != 0) {
+        PROBE("gossip.dial_given_up_before");
         return; /* a dial that was given up */
     }
     if (session == NULL) {
@@ -176,10 +183,12 @@ static void session_detach(struct gossip *engine, struct gossip__session *sessio
     }
     if (!established) {
         if (member->session == NULL) {
+            PROBE("gossip.dial_failed");
             gossip__session_dial_failed(engine, member);
             gossip__exchange_session_down(engine, member);
         }
     } else if (member->session == session) {
+        PROBE("gossip.session_lost");
         member->session = NULL;
         engine->agreement_dirty = true;
         gossip__exchange_session_down(engine, member);
@@ -215,6 +224,7 @@ void gossip__session_notice_refusal(struct gossip *engine, enum gossip_close_rea
     for (size_t i = 0; i < GOSSIP__REFUSALS_MAX; i++) {
         const struct gossip__refusal *old = &engine->refusals[i];
         if (old->peer == peer && old->reason == reason && old->until_ms > engine->now_ms) {
+            PROBE("gossip.refusal_known");
             return;
         }
     }
@@ -265,8 +275,12 @@ void gossip__session_free_all(struct gossip *engine) {
 /* The rules above. */
 static bool replaces(const struct gossip *engine, const struct gossip__session *session,
                      const struct gossip__session *old, const struct catalog_id *peer_id) {
-    if (engine->now_ms - old->established_ms > gossip__swim_interval(engine) ||
-        we_dialled(session) == we_dialled(old)) {
+    if (engine->now_ms - old->established_ms > gossip__swim_interval(engine)) {
+        PROBE("gossip.session_newer_counts");
+        return true;
+    }
+    if (we_dialled(session) == we_dialled(old)) {
+        PROBE("gossip.session_same_side");
         return true;
     }
     bool own_is_smaller = catalog_id_compare(&engine->state.node_id, peer_id) < 0;
@@ -280,9 +294,11 @@ void gossip__session_establish(struct gossip *engine, struct gossip__session *se
     if (old != NULL) {
         bool same_start = catalog_id_equal(&old->peer_origin, &session->peer_origin);
         if (same_start && !replaces(engine, session, old, &member->row.id)) {
+            PROBE("gossip.session_crossed_given_up");
             gossip__session_close(engine, session, GOSSIP_CLOSE_DUPLICATE, false);
             return;
         }
+        PROBE("gossip.session_replaced");
         /* The exchange goes on over the new one: what was lost with the old one is asked again. */
         member->session = session;
         gossip__session_close(engine, old, GOSSIP_CLOSE_DUPLICATE, false);
@@ -294,6 +310,8 @@ void gossip__session_establish(struct gossip *engine, struct gossip__session *se
     member->session = session;
     member->dial_failures = 0;
     member->dial_after_ms = 0;
+    member->wall_told_ms =
+        0; /* a clock that was told over another connection may have been lost with it */
     gossip__connection_established(engine, session->connection);
     gossip__exchange_session_up(engine, member);
     gossip__push_session_up(engine, member);
@@ -304,12 +322,15 @@ void gossip__session_establish(struct gossip *engine, struct gossip__session *se
 static void session_expire(struct gossip *engine, struct gossip__session *session) {
     switch (session->state) {
     case GOSSIP__SESSION_DIALING:
+        PROBE("gossip.dial_timeout");
         gossip__session_close(engine, session, GOSSIP_CLOSE_DEADLINE, false);
         break;
     case GOSSIP__SESSION_HELLO:
+        PROBE("gossip.hello_timeout");
         gossip__session_close(engine, session, GOSSIP_CLOSE_HELLO_TIMEOUT, false);
         break;
     case GOSSIP__SESSION_ESTABLISHED: /* a doubt that was not answered */
+        PROBE("gossip.doubt_unanswered");
         gossip__session_close(engine, session, GOSSIP_CLOSE_DEADLINE, false);
         break;
     }
@@ -343,6 +364,7 @@ static void idlest_close(struct gossip *engine) {
         }
     }
     if (established_count > GOSSIP__SESSIONS_ESTABLISHED_MAX && idlest != NULL) {
+        PROBE("gossip.session_idlest_closed");
         gossip__session_close(engine, idlest, GOSSIP_CLOSE_IDLE, false);
     }
 }
@@ -352,9 +374,11 @@ void gossip__session_tick(struct gossip *engine) {
          session = session->next) {
         if (removal_due(session)) {
             struct gossip__member *member = session->member;
+            PROBE("gossip.removal_told");
             gossip__session_refuse(engine, session, GOSSIP_CLOSE_REMOVED, &member->row.id,
                                    member->row.name);
         } else if (left_long_ago(engine, session)) {
+            PROBE("gossip.session_left_behind");
             gossip__session_close(engine, session, GOSSIP_CLOSE_IDLE, false);
         } else if (!session->closing && session->deadline_ms != 0 &&
                    session->deadline_ms <= engine->now_ms) {
@@ -363,6 +387,7 @@ void gossip__session_tick(struct gossip *engine) {
     }
     idlest_close(engine);
     if (engine->duplicate_id && engine->duplicate_id_until_ms <= engine->now_ms) {
+        PROBE("gossip.duplicate_alarm_ends");
         engine->duplicate_id = false;
     }
 }

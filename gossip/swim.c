@@ -38,6 +38,7 @@ void gossip__swim_start(struct gossip *engine) {
 
 void gossip__swim_refute(struct gossip *engine, uint64_t incarnation_heard) {
     assert(incarnation_heard >= engine->state.incarnation);
+    PROBE("gossip.incarnation_raised");
     engine->state.incarnation = incarnation_heard + 1;
     engine->own_updates_left = gossip__member_rides(engine);
     gossip__flight_state_dirty(engine);
@@ -66,6 +67,7 @@ void gossip__swim_member_added(struct gossip *engine, size_t index) {
     if (engine->permutation_next >= engine->permutation_count || !permutation_reserve(engine)) {
         return; /* used up: it has its place in the next one */
     }
+    PROBE("gossip.member_in_this_round");
     /* At a random place among those whose turn is still to come. */
     size_t rest = engine->permutation_count - engine->permutation_next;
     size_t place = engine->permutation_next + (size_t)gossip__random_below(engine, rest + 1);
@@ -130,6 +132,7 @@ static bool is_answered(const struct gossip *engine) {
 
 /* Asks up to GOSSIP__PROBE_HELPERS others, drawn at random. */
 static void helpers_ask(struct gossip *engine) {
+    PROBE("gossip.helpers_asked");
     engine->probe_indirect = true;
     struct gossip__message message = {
         .type = GOSSIP__PROBE,
@@ -156,6 +159,7 @@ static void helpers_ask(struct gossip *engine) {
 
 void gossip__swim_no_answer(struct gossip *engine, struct gossip__member *member) {
     if (member == engine->probe_target && !engine->probe_indirect && !is_answered(engine)) {
+        PROBE("gossip.helpers_asked_early");
         helpers_ask(engine);
     }
 }
@@ -165,6 +169,7 @@ static void probe_judge(struct gossip *engine) {
     struct gossip__member *target = engine->probe_target;
     engine->probe_target = NULL;
     if (target->state == GOSSIP_MEMBER_ALIVE || target->state == GOSSIP_MEMBER_JOINING) {
+        PROBE("gossip.member_suspected");
         gossip__member_set_state(engine, target, GOSSIP_MEMBER_SUSPECT);
     }
 }
@@ -186,6 +191,7 @@ static void probe_begin(struct gossip *engine) {
     if (!wait_admission && gossip__exchange_start(engine, target, purpose) != NULL) {
         return;
     }
+    PROBE("gossip.probe_by_ping");
     /* An exchange is under way, or there is no room for one: ask for a sign of life only. */
     struct gossip__message ping = {.type = GOSSIP__PING,
                                    .ping = {.sequence = engine->probe_sequence}};
@@ -198,6 +204,7 @@ static void suspects_judge(struct gossip *engine) {
     for (size_t i = 0; i < engine->member_count; i++) {
         struct gossip__member *member = engine->members[i];
         if (member->state == GOSSIP_MEMBER_SUSPECT && member->suspect_until_ms <= engine->now_ms) {
+            PROBE("gossip.suspicion_expires");
             gossip__member_set_state(engine, member, GOSSIP_MEMBER_DEAD);
         }
     }
@@ -208,6 +215,7 @@ static void dead_dial(struct gossip *engine) {
     for (size_t i = 0; i < engine->member_count; i++) {
         struct gossip__member *member = engine->members[engine->dead_next++ % engine->member_count];
         if (member->state == GOSSIP_MEMBER_DEAD || member->state == GOSSIP_MEMBER_LEFT) {
+            PROBE("gossip.dead_dialled");
             member->dial_after_ms = 0;
             gossip__session_dial_member(engine, member);
             return;
@@ -221,6 +229,7 @@ static void rows_store(struct gossip *engine) {
     for (size_t i = 0; i < engine->member_count && in_cluster && engine->store_error == 0; i++) {
         struct gossip__member *member = engine->members[i];
         if (!member->row_stored && member->row_ticket == 0) {
+            PROBE("gossip.row_stored_later");
             (void)gossip__member_store(engine, member);
         }
     }
@@ -276,6 +285,7 @@ void gossip__swim_heard(struct gossip *engine, const struct gossip__member *memb
         }
         struct gossip__session *asker = gossip__session_find(engine, relay->connection);
         if (asker != NULL) {
+            PROBE("gossip.probe_answer_passed_on");
             struct gossip__message answer = {
                 .type = GOSSIP__PROBE_ANSWER,
                 .probe = {.sequence = relay->sequence, .target = relay->target},

@@ -160,6 +160,7 @@ static merkle__reference subtree_new(struct merkle_tree *tree, const struct merk
 static merkle__reference leaf_split(struct merkle_tree *tree, const struct merkle__leaf *leaf,
                                     unsigned depth, size_t place, const struct merkle__key *key,
                                     uint32_t handle) {
+    PROBE("merkle.leaf_split");
     assert(leaf->count == MERKLE_LEAF_ITEMS_MAX);
     struct merkle__key keys[MERKLE_LEAF_ITEMS_MAX + 1];
     uint32_t handles[MERKLE_LEAF_ITEMS_MAX + 1];

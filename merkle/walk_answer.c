@@ -3,6 +3,7 @@
  * A request is read twice: once to see that all of it is well formed, then to answer it, so that a malformed one leaves
  * no half answer. The work is linear in the bytes of the request and of the answer.
  */
+#include "merkle/instrument.h"
 #include "merkle/walk.h"
 
 static void content_write(struct merkle_buffer *answer, struct merkle_tree *tree, uint64_t salt,
@@ -25,8 +26,10 @@ static void children_write(struct merkle_buffer *answer, struct merkle_tree *tre
         bool theirs = (asked->present >> i) & 1, ours = (present >> i) & 1;
         struct merkle_path child = merkle__path_child(asked->path, i);
         if (!theirs && ours) {
+            PROBE("merkle.answer_some");
             merkle__node_write(answer, MERKLE__NODE_SOME, child);
         } else if (theirs && !ours) {
+            PROBE("merkle.answer_empty_child");
             merkle__node_write(answer, MERKLE__NODE_EMPTY, child);
         } else if (theirs &&
                    !merkle__fingerprint_equal(merkle_fingerprint_of_digest(&digests[i], salt),
@@ -44,6 +47,7 @@ static void node_answer(struct merkle_buffer *answer, struct merkle_tree *tree, 
     }
     size_t count = merkle_tree_path_count(tree, asked->path);
     if (merkle__travels_as_leaf(asked->path, count, MERKLE_LEAF_ITEMS_MAX)) {
+        PROBE("merkle.answer_leaf_to_inner");
         content_write(answer, tree, salt, asked->path, MERKLE_LEAF_ITEMS_MAX);
     } else {
         children_write(answer, tree, salt, asked);
@@ -67,6 +71,7 @@ int merkle_walk_answer(struct merkle_tree *tree, uint64_t salt, const uint8_t *r
                        size_t size_bytes, size_t answer_size_max, struct merkle_buffer *answer) {
     struct merkle__reader reader = {.data = request, .size_bytes = size_bytes};
     if (request_check(reader) != 0) {
+        PROBE("merkle.walk_request_malformed");
         return MERKLE_EMALFORMED;
     }
     size_t start = answer->size_bytes, answered = 0;

@@ -6,6 +6,7 @@
  *   2. what is unmatched of theirs is wanted; what is unmatched of ours is had, as whole paths where nothing below
  *      matched: a tree of a million items against a leaf of 16 is told in a few hundred entries.
  */
+#include "merkle/instrument.h"
 #include "merkle/walk.h"
 
 #include <stdlib.h>
@@ -158,9 +159,11 @@ static int have_unmatched(const struct comparison *comparison, struct merkle_pat
     size_t matched = matched_under(comparison, path);
     assert(matched <= count);
     if (matched == count) {
+        PROBE("merkle.leaf_nothing_to_give");
         return 0;
     }
     if (matched == 0) {
+        PROBE("merkle.leaf_nothing_common");
         struct merkle_walk_have have = {.whole_path = true, .path = path};
         return merkle__list_append(walk->allocator, &walk->haves, &have);
     }

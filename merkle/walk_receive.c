@@ -4,6 +4,7 @@
  * that nothing can be wrong with it any more), then to learn from it. If memory ends on the way, the lists are cut back
  * to what they were, and the same answer can be given again.
  */
+#include "merkle/instrument.h"
 #include "merkle/walk.h"
 
 /* --- learning: what one node of the answer says, beside our own tree */
@@ -25,12 +26,15 @@ static int learn_inner(struct merkle_walk *walk, const struct merkle__node *node
         bool theirs = (node->present >> i) & 1, ours = (present >> i) & 1;
         struct merkle_path child = merkle__path_child(node->path, i);
         if (theirs && !ours) {
+            PROBE("merkle.walk_range");
             result = merkle__list_append(walk->allocator, &walk->ranges, &child);
         } else if (!theirs && ours) {
+            PROBE("merkle.walk_have_path");
             result = have_path(walk, child);
         } else if (theirs &&
                    !merkle__fingerprint_equal(merkle_fingerprint_of_digest(&digests[i], walk->salt),
                                               merkle__node_child(node, i))) {
+            PROBE("merkle.walk_goes_down");
             result = frontier_push(walk, child);
         }
     }
@@ -43,6 +47,7 @@ static int learn(struct merkle_walk *walk, const struct merkle__node *node) {
         return ours ? have_path(walk, node->path) : 0;
     }
     if (!ours) {
+        PROBE("merkle.walk_range_whole");
         return merkle__list_append(walk->allocator, &walk->ranges, &node->path);
     }
     switch (node->kind) {
@@ -126,6 +131,7 @@ static int answer_to_inner(struct merkle_walk *walk, const struct merkle__node *
         *answer = after;
         int result = walk != NULL ? learn(walk, &node) : 0;
         if (result != 0 || whole) {
+            PROBE("merkle.walk_answered_whole");
             return result;
         }
     }
@@ -176,6 +182,7 @@ int merkle_walk_receive(struct merkle_walk *walk, const uint8_t *request, size_t
     struct merkle__reader request_reader = {.data = request, .size_bytes = request_size_bytes};
     struct merkle__reader answer_reader = {.data = answer, .size_bytes = answer_size_bytes};
     if (answer_read(NULL, request_reader, answer_reader) != 0) {
+        PROBE("merkle.walk_answer_malformed");
         return MERKLE_EMALFORMED;
     }
     size_t frontier_counts[MERKLE_DEPTH_MAX + 1];

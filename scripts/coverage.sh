@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 find "$OUT/obj" -name '*.gcda' -delete
 # A child of a test that dies of a signal writes no counts; all others do.
 CK_DEFAULT_TIMEOUT=600 "$OUT/unit" >"$OUT/unit.log" 2>&1 || echo "coverage: some unit tests failed, see $OUT/unit.log" >&2
-[ ! -x "$OUT/attune-sim" ] || "$OUT/attune-sim" --seeds 1-20 >"$OUT/sim.log" 2>&1 ||
+"$OUT/attune-chaos" sim --seeds 20 --quiet >"$OUT/sim.log" 2>&1 ||
     echo "coverage: a seed failed, see $OUT/sim.log" >&2
 mkdir -p "$OUT/coverage"
 gcovr --root . --object-directory "$OUT/obj" --filter 'merkle/' --filter 'catalog/' --filter 'gossip/' \

@@ -17,6 +17,7 @@ check_packages=(
     clang clang-format clang-tidy libclang-rt-14-dev # second compiler, sanitizers, libFuzzer, style
     check gcovr                                      # unit tests, coverage
     python3 curl sqlite3 strace iproute2 procps      # process tests
+    nftables libfaketime                             # real runs of the chaos program
     zlib1g-dev                                       # what a static SQLite asks for (the embedding check)
 )
 lock_wait_seconds=300

@@ -13,8 +13,8 @@
  * the proxy knows both ends of each connection, and which directed link each direction is. The proxy knows frames, so it
  * can lose, repeat and reorder them; below that it can delay, slow down, cut into pieces, corrupt, reset and hang.
  *
- * All that is made here (processes, namespaces, mounts, rules, directories) is written down in the ground at once and
- * removed by real_ground_close(), in reverse order, by id; also after SIGINT, SIGTERM, and a failed assertion.
+ * All that is made here (processes, namespaces, mounts, rules, directories) bears the run's mark (real_parts.h) and is
+ * removed by real_ground_close(), by its mark; by a guardian process after SIGINT, SIGTERM, SIGKILL, a failed assertion.
  */
 #ifndef CHAOS_REAL_H
 #define CHAOS_REAL_H
@@ -35,10 +35,12 @@ enum {
 enum real_network { REAL_NETWORK_AUTO = 0, REAL_NETWORK_NAMESPACES = 1, REAL_NETWORK_LOOPBACK = 2 };
 
 struct real_options {
-    const char *program;   /* the daemon: takes attuned's flags and writes attuned.json as DESIGN 10.1 says */
-    const char *directory; /* NULL: made below $TMPDIR, and removed */
+    const char *
+        program; /* the daemon: takes attuned's flags and writes attuned.json as DESIGN 10.1 says */
+    const char *directory; /* empty, or is made, and stays; NULL: made below $TMPDIR, and removed */
     enum real_network network;
-    bool keep;    /* leave directories and logs */
+    bool
+        keep; /* leave directories and logs (a small disk for disk_full goes, with what is on it) */
     bool verbose; /* each action and what the nodes said, on stderr */
 };
 
@@ -46,7 +48,8 @@ struct real_options {
 
 struct real_ground;
 
-/* Makes directories and the network for so many nodes. AUTO: namespaces if this user may make them, else loopback; what can
+/* Makes directories and the network for so many nodes. To be called, as all of this, from the main thread, whose end ends
+ * the daemons. AUTO: namespaces if this user may make them, else loopback; what can
  * then not be injected is said on stderr and by real_ground_can(). False: `message` says what is missing. */
 bool real_ground_open(const struct real_options *options, size_t node_count,
                       struct real_ground **ground, char message[REAL_MESSAGE_SIZE_MAX]);
@@ -75,8 +78,9 @@ struct real_node {
     unsigned starts;
     char directory[REAL_PATH_SIZE_MAX]; /* its data directory */
     char log[REAL_PATH_SIZE_MAX];       /* its stderr, over all starts */
-    char gossip[REAL_ADDRESS_SIZE_MAX]; /* where it listens; known after the first start, kept over restarts */
-    char http[REAL_ADDRESS_SIZE_MAX];   /* reachable from here, also in a namespace */
+    char gossip
+        [REAL_ADDRESS_SIZE_MAX]; /* where it listens; known after the first start, kept over restarts */
+    char http[REAL_ADDRESS_SIZE_MAX];       /* reachable from here, also in a namespace */
     char advertised[REAL_ADDRESS_SIZE_MAX]; /* its proxy */
 };
 
@@ -97,6 +101,8 @@ struct real_usage real_node_usage(const struct real_node *node);
 
 struct real_faults; /* what is in force now, and when it ends */
 
+/* Before the first node is started: the scenario says which nodes get a clock or a disk of their own for its faults, how
+ * long an interval is, and what the proxies draw from. It must outlive the faults. */
 struct real_faults *real_faults_new(struct real_ground *ground, const struct scenario *scenario);
 void real_faults_free(struct real_faults *faults);
 /* Performs an action that is no operation of a client. False: it could not be, `why_not` says why (the report shows it).
@@ -113,7 +119,8 @@ const uint64_t *real_faults_fired(const struct real_faults *faults); /* SCENARIO
 
 /* Frames and bytes that the proxies passed, lost, delayed, repeated ... since the start. */
 struct real_traffic {
-    uint64_t connections, frames, bytes, lost, repeated, reordered, delayed, corrupted, resets, fragments;
+    uint64_t connections, frames, bytes, lost, repeated, reordered, delayed, corrupted, resets,
+        fragments;
 };
 struct real_traffic real_ground_traffic(const struct real_ground *ground);
 

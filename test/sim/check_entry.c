@@ -150,15 +150,15 @@ static catalog_clock known_clock(const struct sim_disk *disk, uint64_t slot,
     return clock;
 }
 
-/* A version that was made, and that only disks outside the promises still know. */
-static bool is_lost(const struct sim *sim, const struct origin *made) {
+/* A node that still knows a version that was made; NULL: only disks outside the promises do. */
+static const struct sim_node *holder_of(const struct sim *sim, const struct origin *made) {
     for (size_t i = 0; i < sim->node_count; i++) {
         if (known_clock(&sim->nodes[i].disk, made->slot, &made->origin) >= made->clock &&
             !sim->nodes[i].removed && sim->nodes[i].clone_of == SIZE_MAX) {
-            return false;
+            return &sim->nodes[i];
         }
     }
-    return true;
+    return NULL;
 }
 
 static void seen_landed(struct sim *sim, struct sim_node *node, const struct sim_batch *batch,
@@ -175,15 +175,17 @@ static void seen_landed(struct sim *sim, struct sim_node *node, const struct sim
         const struct sim_node *maker = &sim->nodes[made->maker];
         if (maker->cluster == node->cluster && !maker->outside_promises &&
             made->clock > seen_before && made->clock <= seen &&
-            known_clock(&node->disk, made->slot, &made->origin) < made->clock &&
-            !is_lost(sim, made)) {
-            sim_violated(
-                sim, &sim_check_seen, node,
-                "stores the `seen` %llx (before: %llx) above a version that it lacks: %llx, "
-                "made by %s at %llu ms",
-                (unsigned long long)seen, (unsigned long long)seen_before,
-                (unsigned long long)made->clock, maker->name, (unsigned long long)made->time_ms);
-            return;
+            known_clock(&node->disk, made->slot, &made->origin) < made->clock) {
+            const struct sim_node *holder = holder_of(sim, made);
+            if (holder != NULL) {
+                sim_violated(sim, &sim_check_seen, node,
+                             "stores the `seen` %llx (before: %llx) above a version that it lacks, "
+                             "and %s has: %llx, made by %s at %llu ms",
+                             (unsigned long long)seen, (unsigned long long)seen_before,
+                             holder->name, (unsigned long long)made->clock, maker->name,
+                             (unsigned long long)made->time_ms);
+                return;
+            }
         }
     }
 }

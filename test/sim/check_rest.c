@@ -1,5 +1,4 @@
-/* check_rest.c - convergence and rest: L1 (a finished walk leaves no difference), L9 (at rest nothing is moved), S10 (the
- * engine's own invariants and bounds, after each step). */
+/* check_rest.c - convergence and rest: L1 (a finished walk leaves no difference), L9 (at rest nothing is moved). */
 #include "test/sim/checker.h"
 
 #include "gossip/message.h"
@@ -90,20 +89,4 @@ const struct sim_checker sim_check_l9 = {
     .sent = l9_sent,
     .phase = l9_phase,
     .finished = l9_finished,
-};
-
-/* --- S10 ----------------------------------------------------------------------------------------------------------------------------- */
-
-static void s10_stepped(struct sim *sim, struct sim_node *node, const struct gossip_event *event,
-                        const struct gossip_update *update) {
-    (void)event;
-    (void)update;
-    sim_checker_looked(sim, &sim_check_s10);
-    gossip_verify(node->engine);
-}
-
-const struct sim_checker sim_check_s10 = {
-    .id = "S10",
-    .statement = "memory, queues, exchanges and connections of an engine stay within their bounds",
-    .stepped = s10_stepped,
 };

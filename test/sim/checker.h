@@ -56,13 +56,24 @@ extern const size_t sim_checker_count;
     X(s1)                                                                                          \
     X(s3)                                                                                          \
     X(s5)                                                                                          \
+    X(s9)                                                                                          \
     X(s6)                                                                                          \
+    X(s7)                                                                                          \
+    X(s11)                                                                                         \
+    X(s12)                                                                                         \
+    X(s13)                                                                                         \
+    X(s14)                                                                                         \
     X(s8)                                                                                          \
     X(s10)                                                                                         \
+    X(s15)                                                                                         \
     X(seen)                                                                                        \
     X(g6)                                                                                          \
     X(g11)                                                                                         \
     X(l1)                                                                                          \
+    X(l2)                                                                                          \
+    X(l3)                                                                                          \
+    X(l5)                                                                                          \
+    X(l8)                                                                                          \
     X(l9)
 #define X(name) extern const struct sim_checker sim_check_##name;
 SIM_CHECKERS(X)
@@ -77,13 +88,17 @@ void sim_violated(struct sim *sim, const struct sim_checker *checker, const stru
 /* Calls of all checkers, for the world (checkers.c). */
 void sim_checkers_open(struct sim *sim);
 void sim_checkers_close(struct sim *sim);
+uint64_t sim_checkers_begin(const struct sim *sim);
+void sim_checkers_end(struct sim *sim, uint64_t begun_ns);
 #define SIM_CHECK(sim, hook, ...)                                                                  \
     do {                                                                                           \
+        uint64_t sim_check_begun_ns = sim_checkers_begin(sim);                                     \
         for (size_t sim_check_at = 0; sim_check_at < sim_checker_count; sim_check_at++) {          \
             if (sim_checkers[sim_check_at]->hook != NULL && !(sim)->failed) {                      \
                 sim_checkers[sim_check_at]->hook(__VA_ARGS__);                                     \
             }                                                                                      \
         }                                                                                          \
+        sim_checkers_end((sim), sim_check_begun_ns);                                               \
     } while (0)
 
 #endif

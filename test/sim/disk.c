@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct sim_batch *sim_batch_new(const struct catalog_batch *batch) {
+struct sim_batch *sim_batch_new(struct sim *sim, const struct catalog_batch *batch) {
     struct sim_batch *made = sim_allocate(1, sizeof *made);
     made->ticket = batch->ticket;
     made->state = batch->state;
@@ -15,7 +15,7 @@ struct sim_batch *sim_batch_new(const struct catalog_batch *batch) {
     made->entry_count = batch->entry_count;
     made->entries = sim_allocate(batch->entry_count + 1, sizeof *made->entries);
     for (size_t i = 0; i < batch->entry_count; i++) {
-        made->entries[i] = catalog_entry_hold(batch->entries[i]);
+        made->entries[i] = sim_entry_keep(sim, batch->entries[i]);
     }
     made->member_count = batch->member_count;
     made->members = sim_allocate(batch->member_count + 1, sizeof *made->members);
@@ -110,6 +110,46 @@ static void member_set(struct sim_disk *disk, const struct catalog_member_row *r
     disk->members[disk->member_count++] = *row;
 }
 
+/* The main cluster has given way as a whole: what is demanded of it is demanded of the one that took it in. */
+static void clusters_swap(struct sim *sim) {
+    struct catalog_id given_way = sim->cluster_ids[0];
+    PROBE("sim.main_cluster_gave_way");
+    sim->cluster_ids[0] = sim->cluster_ids[1];
+    sim->cluster_ids[1] = given_way;
+    for (size_t i = 0; i < sim->node_count; i++) {
+        sim->nodes[i].cluster = 1 - sim->nodes[i].cluster;
+    }
+    for (size_t i = 0; i < sim->acknowledged_count; i++) {
+        sim->acknowledged[i].cluster = 1 - sim->acknowledged[i].cluster;
+    }
+}
+
+/* A node is of the cluster whose id is on its disk. It changes where one that never had an entry gives way to the other (DESIGN
+ * 7.1), and where a node with an empty disk is found by a member of the other first. */
+static void cluster_follow(struct sim *sim, struct sim_node *node) {
+    const struct catalog_id *id = &node->disk.state.cluster_id;
+    if (catalog_id_is_none(id)) {
+        return;
+    }
+    if (catalog_id_is_none(&sim->cluster_ids[node->cluster])) {
+        sim->cluster_ids[node->cluster] = *id;
+    }
+    unsigned other = 1 - node->cluster;
+    if (!catalog_id_equal(id, &sim->cluster_ids[other])) {
+        return;
+    }
+    PROBE("sim.cluster_changed");
+    node->cluster = other;
+    for (size_t i = 0; i < sim->node_count && other == 1; i++) {
+        if (sim->nodes[i].cluster == 0 && sim->nodes[i].joined) {
+            return;
+        }
+    }
+    if (other == 1) {
+        clusters_swap(sim);
+    }
+}
+
 void sim_disk_apply(struct sim *sim, struct sim_node *node, const struct sim_batch *batch) {
     struct sim_disk *disk = &node->disk;
     for (size_t i = 0; i < batch->entry_count; i++) {
@@ -128,7 +168,22 @@ void sim_disk_apply(struct sim *sim, struct sim_node *node, const struct sim_bat
     disk->state = batch->state;
     disk->exists = true;
     disk->quarantined = batch->state.healing ? disk->quarantined : 0;
+    cluster_follow(sim, node);
     SIM_CHECK(sim, landed, sim, node, batch, first ? NULL : &before);
+}
+
+void sim_disk_take(struct sim_disk *disk, const struct sim_batch *batch) {
+    for (size_t i = 0; i < batch->entry_count; i++) {
+        catalog_entry_release(entry_set(disk, batch->entries[i]));
+    }
+    if (batch->members_cleared) {
+        disk->member_count = 0;
+    }
+    for (size_t i = 0; i < batch->member_count; i++) {
+        member_set(disk, &batch->members[i]);
+    }
+    disk->state = batch->state;
+    disk->exists = true;
 }
 
 void sim_disk_load(const struct sim_disk *disk, struct catalog_load *load) {

@@ -25,18 +25,21 @@ static void undo_at(struct sim *sim, const struct scenario_action *action, size_
                             .time_ms = end_of(sim, action), .type = SIM_EVENT_UNDO, .node = what});
 }
 
-static void band(struct sim *sim, const struct scenario_action *action, uint64_t until_ms) {
+/* For the report: when, and what its class had come to before. */
+static void band_note(struct sim *sim, size_t index, uint64_t until_ms, uint64_t fired_before) {
+    const struct scenario_action *action = &sim->scenario->actions[index];
     if (sim->options->report == NULL) {
         return;
     }
-    struct report_band made = {
+    sim->bands = sim_grow(sim->bands, sim->band_count, &sim->band_capacity, sizeof *sim->bands);
+    enum scenario_class class = scenario_action_class(action->type);
+    sim->bands[sim->band_count++] = (struct sim_band){
+        .action = index,
         .from_ms = sim->now_ms,
         .until_ms = until_ms,
-        .class = scenario_action_class(action->type),
-        .fired = true,
+        .fired_before = fired_before,
+        .at_once = sim->stats.fired[class] > fired_before || class == SCENARIO_CLASS_NONE,
     };
-    scenario_action_describe(action, made.text, sizeof made.text);
-    report_band(sim->options->report, &made);
 }
 
 static bool lasts(const struct scenario_action *action) {
@@ -103,7 +106,7 @@ static void stop(struct sim *sim, struct sim_node *node, const struct scenario_a
 }
 
 static void lie(struct sim *sim, struct sim_node *node, const struct scenario_action *action) {
-    if (node->disk_lies || node->store != NULL) {
+    if (node->disk_lies) {
         return;
     }
     /* What was durable when the lies began is what the power cut at their end leaves. */
@@ -111,7 +114,22 @@ static void lie(struct sim *sim, struct sim_node *node, const struct scenario_ac
     sim_disk_copy(&node->backup, &node->disk);
     node->backup_exists = true;
     node->disk_lies = true;
+    sim_node_store_lie(node, true);
     undo_at(sim, action, node->index);
+}
+
+/* Every second crash waits for a commit to be under way: that is where it hurts most. */
+static bool crash_waits(struct sim *sim, struct sim_node *node, uint64_t until_ms) {
+    bool waits = node->engine != NULL && choice_percent(sim->choice, 50, "crash in a commit");
+    node->crash_until_ms = waits ? until_ms : 0;
+    return waits;
+}
+
+void sim_fault_crash(struct sim *sim, struct sim_node *node) {
+    uint64_t until_ms = node->crash_until_ms;
+    kill(sim, node);
+    start_at(sim, node, until_ms);
+    sim_fired(sim, SCENARIO_CLASS_CRASH);
 }
 
 static bool is_ready_on(const struct sim_disk *disk) {
@@ -137,6 +155,12 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
     uint64_t until_ms = end_of(sim, action);
     switch (action->type) {
     case SCENARIO_CRASH:
+        if (crash_waits(sim, node, until_ms)) {
+            return false;
+        }
+        kill(sim, node);
+        start_at(sim, node, until_ms);
+        break;
     case SCENARIO_MASS_RESTART:
         kill(sim, node);
         start_at(sim, node, until_ms);
@@ -173,6 +197,16 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
         node->disk_slow_until_ms =
             node->disk_slow_until_ms < until_ms ? node->disk_slow_until_ms : until_ms;
         return true; /* fired when a commit meets it */
+    case SCENARIO_UPGRADE:
+        if (!sim_upgrade_possible(node)) {
+            return false;
+        }
+        kill(sim, node);
+        start_at(sim, node, until_ms);
+        if (!sim_upgrade_possible(node) || !sim_upgrade(sim, node)) {
+            return false;
+        }
+        break;
     case SCENARIO_DAMAGE:
         kill(sim, node);
         sim_node_damage(sim, node, action->count > 0 ? action->count : 1);
@@ -310,6 +344,7 @@ void sim_fault_perform(struct sim *sim, size_t action_index) {
     if (waits(sim, action, action_index)) {
         return;
     }
+    uint64_t fired_before = sim->stats.fired[scenario_action_class(action->type)];
     scenario_action_describe(action, text, sizeof text);
     sim_trace(sim, NULL, "%s", text);
     if (is_link_fault(action->type) || action->type == SCENARIO_RESET) {
@@ -326,7 +361,7 @@ void sim_fault_perform(struct sim *sim, size_t action_index) {
             undo_at(sim, action, sim->node_capacity + action_index);
         }
     }
-    band(sim, action, lasts(action) ? end_of(sim, action) : sim->now_ms);
+    band_note(sim, action_index, lasts(action) ? end_of(sim, action) : sim->now_ms, fired_before);
 }
 
 /* --- undoing ----------------------------------------------------------------------------------------------------------------------------- */
@@ -335,7 +370,11 @@ void sim_fault_perform(struct sim *sim, size_t action_index) {
 static void lie_ends(struct sim *sim, struct sim_node *node) {
     node->disk_lies = false;
     kill(sim, node);
-    sim_node_restore(sim, node);
+    if (node->store != NULL) {
+        sim_node_store_lie(node, false); /* what is left is seen when it is opened */
+    } else {
+        sim_node_restore(sim, node);
+    }
     node->backup_exists = false;
     sim_disk_close(&node->backup);
     start_at(sim, node, sim->now_ms + 1);

@@ -36,9 +36,10 @@ struct drawing {
     size_t eligible; /* nodes that faults may meet: all but one that is a cluster of its own */
 };
 
-static_assert(SCENARIO_CLASS_OTHER_CLUSTER == SCENARIO_CLASS_COUNT - 1 &&
-                  SCENARIO_CLASS_REMOVE == SCENARIO_CLASS_LATE_JOIN + 1,
-              "scenario_draw() goes through the classes before these");
+static_assert((int)SCENARIO_CLASS_OTHER_CLUSTER + 2 == (int)SCENARIO_CLASS_COUNT &&
+                  (int)SCENARIO_CLASS_UPGRADE + 1 == (int)SCENARIO_CLASS_COUNT,
+              "scenario_draw() goes through the classes up to OTHER_CLUSTER, and upgrade_draw() "
+              "has the last");
 
 static uint64_t below(struct drawing *drawing, uint64_t bound, const char *label) {
     return choice_below(drawing->choice, bound, label);
@@ -317,19 +318,23 @@ static void class_draw(struct drawing *drawing, enum scenario_class class) {
     }
 }
 
+/* One choice after the other: in one initialiser their order would be the compiler's. */
+static void load_draw(struct drawing *drawing) {
+    struct scenario *scenario = drawing->scenario;
+    struct scenario_load *load = &scenario->loads[scenario->load_count++];
+    bool large = below(drawing, 8, "large bodies") == 7;
+    *load = (struct scenario_load){.from_ms = 3000, .until_ms = scenario->load_ms};
+    load->every_ms = 30 + below(drawing, 180, "write every");
+    load->entities = 3 + (unsigned)below(drawing, 14, "entities");
+    load->drops_percent = 20 + (unsigned)below(drawing, 30, "drops");
+    load->imports_percent = 10 + (unsigned)below(drawing, 20, "imports");
+    load->body_size_bytes = large ? 1000 + below(drawing, 20000, "body size") : 0;
+}
+
 static void loads_draw(struct drawing *drawing) {
     struct scenario *scenario = drawing->scenario;
     uint64_t load_ms = scenario->load_ms;
-    bool large = below(drawing, 8, "large bodies") == 7;
-    scenario->loads[scenario->load_count++] = (struct scenario_load){
-        .from_ms = 3000,
-        .until_ms = load_ms,
-        .every_ms = 30 + below(drawing, 180, "write every"),
-        .entities = 3 + (unsigned)below(drawing, 14, "entities"),
-        .drops_percent = 20 + (unsigned)below(drawing, 30, "drops"),
-        .imports_percent = 10 + (unsigned)below(drawing, 20, "imports"),
-        .body_size_bytes = large ? 1000 + below(drawing, 20000, "body size") : 0,
-    };
+    load_draw(drawing);
     for (enum scenario_action_type type = SCENARIO_SYNC; type <= SCENARIO_DIFF; type++) {
         for (uint64_t i = 3 + below(drawing, 4, "syncs and diffs"); i > 0; i--) {
             uint64_t at_ms = 3000 + below(drawing, load_ms - 3000, "asks at");
@@ -359,6 +364,18 @@ static void core_draw(struct drawing *drawing) {
     drawing->scenario->core = scenario_nodes_of(count, indexes);
 }
 
+/* Last, so that all else of a seed is what it was before. A real store cannot be upgraded, and is what damage is for; not
+ * where a core must do with what its few disks hold. */
+static void more_draw(struct drawing *drawing, unsigned chance) {
+    bool on = choice_below(drawing->choice, 64, "upgrade") >= 64 - chance;
+    const struct scenario *scenario = drawing->scenario;
+    if (!scenario->real_store && on) {
+        class_draw(drawing, SCENARIO_CLASS_UPGRADE);
+    } else if (scenario->real_store && scenario->core.count == 0) {
+        class_draw(drawing, SCENARIO_CLASS_DAMAGE);
+    }
+}
+
 void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t seed, size_t nodes) {
     struct drawing drawing = {.scenario = scenario, .choice = choice};
     scenario_init(scenario);
@@ -374,10 +391,10 @@ void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t se
     unsigned chance =
         8u << choice_below(choice, scenario->node_count > FEW_NODES ? 3 : 2, "how many classes");
     bool on[SCENARIO_CLASS_COUNT] = {false};
-    for (unsigned class = SCENARIO_CLASS_COUNT - 1; class > 0; class --) {
-        unsigned weight = weight_of((enum scenario_class) class) * chance / 64;
-        on[class] = choice_below(choice, 64, scenario_class_name((enum scenario_class) class)) >=
-                    64 - weight;
+    for (unsigned i = SCENARIO_CLASS_OTHER_CLUSTER; i > 0; i--) {
+        enum scenario_class each = (enum scenario_class)i;
+        unsigned weight = weight_of(each) * chance / 64;
+        on[i] = choice_below(choice, 64, scenario_class_name(each)) >= 64 - weight;
     }
     /* What says which nodes there are, and when, comes first. */
     if (on[SCENARIO_CLASS_OTHER_CLUSTER] && scenario->node_count > NODES_MIN) {
@@ -386,9 +403,9 @@ void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t se
     if (on[SCENARIO_CLASS_LATE_JOIN]) {
         add_joins(&drawing);
     }
-    for (unsigned class = SCENARIO_CLASS_LATE_JOIN - 1; class > 0; class --) {
-        if (on[class]) {
-            class_draw(&drawing, (enum scenario_class) class);
+    for (unsigned i = SCENARIO_CLASS_LATE_JOIN - 1; i > 0; i--) {
+        if (on[i]) {
+            class_draw(&drawing, (enum scenario_class)i);
         }
     }
     if (on[SCENARIO_CLASS_REMOVE]) {
@@ -398,5 +415,6 @@ void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t se
     if (choice_percent(choice, CORE_PERCENT, "heal a core only")) {
         core_draw(&drawing);
     }
+    more_draw(&drawing, chance);
     scenario_sort(scenario);
 }

@@ -12,8 +12,11 @@
 void sim_god_acknowledged(struct sim *sim, struct sim_node *node, struct catalog_entry *entry) {
     sim->acknowledged = sim_grow(sim->acknowledged, sim->acknowledged_count,
                                  &sim->acknowledged_capacity, sizeof *sim->acknowledged);
-    sim->acknowledged[sim->acknowledged_count++] = (struct sim_acknowledged){
-        .entry = catalog_entry_hold(entry), .node = node->index, .time_ms = sim->now_ms};
+    sim->acknowledged[sim->acknowledged_count++] =
+        (struct sim_acknowledged){.entry = sim_entry_keep(sim, entry),
+                                  .node = node->index,
+                                  .cluster = node->cluster,
+                                  .time_ms = sim->now_ms};
     sim->stats.acknowledged++;
 }
 
@@ -44,14 +47,33 @@ void sim_god_disk_replaced(struct sim *sim, struct sim_node *node, const struct 
     }
 }
 
+/* Entries of unknown kinds are carried as well. */
+static const char *kind_name(uint16_t kind) {
+    const char *name = catalog_kind_name(kind);
+    return name == NULL ? "other" : name;
+}
+
 static void missing_describe(const struct sim *sim, const struct sim_acknowledged *write,
                              const struct sim_node *node, const char *what, char text[400]) {
     struct catalog_key key = catalog_entry_key(write->entry);
     (void)snprintf(text, 400, "%s: %s/%.*s%s%.*s, acknowledged by %s at %llu ms%s%s", what,
-                   catalog_kind_name(key.kind), (int)key.entity.size_bytes, key.entity.data,
+                   kind_name(key.kind), (int)key.entity.size_bytes, key.entity.data,
                    key.name.size_bytes > 0 ? "/" : "", (int)key.name.size_bytes, key.name.data,
                    sim->nodes[write->node].name, (unsigned long long)write->time_ms,
                    node == NULL ? "" : ", is not on ", node == NULL ? "" : node->name);
+}
+
+/* Nobody who is left has it: it counts as missing nowhere (for the report). */
+void sim_god_healed(struct sim *sim) {
+    for (size_t i = 0; i < sim->acknowledged_count; i++) {
+        struct sim_acknowledged *write = &sim->acknowledged[i];
+        bool held = false;
+        for (size_t j = 0; j < sim->node_count && !held; j++) {
+            held = sim_required(sim, &sim->nodes[j]) &&
+                   sim_disk_holds(&sim->nodes[j].disk, write->entry);
+        }
+        write->out_of_reach = !held;
+    }
 }
 
 /* All required nodes are equal here: what one has, all have. */
@@ -62,7 +84,7 @@ void sim_god_check(struct sim *sim) {
         size_t required = 0;
         size_t held = 0;
         const struct sim_node *lacks = NULL;
-        if (sim->nodes[write->node].cluster != 0) {
+        if (write->cluster != 0) {
             continue;
         }
         for (size_t j = 0; j < sim->node_count; j++) {
@@ -98,12 +120,33 @@ bool sim_god_out_of_reach(const struct sim *sim, struct catalog_entry *entry) {
     return false;
 }
 
+static bool is_everywhere(const struct sim *sim, const struct sim_acknowledged *write) {
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+        if (sim_required(sim, node) && !sim_disk_holds(&node->disk, write->entry)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void sim_god_follow(struct sim *sim) {
+    for (size_t i = 0; i < sim->acknowledged_count; i++) {
+        struct sim_acknowledged *write = &sim->acknowledged[i];
+        if (write->everywhere_ms == 0 && !write->lost && !write->out_of_reach &&
+            is_everywhere(sim, write)) {
+            write->everywhere_ms = sim->now_ms;
+        }
+    }
+}
+
 uint32_t sim_god_missing(const struct sim *sim, const struct sim_node *node) {
     uint32_t missing = 0;
     for (size_t i = 0; i < sim->acknowledged_count; i++) {
         const struct sim_acknowledged *write = &sim->acknowledged[i];
-        bool same_cluster = sim->nodes[write->node].cluster == node->cluster;
-        missing += same_cluster && !write->lost && !sim_disk_holds(&node->disk, write->entry);
+        bool same_cluster = write->cluster == node->cluster;
+        missing += same_cluster && !write->lost && !write->out_of_reach &&
+                   !sim_disk_holds(&node->disk, write->entry);
     }
     return missing;
 }

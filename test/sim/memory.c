@@ -41,9 +41,18 @@ static void *resize(void *context, void *block, size_t size_bytes) {
     *(size_t *)(void *)made = size_bytes;
     memory->bytes += size_bytes - before;
     memory->bytes_max = memory->bytes > memory->bytes_max ? memory->bytes : memory->bytes_max;
+    memory->step_bytes += size_bytes > before ? size_bytes - before : 0;
+    uint64_t above = memory->bytes > memory->step_from ? memory->bytes - memory->step_from : 0;
+    memory->step_peak = above > memory->step_peak ? above : memory->step_peak;
     return made + HEAD_SIZE_BYTES;
 }
 
 void sim_memory_init(struct sim_memory *memory) {
     *memory = (struct sim_memory){.allocator = {.resize = resize, .context = memory}};
+}
+
+void sim_memory_step_begin(struct sim_memory *memory) {
+    memory->step_from = memory->bytes;
+    memory->step_bytes = 0;
+    memory->step_peak = 0;
 }

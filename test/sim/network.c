@@ -258,7 +258,7 @@ static unsigned frame_type(const uint8_t *frame, size_t size_bytes) {
 }
 
 static void frame_queue(struct sim *sim, const struct sim_connection *connection, unsigned to,
-                        const uint8_t *bytes, size_t size_bytes, uint64_t time_ms) {
+                        const uint8_t *bytes, size_t size_bytes, uint64_t time_ms, bool hostile) {
     struct sim_node *peer = &sim->nodes[connection->node[to]];
     uint8_t *frame = sim_allocate(size_bytes, 1);
     memcpy(frame, bytes, size_bytes);
@@ -268,7 +268,8 @@ static void frame_queue(struct sim *sim, const struct sim_connection *connection
                                             .start = peer->starts,
                                             .connection = connection->id[to],
                                             .frame = frame,
-                                            .size_bytes = size_bytes});
+                                            .size_bytes = size_bytes,
+                                            .hostile = hostile});
 }
 
 /* Bytes that are no message, of the same length: the receiver ends the connection. */
@@ -278,7 +279,7 @@ static void frame_queue_corrupt(struct sim *sim, const struct sim_connection *co
     memcpy(garbage, send->frame, GOSSIP__FRAME_LENGTH_SIZE_BYTES);
     memset(garbage + GOSSIP__FRAME_LENGTH_SIZE_BYTES, 0xc1,
            send->size_bytes - GOSSIP__FRAME_LENGTH_SIZE_BYTES); /* MessagePack never uses it */
-    frame_queue(sim, connection, to, garbage, send->size_bytes, time_ms);
+    frame_queue(sim, connection, to, garbage, send->size_bytes, time_ms, true);
     free(garbage);
     sim_fired(sim, SCENARIO_CLASS_CORRUPT);
 }
@@ -315,16 +316,17 @@ void sim_network_send(struct sim *sim, struct sim_node *node, const struct gossi
         frame_queue_corrupt(sim, connection, to, send, time_ms);
         return;
     }
-    frame_queue(sim, connection, to, send->frame, send->size_bytes, time_ms);
+    frame_queue(sim, connection, to, send->frame, send->size_bytes, time_ms, false);
     uint64_t later_ms = sim_link_repeat(sim, node->index, peer);
     if (later_ms > 0) {
-        frame_queue(sim, connection, to, send->frame, send->size_bytes, time_ms + later_ms);
+        frame_queue(sim, connection, to, send->frame, send->size_bytes, time_ms + later_ms, false);
     }
 }
 
 void sim_network_inject(struct sim *sim, size_t connection, unsigned end, const uint8_t *frame,
-                        size_t size_bytes) {
-    frame_queue(sim, &sim->connections[connection], end, frame, size_bytes, sim->now_ms + 1);
+                        size_t size_bytes, bool hostile) {
+    frame_queue(sim, &sim->connections[connection], end, frame, size_bytes, sim->now_ms + 1,
+                hostile);
 }
 
 /* N10: the same frame comes out of the frame reader, however its bytes are cut. */

@@ -146,6 +146,7 @@ void sim_node_crash(struct sim *sim, struct sim_node *node) {
     node->starts++;
     sim_node_disk_crash(sim, node);
     node->frozen_until_ms = 0;
+    node->crash_until_ms = 0;
     node->stopping = false;
     sim->stats.crashes++;
     SIM_CHECK(sim, ended, sim, node);
@@ -225,6 +226,7 @@ void sim_node_step(struct sim *sim, struct sim_node *node, struct gossip_event *
     event->now_ms = sim->now_ms;
     event->wall_ms = sim_wall_ms(sim, node);
     uint64_t failed_before = node->memory.failed;
+    sim_memory_step_begin(&node->memory);
     int result = gossip_step(node->engine, event, &update);
     if (node->memory.failed > failed_before) {
         sim_fired(sim, SCENARIO_CLASS_MEMORY);

@@ -18,7 +18,7 @@ void sim_node_take_batch(struct sim *sim, struct sim_node *node,
     while (*end != NULL) {
         end = &(*end)->next;
     }
-    *end = sim_batch_new(batch);
+    *end = sim_batch_new(sim, batch);
     uint64_t delay_ms = sim->loading ? choice_delay(sim->choice, COMMIT_MS_MEAN, "commit") : 1;
     uint64_t time_ms = sim->now_ms + delay_ms;
     if (node->disk_slow_until_ms > time_ms) {
@@ -26,6 +26,9 @@ void sim_node_take_batch(struct sim *sim, struct sim_node *node,
         sim_fired(sim, SCENARIO_CLASS_DISK_SLOW);
     }
     sim_event_node(sim, SIM_EVENT_STORED, node, 0, time_ms);
+    if (node->crash_until_ms != 0) {
+        sim_event_node(sim, SIM_EVENT_CRASH, node, 0, sim->now_ms);
+    }
 }
 
 static struct sim_batch *batch_take(struct sim_node *node) {
@@ -164,12 +167,12 @@ void sim_node_wipe(struct sim *sim, struct sim_node *node) {
 
 void sim_node_backup(struct sim *sim, struct sim_node *node) {
     assert(node->engine == NULL);
+    if (node->store != NULL) {
+        sim_node_store_backup(sim, node); /* settles what stands on the disk */
+    }
     sim_disk_close(&node->backup);
     sim_disk_copy(&node->backup, &node->disk);
     node->backup_exists = true;
-    if (node->store != NULL) {
-        sim_node_store_backup(sim, node);
-    }
     sim_trace(sim, node, "disk copied");
 }
 
@@ -189,7 +192,7 @@ void sim_node_restore(struct sim *sim, struct sim_node *node) {
 void sim_node_damage(struct sim *sim, struct sim_node *node, uint64_t bits) {
     assert(node->engine == NULL);
     if (node->store != NULL) {
-        sim_node_store_damage(sim, node, bits);
+        (void)sim_node_store_damage(sim, node, bits);
         return;
     }
     struct sim_disk before;

@@ -4,6 +4,7 @@
  * had an effect, an operation that was tried and never succeeded, no entry that ever crossed the network.
  */
 #include "test/sim/checker.h"
+#include "test/sim/content.h"
 
 #include <string.h>
 
@@ -98,6 +99,14 @@ void sim_unequal_describe(struct sim *sim, char *text, size_t size_bytes) {
     }
 }
 
+uint64_t sim_settle_bound(size_t node_count) {
+    uint64_t bits = 0;
+    while ((UINT64_C(1) << bits) < node_count) {
+        bits++;
+    }
+    return 2 * bits + 8;
+}
+
 /* Who must join first (late, or with an empty disk) needs an admission and two walks; one that comes under the name of a
  * dead member also waits until that is known to be dead (DESIGN 7.1: 4*log2(n+1) intervals). */
 uint64_t sim_settle_allowed(const struct sim *sim) {
@@ -120,10 +129,7 @@ static void content_take(struct sim *sim, struct sim_node *node) {
     struct merkle_buffer text;
     merkle_buffer_init(&text, &merkle_allocator_libc);
     if (catalog_export(gossip_catalog(node->engine), &text) == 0) {
-        struct merkle_digest digest = merkle_digest_of(text.data, text.size_bytes, 0);
-        for (size_t i = 0; i < sizeof digest.bytes; i++) {
-            (void)snprintf(sim->result->content_root + 2 * i, 3, "%02x", digest.bytes[i]);
-        }
+        content_root((const char *)text.data, text.size_bytes, sim->result->content_root);
     }
     merkle_buffer_close(&text);
     struct catalog_counts counts = catalog_count(gossip_catalog(node->engine));
@@ -154,6 +160,9 @@ static void vacuity_check(struct sim *sim) {
                     scenario_class_name((enum scenario_class)i));
         }
     }
+    if (sim->stats.fired[SCENARIO_CLASS_CRASH] > 3 && sim->stats.crashes_in_commit == 0) {
+        unknown(sim, "no crash met a commit", "crash");
+    }
     for (unsigned i = 0; i < SIM_OPERATION_COUNT; i++) {
         bool asks = i == SIM_OPERATION_SYNC || i == SIM_OPERATION_DIFF;
         if (asks && sim->scenario->core.count > 0) {
@@ -166,53 +175,6 @@ static void vacuity_check(struct sim *sim) {
     }
     if (sim->stats.entries_transferred == 0 && sim->scenario->node_count > 1) {
         unknown(sim, "nothing was transferred", "no entry crossed the network");
-    }
-}
-
-static void report_fill(const struct sim *sim) {
-    struct report *report = sim->options->report;
-    const struct sim_stats *stats = &sim->stats;
-    report->load_ms = stats->load_ms;
-    report->end_ms = sim->now_ms;
-    report->trace_hash = sim->hash;
-    const struct sim_acknowledged *slowest = NULL;
-    for (size_t i = 0; i < sim->acknowledged_count; i++) {
-        const struct sim_acknowledged *write = &sim->acknowledged[i];
-        bool slower =
-            slowest == NULL || write->everywhere_ms == 0 ||
-            (slowest->everywhere_ms != 0 &&
-             write->everywhere_ms - write->time_ms > slowest->everywhere_ms - slowest->time_ms);
-        slowest = slower ? write : slowest;
-    }
-    if (slowest != NULL) {
-        struct catalog_key key = catalog_entry_key(slowest->entry);
-        (void)snprintf(report->slowest_key, sizeof report->slowest_key, "%s/%.*s%s%.*s",
-                       catalog_kind_name(key.kind), (int)key.entity.size_bytes, key.entity.data,
-                       key.name.size_bytes > 0 ? "/" : "", (int)key.name.size_bytes, key.name.data);
-        report->slowest_written_ms = slowest->time_ms;
-        report->slowest_everywhere_ms = slowest->everywhere_ms;
-    }
-    report_figure(report, "writes acknowledged", (double)stats->acknowledged, "");
-    report_figure(report, "of those excused", (double)stats->excused, "");
-    report_figure(report, "entries at the end", (double)stats->entries, "");
-    report_figure(report, "conflicts at the end", (double)stats->conflicts, "");
-    report_figure(report, "entries transferred", (double)stats->entries_transferred, "");
-    report_figure(report, "frames", (double)stats->frames, "");
-    report_figure(report, "frames lost", (double)stats->frames_lost, "");
-    report_figure(report, "crashes", (double)stats->crashes, "");
-    report_figure(report, "equal after", (double)stats->settle_intervals, "intervals");
-    report_figure(report, "sent at rest, a node and interval",
-                  stats->quiet_intervals == 0
-                      ? 0.0
-                      : (double)stats->quiet_bytes / (double)stats->quiet_intervals /
-                            (double)stats->nodes,
-                  "bytes");
-    for (size_t i = 0; i < sim_checker_count; i++) {
-        struct report_check check = {.evaluations = sim->check_looks[i]};
-        (void)snprintf(check.id, sizeof check.id, "%s", sim_checkers[i]->id);
-        (void)snprintf(check.statement, sizeof check.statement, "%s", sim_checkers[i]->statement);
-        check.violated = strcmp(sim->result->invariant, check.id) == 0;
-        report_check(report, &check);
     }
 }
 
@@ -230,6 +192,6 @@ void sim_outcome(struct sim *sim) {
         vacuity_check(sim);
     }
     if (sim->options->report != NULL) {
-        report_fill(sim);
+        sim_report_fill(sim);
     }
 }

@@ -30,13 +30,14 @@ const char *report__class_family(enum scenario_class class) {
 
 /* --- one band -------------------------------------------------------------------------------------------------------- */
 
+/* Why there was no effect comes first: what is cut is the end. */
 static void words_write(FILE *file, const struct report_band *band, size_t length_max) {
     char words[sizeof(band->text) + sizeof(band->why_not) + 24];
     if (band->fired) {
         snprintf(words, sizeof(words), "%s", band->text);
     } else {
-        snprintf(words, sizeof(words), "%s - no effect%s%s", band->text,
-                 band->why_not[0] == '\0' ? "" : ": ", band->why_not);
+        snprintf(words, sizeof(words), "no effect%s%s (%s)", band->why_not[0] == '\0' ? "" : ": ",
+                 band->why_not, band->text);
     }
     report__html_text_cut(file, words, length_max);
 }

@@ -25,7 +25,7 @@ static void tile_equal(const struct report *report, FILE *file) {
         uint64_t intervals =
             (report->equal_ms - load_ms + report->interval_ms - 1) / report->interval_ms;
         report__html_number(file, (double)intervals);
-        fputs(" intervals", file);
+        fputs(intervals == 1 ? " interval" : " intervals", file);
     }
     fputs("</i></div>\n", file);
 }
@@ -62,13 +62,13 @@ static void tile_missing(const struct report *report, FILE *file) {
             }
         }
     }
-    tile_begin(file, "Most missing on a node", false);
+    tile_begin(file, "Most missing", false);
     report__html_number(file, most);
     if (most == 0) {
         fputs("</b><i>in no sample</i></div>\n", file);
         return;
     }
-    fprintf(file, "</b><i>n%zu at %s</i></div>\n", on + 1,
+    fprintf(file, "</b><i>entries on n%zu at %s</i></div>\n", on + 1,
             report__span_print(report->samples[at].time_ms, text));
 }
 

@@ -79,10 +79,13 @@ static void print_schema(FILE *text, const char *fields, uint64_t size_bytes, ui
 static void print_body(struct making *making, uint16_t kind, FILE *text) {
     struct choice *choice = &making->choice;
     switch (kind) {
-    case CATALOG_SCHEMA:
-        print_schema(text, schemas[choice_below(choice, SCHEMAS, "schema")],
-                     making->load->body_size_bytes, choice_below(choice, 10, "padding"));
+    case CATALOG_SCHEMA: {
+        /* One after the other: compilers differ in the order in which they evaluate arguments. */
+        uint64_t padding = choice_below(choice, 10, "padding");
+        const char *schema = schemas[choice_below(choice, SCHEMAS, "schema")];
+        print_schema(text, schema, making->load->body_size_bytes, padding);
         break;
+    }
     case CATALOG_CONSTRAINT:
         fputs(constraints[choice_below(choice, CONSTRAINTS, "constraint")], text);
         break;

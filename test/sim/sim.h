@@ -47,7 +47,8 @@ struct sim_stats {
     uint64_t conflicts, entries;          /* at the end */
     uint64_t settle_intervals;            /* until all required roots were equal */
     uint64_t load_ms, virtual_ms;
-    uint64_t node_ms;                      /* simulated, over all nodes that were up */
+    /* simulated, over all nodes that were up; of it under faults, and at rest (check and quiet phases) */
+    uint64_t node_ms, load_node_ms, rest_node_ms;
     uint64_t quiet_bytes, quiet_intervals; /* sent in the quiet phase, all nodes */
     uint64_t store_crashes;                /* power cuts of a real store that was opened again */
 };
@@ -86,7 +87,7 @@ struct sim_result {
     uint64_t trace_hash;
     uint64_t choices; /* made during the run: what shrinking may mask */
     struct sim_stats stats;
-    uint64_t check_ns, run_ns;
+    uint64_t check_ns, load_ns, rest_ns, run_ns; /* with options.nanoseconds */
     char content_root[33]; /* digest of the export at the end; empty if they were not equal */
     struct sim_step_record *records; /* with options.record; the caller frees */
     size_t record_count;
@@ -98,6 +99,9 @@ struct sim_result {
 /* Runs it. Needs nothing from outside but memory (and a directory for a real store); ends the process only where memory is
  * short or the code under test asserts. */
 void sim_run(const struct sim_options *options, struct sim_result *result);
+
+/* K(n) of DESIGN 2, G1: intervals within which all must be equal. */
+uint64_t sim_settle_bound(size_t node_count);
 
 /* The invariants that are checked, for lists: id, statement; NULL at the end. `later`: with the next issue. */
 struct sim_invariant {

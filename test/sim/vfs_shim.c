@@ -181,7 +181,7 @@ static const sqlite3_io_methods file_methods = {
 /* The database may have been renamed, and another one made, behind SQLite's back. */
 static void notice_replacement(struct vfs *vfs, const char *name) {
     struct stat status;
-    if (vfs == NULL || stat(name, &status) != 0) {
+    if (vfs == NULL || name == NULL || stat(name, &status) != 0) {
         return;
     }
     if (vfs->database_file != 0 && vfs->database_file != status.st_ino) {

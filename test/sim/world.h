@@ -15,6 +15,7 @@ enum {
 /* --- the virtual disk (disk.c): atomic commits, in order; what was not committed is lost in a crash ----------------- */
 
 struct sim_store; /* the real one (store.h) */
+struct sim_backup;
 
 /* What stands on a disk, as god sees it. Of a node with a real store this is what the file must hold. */
 struct sim_disk {
@@ -45,7 +46,10 @@ struct sim_batch {
 /* Counts what a node's engine takes, and fails on demand. */
 struct sim_memory {
     struct merkle_allocator allocator;
-    uint64_t bytes, bytes_max;       /* at present, and at most since the start of the engine */
+    uint64_t bytes, bytes_max; /* at present, and at most since the start of the engine */
+    uint64_t step_bytes,
+        step_peak;      /* in this step: taken in all, and most at a time above its beginning */
+    uint64_t step_from; /* held when it began */
     uint64_t fail_after, fail_count; /* calls that succeed before `fail_count` fail in a row */
     uint64_t failed;
     bool
@@ -62,23 +66,29 @@ struct sim_node {
     uint64_t started_ms;
     struct catalog_id origin; /* of this start */
     uint64_t frozen_until_ms;
-    uint64_t tick_ms; /* when a tick is queued; UINT64_MAX: none */
-    int64_t skew_ms;  /* of the wall clock */
-    bool joined;      /* has been started at all */
+    uint64_t
+        crash_until_ms; /* it crashes with its next commit under way, and is up again then; 0 */
+    uint64_t tick_ms;   /* when a tick is queued; UINT64_MAX: none */
+    int64_t skew_ms;    /* of the wall clock */
+    bool joined;        /* has been started at all */
     bool ever_ready;
     bool removed; /* the operator removed it */
     bool
         outside_promises; /* its disk was put back, or lied: what others concluded of it may be wrong */
     bool stopping;
-    size_t clone_of;  /* SIZE_MAX: an original */
-    unsigned cluster; /* 0, or the other one (OTHER_CLUSTER): nothing may cross */
-    bool founder;     /* starts without seeds */
-    bool abandoned;   /* not healed: outside the core, a clone, removed */
+    size_t clone_of; /* SIZE_MAX: an original */
+    unsigned
+        cluster;    /* 0, or the other one (OTHER_CLUSTER): nothing may cross; disk.c follows it */
+    bool founder;   /* starts without seeds */
+    bool abandoned; /* not healed: outside the core, a clone, removed */
     struct sim_memory memory;
 
     struct sim_disk disk, backup;
     bool backup_exists, backup_of_lie;
-    struct sim_store *store;     /* NULL: the model alone */
+    struct sim_store *store;       /* NULL: the model alone */
+    struct sim_batch *store_doubt; /* handed to it, and not known to be there */
+    struct sim_backup *store_backup;
+    bool store_damaged;          /* the next opening may find less than what was acknowledged */
     struct sim_batch *batches;   /* on their way, in order */
     uint64_t disk_slow_until_ms; /* no commit ends before */
     int disk_failure;            /* what the next commits answer; 0: they succeed */
@@ -117,6 +127,7 @@ enum sim_event_type {
     SIM_EVENT_UNDO,
     SIM_EVENT_START,
     SIM_EVENT_STOPPED,
+    SIM_EVENT_CRASH, /* with a commit under way */
 };
 
 struct sim_event {
@@ -128,6 +139,7 @@ struct sim_event {
     uint32_t connection;
     uint8_t *frame;
     size_t size_bytes;
+    bool hostile; /* a frame that no honest member sent: nothing may come of it (S11) */
 };
 
 /* A fault on links that is in force. `from` and `to` say for each node whether it belongs. */
@@ -145,8 +157,18 @@ struct sim_link_fault {
 struct sim_acknowledged {
     struct catalog_entry *entry; /* held */
     size_t node;
+    unsigned cluster;                /* of the node, then */
     uint64_t time_ms, everywhere_ms; /* on the last required disk; 0: not yet */
+    bool out_of_reach;               /* after the heal: only nodes that stay away have it */
     bool lost; /* no disk holds it, and only faults outside the promises took it from them */
+};
+
+/* An action that was performed, for the report. */
+struct sim_band {
+    size_t action;
+    uint64_t from_ms, until_ms;
+    uint64_t fired_before; /* what its class had come to */
+    bool at_once;          /* it had an effect in that moment */
 };
 
 struct sim {
@@ -158,10 +180,12 @@ struct sim {
     uint64_t hash;
     enum sim_phase phase;
     bool loading; /* faults and operations are on */
+    bool hostile; /* the step under way is that of a hostile frame */
     struct sim_event *heap;
     size_t heap_count, heap_capacity;
     uint64_t order, tokens;
 
+    struct catalog_id cluster_ids[2]; /* of both, once they are founded */
     struct sim_node *nodes;
     size_t node_count;    /* clones included */
     size_t node_capacity; /* room for all clones */
@@ -175,9 +199,12 @@ struct sim {
     uint64_t fault_numbers;
     struct sim_acknowledged *acknowledged;
     size_t acknowledged_count, acknowledged_capacity;
+    struct sim_band *bands;
+    size_t band_count, band_capacity;
+    struct catalog_entry **interned; /* intern.c: an open hash table by digest */
+    size_t interned_count, interned_capacity;
     void **check_states; /* one for each checker */
     uint64_t *check_looks;
-    char *directory; /* of real stores; NULL until needed */
 
     struct sim_stats stats;
     bool failed;
@@ -200,8 +227,6 @@ void sim_fired(struct sim *sim, enum scenario_class class);
 /* Nodes that must agree in the end: not abandoned, and of the main cluster. */
 bool sim_required(const struct sim *sim, const struct sim_node *node);
 uint64_t sim_wall_ms(const struct sim *sim, const struct sim_node *node);
-/* K(n) of G1, in intervals. */
-uint64_t sim_settle_bound(size_t node_count);
 
 /* outcome.c: are all required nodes ready, sound and of one root; who is not; how many intervals that may take; and what the
  * end says: content, figures, expectations, and whether the run proved anything. */
@@ -209,6 +234,9 @@ bool sim_all_equal(struct sim *sim);
 void sim_unequal_describe(struct sim *sim, char *text, size_t size_bytes);
 uint64_t sim_settle_allowed(const struct sim *sim);
 void sim_outcome(struct sim *sim);
+/* sim_report.c */
+void sim_report_sample(struct sim *sim);
+void sim_report_fill(const struct sim *sim);
 
 /* --- event.c --------------------------------------------------------------------------------------------------------- */
 
@@ -222,9 +250,11 @@ void sim_event_node(struct sim *sim, enum sim_event_type type, const struct sim_
 
 /* --- disk.c, disk_load.c ----------------------------------------------------------------------------------------------- */
 
-struct sim_batch *sim_batch_new(const struct catalog_batch *batch);
+struct sim_batch *sim_batch_new(struct sim *sim, const struct catalog_batch *batch);
 void sim_batch_free(struct sim_batch *batch);
 void sim_disk_apply(struct sim *sim, struct sim_node *node, const struct sim_batch *batch);
+/* The same without showing it to anybody. */
+void sim_disk_take(struct sim_disk *disk, const struct sim_batch *batch);
 struct catalog_entry *sim_disk_find(const struct sim_disk *disk, const struct catalog_key *key);
 /* What an engine gets at its start. Valid until the disk changes; free `entries` and `members` with free(). */
 void sim_disk_load(const struct sim_disk *disk, struct catalog_load *load);
@@ -254,7 +284,7 @@ void sim_network_reset(struct sim *sim, const bool *from, const bool *to);
 uint32_t sim_network_stranger(struct sim *sim, struct sim_node *node);
 /* Puts a frame into the connection with this index, towards that end, as if its other end had sent it. */
 void sim_network_inject(struct sim *sim, size_t connection, unsigned end, const uint8_t *frame,
-                        size_t size_bytes);
+                        size_t size_bytes, bool hostile);
 /* Shows a frame to the checkers. */
 void sim_network_sent(struct sim *sim, struct sim_node *node, struct sim_node *to, unsigned type,
                       const struct gossip_send *send);
@@ -312,23 +342,30 @@ void sim_node_store_crash(struct sim *sim, struct sim_node *node);
 void sim_node_store_wipe(struct sim *sim, struct sim_node *node);
 void sim_node_store_backup(struct sim *sim, struct sim_node *node);
 void sim_node_store_restore(struct sim *sim, struct sim_node *node);
-void sim_node_store_damage(struct sim *sim, struct sim_node *node, uint64_t bits);
+bool sim_node_store_damage(struct sim *sim, struct sim_node *node, uint64_t bits);
+void sim_node_store_lie(struct sim_node *node, bool lies);
 void sim_node_store_close(struct sim_node *node);
-/* A directory for real stores, made at the first call; and its end. */
-const char *sim_directory(struct sim *sim);
-void sim_directory_remove(struct sim *sim);
+/* intern.c: the harness's own copy of an entry, held for the caller; the end of them all */
+struct catalog_entry *sim_entry_keep(struct sim *sim, const struct catalog_entry *entry);
+void sim_entries_close(struct sim *sim);
 
 /* memory.c */
 void sim_memory_init(struct sim_memory *memory);
+void sim_memory_step_begin(struct sim_memory *memory);
 
 /* --- fault.c, fault_process.c, hostile.c --------------------------------------------------------------------------------------- */
 
 void sim_fault_perform(struct sim *sim, size_t action_index);
 void sim_fault_undo(struct sim *sim, uint64_t number);
+/* The crash that waited for a commit comes. */
+void sim_fault_crash(struct sim *sim, struct sim_node *node);
 /* The end of the load: all (or the core) is healed, started, reachable. */
 void sim_fault_heal(struct sim *sim);
 void sim_hostile_stranger(struct sim *sim, struct sim_node *node);
 void sim_hostile_liar(struct sim *sim, struct sim_node *node);
+/* upgrade.c, of a node that is down: false if nothing came of it */
+bool sim_upgrade_possible(const struct sim_node *node);
+bool sim_upgrade(struct sim *sim, struct sim_node *node);
 
 /* --- operation.c --------------------------------------------------------------------------------------------------------------- */
 
@@ -345,6 +382,10 @@ void sim_god_acknowledged(struct sim *sim, struct sim_node *node, struct catalog
 void sim_god_disk_replaced(struct sim *sim, struct sim_node *node, const struct sim_disk *after);
 /* Which acknowledged writes no required disk holds; compared with what is excused. */
 void sim_god_check(struct sim *sim);
+/* The heal has come: what only those have who stay away is out of reach. */
+void sim_god_healed(struct sim *sim);
+/* Notes for each acknowledged write when it was on the last required disk. */
+void sim_god_follow(struct sim *sim);
 /* How many acknowledged writes are missing on this disk. */
 /* Only disks that are never reached again hold it: of nodes outside the healed core, of removed ones, of clones. */
 bool sim_god_out_of_reach(const struct sim *sim, struct catalog_entry *entry);

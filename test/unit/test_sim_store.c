@@ -270,7 +270,7 @@ END_TEST
 /* FAULTS D7: a disk that lies may lose any number of acknowledged commits in a power cut. What is found is then one state
  * of before, or it is found out: never a mixture that passes for sound. */
 START_TEST(lies_lose_commits_but_are_no_mixture) {
-    size_t regressed = 0, noticed = 0, kept = 0;
+    size_t regressed = 0, kept = 0;
     for (uint64_t seed = 1; seed <= 60; seed++) {
         struct node lied;
         node_open(&lied, seed);
@@ -297,13 +297,11 @@ START_TEST(lies_lose_commits_but_are_no_mixture) {
         ck_assert(which >= 10 || told); /* what was honest is there */
         regressed += which < count - 1;
         kept += which == count - 1;
-        noticed += told;
         catalog_load_free(load);
         node_close(&lied);
     }
     ck_assert_uint_gt(regressed, 10);
     ck_assert_uint_gt(kept, 10);
-    (void)noticed; /* none while the WAL is short: the lost frames are simply not there */
 }
 END_TEST
 

@@ -154,7 +154,7 @@ static const char *const words[] = {
     "a\xc3\xa4\xc3\xb6",
     "\xe2\x82\xac 5",
     "\xf0\x9f\x90\x8c",
-    "line\xe2\x80\xa8sep",
+    "line \xe2\x80\xa8 sep",
     "\xef\xbb\xbf.bom",
     "...",
     "---",
@@ -220,13 +220,14 @@ static char *some_body(struct choice *choice, uint16_t kind) {
 }
 
 static char *some_import(struct choice *choice) {
+    static const char *const begins[] = {"", "\n", " "};
     static const char *const ends[] = {"", "\n", "\n\n", "\r\n", "\n \n"};
     char body[900];
     (void)snprintf(
         body, sizeof body,
         "%s{\"kind\":\"schema\",\"entity\":\"e%u\",\"fields\":{\"it's\":{\"type\":"
         "\"string\"}}}%s%s%s",
-        below(choice, 3) == 0 ? "\n" : "", (unsigned)below(choice, 9), ends[below(choice, 5)],
+        begins[below(choice, 3)], (unsigned)below(choice, 9), ends[below(choice, 5)],
         below(choice, 2) == 0
             ? ""
             : "\n{\"kind\":\"index\",\"entity\":\"e\",\"name\":\"i\",\"fields\":[\"a\"]}",
