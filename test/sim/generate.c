@@ -4,7 +4,7 @@
  * are likely (an eighth, a quarter, a half of them) and then which are on, and only those occur. A class that is on occurs at
  * least once.
  */
-#include "test/sim/scenario.h"
+#include "test/sim/scenario_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -309,6 +309,28 @@ static void loads_draw(struct drawing *drawing) {
     }
 }
 
+/* Imports of what a newer version exported: entries of kind 9, which must come out as they went in (G10). */
+static void add_unknown_kinds(struct drawing *drawing) {
+    static const char *const lines[] = {
+        "{\"kind\":9,\"entity\":\"u0\",\"name\":\"ka\",\"bytes\":"
+        "\"k5MJonUwomthkZYBxBARERERERERERERERERERERoXgBASqRksQQEREREREREREREREREREREQE=\"}\n",
+        "{\"kind\":9,\"entity\":\"u0\",\"name\":\"ka\",\"bytes\":"
+        "\"k5MJonUwomthkZYBxBARERERERERERERERERERERoXgBAYGhYZEHkZLEEBEREREREREREREREREREREB\"}\n",
+        "{\"kind\":9,\"entity\":\"u0\",\"name\":\"kb\",\"bytes\":"
+        "\"k5MJonUwomtikZYBxBARERERERERERERERERERERoXgBASqRksQQEREREREREREREREREREREQE=\"}\n",
+    };
+    enum { LINES = sizeof lines / sizeof *lines, TIMES = 4 };
+    for (unsigned i = 0; i < TIMES; i++) {
+        uint16_t index = node_draw(drawing, "imports");
+        uint64_t span_ms = drawing->scenario->load_ms - 3000;
+        struct scenario_action action = {.type = SCENARIO_IMPORT,
+                                         .nodes = scenario_nodes_of(1, &index)};
+        action.at_ms = 3000 + below(drawing, span_ms, "imports at");
+        action.body = scenario__text(lines[below(drawing, LINES, "unknown kind")]);
+        scenario_add(drawing->scenario, &action);
+    }
+}
+
 /* At least two, that can reach each other when all others never come back. */
 static void core_draw(struct drawing *drawing) {
     uint16_t indexes[SCENARIO_NODES_MAX];
@@ -346,6 +368,7 @@ void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t se
         }
     }
     loads_draw(&drawing);
+    add_unknown_kinds(&drawing);
     if (choice_percent(choice, CORE_PERCENT, "heal a core only")) {
         core_draw(&drawing);
     }

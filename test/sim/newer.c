@@ -57,10 +57,11 @@ static catalog_clock clock_above_all(const struct sim *sim) {
 }
 
 /* An origin that is nobody's. */
-static struct catalog_id origin_draw(const struct sim *sim, catalog_clock clock) {
+static struct catalog_id origin_draw(struct sim *sim) {
     struct catalog_id id;
+    uint64_t number = ++sim->tokens;
     for (uint64_t half = 0; half < 2; half++) {
-        uint64_t value = choice_identity(sim->choice, UINT32_MAX, clock, half);
+        uint64_t value = choice_identity(sim->choice, UINT32_MAX, number, half);
         memcpy(id.bytes + 8 * half, &value, sizeof value);
     }
     return id;
@@ -93,7 +94,7 @@ size_t sim_newer_entry(struct sim *sim, uint8_t bytes[SIM_NEWER_SIZE_MAX]) {
     struct writing writing = {.next = bytes};
     char entity[8];
     catalog_clock clock = clock_above_all(sim);
-    struct catalog_id origin = origin_draw(sim, clock);
+    struct catalog_id origin = origin_draw(sim);
     bool known_kind = choice_below(sim->choice, 2, "newer kind") == 1;
     unsigned tails = (unsigned)choice_below(sim->choice, TAILS, "newer fields") + known_kind;
     (void)snprintf(entity, sizeof entity, "e%u",
