@@ -71,6 +71,8 @@ extern const size_t sim_checker_count;
     X(g11)                                                                                         \
     X(l1)                                                                                          \
     X(l2)                                                                                          \
+    X(l3)                                                                                          \
+    X(l5)                                                                                          \
     X(l8)                                                                                          \
     X(l9)
 #define X(name) extern const struct sim_checker sim_check_##name;

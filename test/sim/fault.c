@@ -132,6 +132,23 @@ void sim_fault_crash(struct sim *sim, struct sim_node *node) {
     sim_fired(sim, SCENARIO_CLASS_CRASH);
 }
 
+static bool is_ready_on(const struct sim_disk *disk) {
+    return disk->exists && disk->state.ready;
+}
+
+/* Whoever is ready admits the others; where the last such disk is lost nothing is left but newcomers, who wait for ever (an
+ * operator would found anew, and import). */
+static bool is_last_ready(const struct sim *sim, const struct sim_node *node) {
+    for (size_t i = 0; i < sim->scenario->node_count; i++) {
+        const struct sim_node *other = &sim->nodes[i];
+        if (other != node && other->cluster == node->cluster && !other->removed &&
+            !other->disk_lies && is_ready_on(&other->disk)) {
+            return false;
+        }
+    }
+    return is_ready_on(&node->disk);
+}
+
 /* Faults of the process and of its disk; false if it had no effect. */
 static bool process_fault(struct sim *sim, struct sim_node *node,
                           const struct scenario_action *action) {
@@ -149,6 +166,9 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
         start_at(sim, node, until_ms);
         break;
     case SCENARIO_WIPE:
+        if (is_last_ready(sim, node)) {
+            return false;
+        }
         kill(sim, node);
         sim_node_wipe(sim, node);
         start_at(sim, node, until_ms);
@@ -159,7 +179,7 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
         start_at(sim, node, sim->now_ms + 1);
         break;
     case SCENARIO_RESTORE:
-        if (!node->backup_exists) {
+        if (!node->backup_exists || (!is_ready_on(&node->backup) && is_last_ready(sim, node))) {
             return false;
         }
         kill(sim, node);
@@ -170,7 +190,7 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
     case SCENARIO_DISK_ERROR:
         node->disk_failure =
             action->type == SCENARIO_DISK_FULL ? (int)CATALOG_EFULL : (int)CATALOG_EIO;
-        undo_at(sim, action, node->index);
+        undo_at(sim, action, sim->node_capacity + (size_t)(action - sim->scenario->actions));
         return true; /* fired when a commit meets it */
     case SCENARIO_DISK_SLOW:
         node->disk_slow_until_ms = sim->now_ms + (uint64_t)action->span_ms;
@@ -376,8 +396,6 @@ static void node_undo(struct sim *sim, struct sim_node *node) {
         sim_fired(sim, SCENARIO_CLASS_OTHER_CLUSTER);
     } else if (node->disk_lies) {
         lie_ends(sim, node);
-    } else {
-        node->disk_failure = 0;
     }
 }
 
@@ -393,6 +411,12 @@ void sim_fault_undo(struct sim *sim, uint64_t number) {
             sim->nodes[action->nodes.indexes[i]].skew_ms -= action->span_ms;
         }
         return;
+    }
+    int failure = action->type == SCENARIO_DISK_FULL ? (int)CATALOG_EFULL : (int)CATALOG_EIO;
+    bool disk = action->type == SCENARIO_DISK_FULL || action->type == SCENARIO_DISK_ERROR;
+    for (size_t i = 0; i < action->nodes.count && disk; i++) {
+        struct sim_node *node = &sim->nodes[action->nodes.indexes[i]];
+        node->disk_failure = node->disk_failure == failure ? 0 : node->disk_failure;
     }
     sim_link_end(sim, index + 1);
     sim_trace(sim, NULL, "%s ends", scenario_action_name(action->type));
@@ -487,6 +511,7 @@ static void removals_repeat(struct sim *sim, const struct sim_node *gone) {
 void sim_fault_heal(struct sim *sim) {
     bool core = core_stands(sim);
     sim_link_end(sim, 0);
+    sim_link_hasten(sim);
     for (size_t i = 0; i < sim->node_count; i++) {
         if (core && !scenario_nodes_hold(&sim->scenario->core, i)) {
             sim->nodes[i].abandoned = true;

@@ -13,12 +13,13 @@
 enum {
     NODES_MIN = 3,
     NODES_SPAN = 28,
-    LOAD_MS_MIN = 10000,
-    LOAD_MS_SPAN = 50000,
+    FEW_NODES = 6,
+    LOAD_MS_MIN = 14000,
+    LOAD_MS_SPAN = 46000,
     FAULTS_FROM_MS = 4000, /* the cluster stands by then */
     FOR_MS_MEAN = 4000,
     FOR_MS_MIN = 300,
-    TRIES_MIN = 4, /* of each class */
+    TRIES_MIN = 5, /* of each class */
     DRAWS_MAX = 6, /* of a node that suits */
     REAL_STORE_PERCENT = 7,
     REAL_STORE_NODES_MAX = 5,
@@ -323,7 +324,7 @@ static void load_draw(struct drawing *drawing) {
     struct scenario_load *load = &scenario->loads[scenario->load_count++];
     bool large = below(drawing, 8, "large bodies") == 7;
     *load = (struct scenario_load){.from_ms = 3000, .until_ms = scenario->load_ms};
-    load->every_ms = 30 + below(drawing, 250, "write every");
+    load->every_ms = 30 + below(drawing, 180, "write every");
     load->entities = 3 + (unsigned)below(drawing, 14, "entities");
     load->drops_percent = 20 + (unsigned)below(drawing, 30, "drops");
     load->imports_percent = 10 + (unsigned)below(drawing, 20, "imports");
@@ -363,11 +364,15 @@ static void core_draw(struct drawing *drawing) {
     drawing->scenario->core = scenario_nodes_of(count, indexes);
 }
 
-/* Last, so that all else of a seed is what it was before there were upgrades. */
-static void upgrade_draw(struct drawing *drawing, unsigned chance) {
+/* Last, so that all else of a seed is what it was before. A real store cannot be upgraded, and is what damage is for; not
+ * where a core must do with what its few disks hold. */
+static void more_draw(struct drawing *drawing, unsigned chance) {
     bool on = choice_below(drawing->choice, 64, "upgrade") >= 64 - chance;
-    if (on && !drawing->scenario->real_store) {
+    const struct scenario *scenario = drawing->scenario;
+    if (!scenario->real_store && on) {
         class_draw(drawing, SCENARIO_CLASS_UPGRADE);
+    } else if (scenario->real_store && scenario->core.count == 0) {
+        class_draw(drawing, SCENARIO_CLASS_DAMAGE);
     }
 }
 
@@ -382,8 +387,9 @@ void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t se
     scenario->node_count = nodes != 0 ? nodes : drawn;
     scenario->load_ms = LOAD_MS_MIN + choice_below(choice, LOAD_MS_SPAN, "load time");
     drawing.eligible = scenario->node_count;
-    /* An eighth, a quarter or a half. */
-    unsigned chance = 8u << choice_below(choice, 3, "how many classes");
+    /* An eighth, a quarter or a half; in a few nodes too many faults leave nothing that others could meet. */
+    unsigned chance =
+        8u << choice_below(choice, scenario->node_count > FEW_NODES ? 3 : 2, "how many classes");
     bool on[SCENARIO_CLASS_COUNT] = {false};
     for (unsigned i = SCENARIO_CLASS_OTHER_CLUSTER; i > 0; i--) {
         enum scenario_class each = (enum scenario_class)i;
@@ -409,6 +415,6 @@ void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t se
     if (choice_percent(choice, CORE_PERCENT, "heal a core only")) {
         core_draw(&drawing);
     }
-    upgrade_draw(&drawing, chance);
+    more_draw(&drawing, chance);
     scenario_sort(scenario);
 }

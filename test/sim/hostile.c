@@ -185,7 +185,7 @@ void sim_hostile_stranger(struct sim *sim, struct sim_node *node) {
 
 void sim_hostile_liar(struct sim *sim, struct sim_node *node) {
     struct forged forged;
-    unsigned which = (unsigned)choice_below(sim->choice, LIES, "lie");
+    unsigned which = (unsigned)choice_below(sim->choice, LIES + 1, "lie");
     size_t first = (size_t)choice_below(sim->choice, sim->connection_count + 1, "lie over");
     if (!lie_make(sim, which, &forged)) {
         return;

@@ -47,13 +47,16 @@ static struct catalog_id identity(const struct sim *sim, const struct sim_node *
     return id;
 }
 
-/* Who is started when only a core is left is told of the others in it. */
+/* Who is started when only a core is left is told of members in it: of newcomers where there is none. */
 static size_t seeds_of_core(const struct sim *sim, size_t self, const char *seeds[2]) {
     size_t count = 0;
-    for (size_t i = 0; i < sim->scenario->core.count && count < 2; i++) {
-        const struct sim_node *other = &sim->nodes[sim->scenario->core.indexes[i]];
-        if (other->index != self && other->cluster == 0 && !other->removed) {
-            seeds[count++] = other->address;
+    for (unsigned ready = 2; ready-- > 0 && count == 0;) {
+        for (size_t i = 0; i < sim->scenario->core.count && count < 2; i++) {
+            const struct sim_node *other = &sim->nodes[sim->scenario->core.indexes[i]];
+            if (other->index != self && other->cluster == 0 && !other->removed &&
+                (other->disk.exists && other->disk.state.ready) == (ready == 1)) {
+                seeds[count++] = other->address;
+            }
         }
     }
     return count;

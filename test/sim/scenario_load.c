@@ -58,7 +58,7 @@ struct making {
     struct scenario *scenario;
     const struct scenario_load *load;
     struct choice choice;
-    /* What was set last, and where: every other drop is of it there, so that there is something to drop. */
+    /* What was set last, and where: most drops are of it there, so that there is something to drop. */
     struct drawn_key set_last;
     size_t set_place;
     bool set_any;
@@ -188,7 +188,7 @@ static struct scenario_action make_write(struct making *making, size_t *place) {
     }
     bool drop = choice_percent(&making->choice, making->load->drops_percent, "drop");
     struct drawn_key key = draw_key(making);
-    if (drop && making->set_any && choice_below(&making->choice, 2, "drop the last") == 1) {
+    if (drop && making->set_any && choice_below(&making->choice, 4, "drop the last") > 0) {
         key = making->set_last;
         *place = making->set_place;
     } else if (!drop) {

@@ -242,6 +242,8 @@ void sim_report_fill(const struct sim *sim);
 
 void sim_event_push(struct sim *sim, const struct sim_event *event);
 bool sim_event_pop(struct sim *sim, struct sim_event *event);
+/* What is on the network arrives by then, in the order in which it was sent: no link is slow any more. */
+void sim_event_hasten(struct sim *sim, uint64_t time_ms);
 /* An event for this life of the node. */
 void sim_event_node(struct sim *sim, enum sim_event_type type, const struct sim_node *node,
                     uint32_t connection, uint64_t time_ms);
@@ -303,6 +305,8 @@ bool sim_link_corrupts(struct sim *sim, size_t from, size_t to);
 uint64_t sim_link_fragment(const struct sim *sim, size_t from, size_t to);
 void sim_link_add(struct sim *sim, const struct scenario_action *action, uint64_t number);
 void sim_link_end(struct sim *sim, uint64_t number); /* 0: all */
+/* All links are as fast as ever: what stood in line before a slow one arrives. */
+void sim_link_hasten(struct sim *sim);
 /* Nothing passes between the core and the others from here on. */
 void sim_link_isolate(struct sim *sim);
 void sim_link_close(struct sim *sim);

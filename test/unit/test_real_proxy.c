@@ -197,21 +197,20 @@ START_TEST(slows_down) {
 }
 END_TEST
 
-/* Cut into single bytes a frame arrives whole, in more pieces than one. */
+/* Cut into single bytes frames arrive whole, in as many writes as they have bytes, with pauses. */
 START_TEST(cuts_into_pieces) {
-    uint8_t byte[LINE_FRAME_SIZE];
-    size_t pieces = 0;
+    enum { FRAMES = 9 };
     line_meet();
     line_rule(0, 1, (struct real_rule){.fragment = 1});
-    line_put_frame(line.dialler, 7);
-    for (size_t done = 0; done < LINE_FRAME_SIZE; pieces++) {
-        ssize_t size = recv(line.target, byte + done, LINE_FRAME_SIZE - done, 0);
-        ck_assert_int_gt(size, 0);
-        done += (size_t)size;
+    uint64_t begin_ms = real_now_ms();
+    for (uint8_t i = 0; i < FRAMES; i++) {
+        line_put_frame(line.dialler, i);
     }
-    ck_assert_uint_ge(pieces, 4);
-    ck_assert_uint_eq(line_traffic().fragments, LINE_FRAME_SIZE);
-    ck_assert_uint_eq(byte[LINE_FRAME_SIZE - 1], 7);
+    for (int i = 0; i < FRAMES; i++) {
+        ck_assert_int_eq(line_get_frame(line.target, LINE_WAIT_MS), i);
+    }
+    ck_assert_uint_ge(real_now_ms() - begin_ms, 20);
+    ck_assert_uint_eq(line_traffic().fragments, FRAMES * LINE_FRAME_SIZE);
 }
 END_TEST
 
@@ -232,13 +231,15 @@ START_TEST(blocks_one_way) {
 }
 END_TEST
 
-/* The end of a connection does not get through a cut link either. */
+/* The end of a connection, or its failure, does not get through a cut link either. */
 START_TEST(blocks_the_end) {
     uint8_t byte;
     struct pollfd wait;
     line_meet();
     line_rule(0, 1, (struct real_rule){.blocked = SCENARIO_CLASS_PARTITION});
     line_rule(1, 0, (struct real_rule){.blocked = SCENARIO_CLASS_PARTITION});
+    struct linger linger = {.l_onoff = _i, .l_linger = 0}; /* 1: RST */
+    ck_assert_int_eq(setsockopt(line.dialler, SOL_SOCKET, SO_LINGER, &linger, sizeof linger), 0);
     close(line.dialler);
     line.dialler = -1;
     wait = (struct pollfd){.fd = line.target, .events = POLLIN};
@@ -335,6 +336,12 @@ static void add(Suite *suite, const char *name, const TTest *const *tests, size_
     }
     suite_add_tcase(suite, group);
 }
+static void add_loop(Suite *suite, const char *name, const TTest *test, int end) {
+    TCase *group = tcase_create(name);
+    tcase_add_checked_fixture(group, line_setup, line_teardown);
+    tcase_add_loop_test(group, test, 0, end);
+    suite_add_tcase(suite, group);
+}
 #define ADD(name, ...)                                                                             \
     add(suite, name, (const TTest *const[]){__VA_ARGS__},                                          \
         sizeof((const TTest *const[]){__VA_ARGS__}) / sizeof(const TTest *))
@@ -345,7 +352,8 @@ Suite *real_proxy_suite(void) {
     ADD("real_proxy_pass", passes_all, passes_the_end, passes_strangers, refuses_when_down);
     ADD("real_proxy_rules", loses, loses_some, delays, repeats, reorders, corrupts, slows_down,
         cuts_into_pieces);
-    ADD("real_proxy_blocked", blocks_one_way, blocks_the_end, blocks_dials, is_bounded);
+    ADD("real_proxy_blocked", blocks_one_way, blocks_dials, is_bounded);
+    add_loop(suite, "real_proxy_blocked_end", blocks_the_end, 2);
     ADD("real_proxy_reset", resets, resets_no_other);
     ADD("real_proxy_inject", injects);
     return suite;
