@@ -149,6 +149,24 @@ static bool is_last_ready(const struct sim *sim, const struct sim_node *node) {
     return is_ready_on(&node->disk);
 }
 
+/* The disk fails or is slow, whoever uses it; it has fired when a commit meets that. False: the action is none of these. */
+static bool disk_fault(struct sim *sim, struct sim_node *node,
+                       const struct scenario_action *action) {
+    if (action->type == SCENARIO_DISK_SLOW) {
+        uint64_t until_ms = end_of(sim, action);
+        node->disk_slow_until_ms = sim->now_ms + (uint64_t)action->span_ms;
+        node->disk_slow_until_ms =
+            node->disk_slow_until_ms < until_ms ? node->disk_slow_until_ms : until_ms;
+        return true;
+    }
+    if (action->type != SCENARIO_DISK_FULL && action->type != SCENARIO_DISK_ERROR) {
+        return false;
+    }
+    node->disk_failure = action->type == SCENARIO_DISK_FULL ? (int)CATALOG_EFULL : (int)CATALOG_EIO;
+    undo_at(sim, action, sim->node_capacity + (size_t)(action - sim->scenario->actions));
+    return true;
+}
+
 /* Faults of the process and of its disk; false if it had no effect. */
 static bool process_fault(struct sim *sim, struct sim_node *node,
                           const struct scenario_action *action) {
@@ -186,17 +204,6 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
         sim_node_restore(sim, node);
         start_at(sim, node, until_ms);
         break;
-    case SCENARIO_DISK_FULL:
-    case SCENARIO_DISK_ERROR:
-        node->disk_failure =
-            action->type == SCENARIO_DISK_FULL ? (int)CATALOG_EFULL : (int)CATALOG_EIO;
-        undo_at(sim, action, sim->node_capacity + (size_t)(action - sim->scenario->actions));
-        return true; /* fired when a commit meets it */
-    case SCENARIO_DISK_SLOW:
-        node->disk_slow_until_ms = sim->now_ms + (uint64_t)action->span_ms;
-        node->disk_slow_until_ms =
-            node->disk_slow_until_ms < until_ms ? node->disk_slow_until_ms : until_ms;
-        return true; /* fired when a commit meets it */
     case SCENARIO_UPGRADE:
         if (!sim_upgrade_possible(node)) {
             return false;
@@ -323,7 +330,9 @@ static void node_fault(struct sim *sim, struct sim_node *node,
     } else if (action->type == SCENARIO_CLOCK) {
         jump(sim, node, action);
     } else if (!needs_running(action->type)) {
-        (void)process_fault(sim, node, action);
+        if (!disk_fault(sim, node, action)) {
+            (void)process_fault(sim, node, action);
+        }
     } else if (sim_node_runs(sim, node)) {
         running_fault(sim, node, action);
     }
