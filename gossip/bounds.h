@@ -83,7 +83,7 @@ enum {
     GOSSIP__SKEW_ALARM_MS = 60000,
     /* no timer exchange with a member that refused entries; it may begin one itself */
     GOSSIP__REFUSED_INTERVALS = 4,
-    /* doubling from one interval; a dead member has its turn all the same */
+    /* doubling from one interval; a member whose turn it is, alive or dead, is dialled all the same */
     GOSSIP__DIAL_BACKOFF_MS_MAX = 60000,
     GOSSIP__REFUSAL_NOTICE_MS = 60000,
     /* the alarm of a doubled id ends when nobody has said it for so long */

@@ -185,6 +185,9 @@ static void probe_begin(struct gossip *engine) {
         return;
     }
     target->probe_sent_ms = engine->now_ms;
+    /* A turn is one dial an interval, whatever has failed before: as with the dead, backoff is for all other dials. Else a
+     * member that the others reach would be asked by nobody for up to a minute after its link has healed. */
+    target->dial_after_ms = 0;
     bool joining = !engine->state.ready;
     enum gossip__exchange_purpose purpose = joining ? GOSSIP__PURPOSE_JOIN : GOSSIP__PURPOSE_TIMER;
     bool wait_admission = joining && target->admitted_ms == 0;

@@ -359,7 +359,9 @@ void sim_fault_perform(struct sim *sim, size_t action_index);
 void sim_fault_undo(struct sim *sim, uint64_t number);
 /* The crash that waited for a commit comes. */
 void sim_fault_crash(struct sim *sim, struct sim_node *node);
-/* The end of the load: all (or the core) is healed, started, reachable. */
+/* The end of the faults that lie on one node: lies of its disk, its life as a clone or as a founder. */
+void sim_fault_node_undo(struct sim *sim, struct sim_node *node);
+/* fault_heal.c: the end of the load: all (or the core) is healed, started, reachable. */
 void sim_fault_heal(struct sim *sim);
 void sim_hostile_stranger(struct sim *sim, struct sim_node *node);
 void sim_hostile_liar(struct sim *sim, struct sim_node *node);
