@@ -466,9 +466,9 @@ struct catalog_batch {
 
 /* What a store held when it was opened. */
 struct catalog_load {
-    bool fresh; /* the file was made now: `state` has only zeros */
-    /* the file was set aside and a new one made (then fresh is true as well) */
-    bool damaged;
+    bool fresh;       /* nothing was ever stored in this file: `state` has only zeros */
+    bool damaged;     /* another one was set aside before (fresh, too): tell the operator */
+    char damage[280]; /* its name now, and what was wrong with it; empty unless damaged */
     struct catalog_node_state state;
     struct catalog_entry **entries; /* in slot order, each held by the load */
     size_t entry_count;
@@ -483,10 +483,12 @@ void catalog_load_free(struct catalog_load *load);
 
 struct catalog_store;
 
-/* Opens (makes) DIR/catalog.db, takes the lock of the directory (CATALOG_EINUSE), verifies every row against its digest,
- * sets bad rows aside into the table `quarantine` (one transaction, which also sets healing and lowers `seen` to the
- * horizon), renames a file that is no usable database aside (catalog.db.damaged-N) and starts a fresh one. With a
- * cluster name other than the stored one: CATALOG_ECLUSTER. On error `problem` says what to do. */
+/* Opens (makes) DIR/catalog.db, takes the lock of the directory, verifies every row against its digest, sets bad rows aside
+ * into the table `quarantine` (one transaction, which also sets healing and lowers `seen` to the horizon), renames a file
+ * that is no usable database, or whose WAL is damaged, aside (catalog.db.damaged-N) and starts a fresh one. On an error
+ * nothing is held, and `problem` says what to do: CATALOG_EINUSE; CATALOG_ECLUSTER, CATALOG_EFORMAT: of another cluster, of
+ * a newer attune; CATALOG_EPERMISSION; CATALOG_EFULL; CATALOG_EIO (out of descriptors, too), CATALOG_ENOMEM: try again;
+ * CATALOG_EDAMAGED: a file that was made just now is of no use either, the disk does not keep what is written. */
 int catalog_store_open(const struct merkle_allocator *allocator, const char *directory,
                        const char *cluster_name, struct catalog_store **store,
                        struct catalog_load **load, struct catalog_problem *problem);
@@ -496,7 +498,8 @@ void catalog_store_close(struct catalog_store *store);
 int catalog_store_commit(struct catalog_store *store, struct catalog_batch *const *batches,
                          size_t batch_count);
 /* Closes, opens and verifies again after a failure, and proves by a commit of its own that there is room. The new load
- * may hold what a failed commit had nevertheless made durable. CATALOG_EFULL, CATALOG_EIO, CATALOG_EDAMAGED. */
+ * may hold what a failed commit had nevertheless made durable. Errors as of catalog_store_open but EINUSE: the lock is kept,
+ * commits are refused; try again later, after any of them: what others did to the files they may mend. */
 int catalog_store_reopen(struct catalog_store *store, struct catalog_load **load,
                          struct catalog_problem *problem);
 
@@ -506,15 +509,13 @@ struct catalog_store_thread;
 
 struct catalog_store_done {
     uint64_t ticket;
-    /* 0, CATALOG_EFULL, CATALOG_EIO; all behind a failed one fail too, until a reopen */
-    int result;
-    /* not NULL: the store was reopened after a failure (ticket 0); the taker owns it */
-    struct catalog_load *reopened;
+    int result; /* 0, CATALOG_EFULL, CATALOG_EIO; all behind it fail as well, until a reopen */
+    struct catalog_load *reopened; /* after a failure (ticket 0), the taker's; else NULL */
 };
 
 /* Starts the thread that owns the store. `notify` is called from the thread whenever something can be taken: it must only
  * wake the loop (ev_async_send). After a failed commit the thread fails all batches that wait, then tries
- * catalog_store_reopen each second until it succeeds and reports that as `reopened`. */
+ * catalog_store_reopen each second until it succeeds, whatever its error, and reports that as `reopened`. */
 int catalog_store_thread_start(const struct merkle_allocator *allocator,
                                struct catalog_store *store, void (*notify)(void *context),
                                void *context, struct catalog_store_thread **thread);
@@ -532,8 +533,7 @@ extern const double catalog_store_bounds[CATALOG_STORE_BUCKETS];
 struct catalog_store_times {
     uint64_t count;
     double sum_seconds;
-    /* not cumulative; what is above the last bound is only in count */
-    uint64_t buckets[CATALOG_STORE_BUCKETS];
+    uint64_t buckets[CATALOG_STORE_BUCKETS]; /* not cumulative; above the last: only in count */
     uint64_t failed_count;
 };
 struct catalog_store_times catalog_store_thread_times(struct catalog_store_thread *thread);

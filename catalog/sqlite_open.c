@@ -79,8 +79,23 @@ static const char *const statements[CATALOG__STATEMENT_COUNT] = {
     [CATALOG__CLEAR_QUARANTINE] = "DELETE FROM quarantine",
 };
 
-int catalog__store_fault(sqlite3 *database, int sqlite_code) {
-    int system_error = database != NULL ? sqlite3_system_errno(database) : 0;
+/* A file that cannot be opened. */
+static int fault_of_open(int system_error) {
+    switch (system_error) {
+    case ENOSPC:
+    case EDQUOT:
+        return CATALOG_EFULL;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case EIO:
+        return CATALOG_EIO;
+    default:
+        return CATALOG_EPERMISSION;
+    }
+}
+
+static int fault_of(int sqlite_code, int system_error) {
     switch (sqlite_code & 0xff) {
     case SQLITE_FULL:
         return CATALOG_EFULL;
@@ -101,8 +116,7 @@ int catalog__store_fault(sqlite3 *database, int sqlite_code) {
     case SQLITE_NOMEM:
         return CATALOG_ENOMEM;
     case SQLITE_CANTOPEN:
-        return system_error == ENOSPC || system_error == EDQUOT ? CATALOG_EFULL
-                                                                : CATALOG_EPERMISSION;
+        return fault_of_open(system_error);
     case SQLITE_READONLY:
     case SQLITE_PERM:
         return CATALOG_EPERMISSION;
@@ -111,15 +125,28 @@ int catalog__store_fault(sqlite3 *database, int sqlite_code) {
     }
 }
 
-int catalog__store_refuse(const struct catalog_store *store, int sqlite_code, const char *what,
-                          struct catalog_problem *problem) {
-    int code = catalog__store_fault(store->database, sqlite_code);
+int catalog__store_fault(sqlite3 *database, int sqlite_code) {
+    return fault_of(sqlite_code, database != NULL ? sqlite3_system_errno(database) : 0);
+}
+
+int catalog__store_refuse_system(const struct catalog_store *store, int sqlite_code,
+                                 int system_error, const char *what,
+                                 struct catalog_problem *problem) {
+    int code = fault_of(sqlite_code, system_error);
     const char *advice = code == CATALOG_EFULL ? ": make room on the disk"
                          : code == CATALOG_EPERMISSION
                              ? ": check who owns the files, and their mode"
                              : "";
-    return catalog__store_problem(problem, code, "cannot %s %.300s: %s%s", what,
-                                  store->directory.database, sqlite3_errstr(sqlite_code), advice);
+    bool told = (sqlite_code & 0xff) == SQLITE_CANTOPEN && system_error != 0;
+    return catalog__store_problem(problem, code, "cannot %s %.300s: %s%s%s%s", what,
+                                  store->directory.database, sqlite3_errstr(sqlite_code),
+                                  told ? ": " : "", told ? strerror(system_error) : "", advice);
+}
+
+int catalog__store_refuse(const struct catalog_store *store, int sqlite_code, const char *what,
+                          struct catalog_problem *problem) {
+    int system_error = store->database != NULL ? sqlite3_system_errno(store->database) : 0;
+    return catalog__store_refuse_system(store, sqlite_code, system_error, what, problem);
 }
 
 int catalog__store_execute(struct catalog_store *store, const char *sql) {

@@ -19,13 +19,12 @@
 /* --- loading ------------------------------------------------------------------------------------------------------- */
 
 static int load_of_survey(const struct catalog_store *store, struct catalog__survey *survey,
-                          bool aside, struct catalog_load **load) {
+                          struct catalog_load **load) {
     struct catalog_load *made = catalog__load_new(store->allocator);
     if (made == NULL) {
         return CATALOG_ENOMEM;
     }
     made->fresh = survey->empty;
-    made->damaged = aside;
     made->state = survey->state;
     made->quarantined_count = store->quarantined_count;
     made->rows_missing = survey->rows_missing || survey->bad_count > 0;
@@ -86,28 +85,62 @@ static int connect_and_survey(struct catalog_store *store, struct catalog__surve
     return result;
 }
 
-/* The same; a file that is beyond use is renamed, and a fresh one made. */
+/* What the load says of a file that was set aside: by this opening, or by one that ended before anything was stored in the
+ * new file, and so may never have been heard. */
+static int tell_of_damage(const struct catalog_store *store, const struct catalog_problem *found,
+                          struct catalog_load *load, struct catalog_problem *problem) {
+    char name[CATALOG__PATH_SIZE_MAX];
+    int result =
+        load->fresh ? catalog__directory_newest_aside(&store->directory, name, problem) : 0;
+    load->damaged = result == 0 && load->fresh && name[0] != '\0';
+    if (load->damaged) {
+        const char *base = name + strlen(store->directory.path) + 1;
+        (void)sqlite3_snprintf(sizeof load->damage, load->damage, "%.40s was set aside: %s", base,
+                               found->code != 0 ? found->message
+                                                : "nothing has been stored beside it since");
+    }
+    return result;
+}
+
+static int load_of_file(struct catalog_store *store, const struct catalog_problem *found,
+                        struct catalog__survey *survey, struct catalog_load **load,
+                        struct catalog_problem *problem) {
+    struct catalog_load *made;
+    int result = load_of_survey(store, survey, &made);
+    if (result != 0) {
+        return catalog__store_problem(problem, result, "out of memory while loading");
+    }
+    result = tell_of_damage(store, found, made, problem);
+    if (result != 0) {
+        catalog_load_free(made);
+        return result;
+    }
+    *load = made;
+    return 0;
+}
+
+/* Connects, verifies, repairs; a file that is beyond use is renamed, and a fresh one made. */
 static int load_store(struct catalog_store *store, struct catalog_load **load,
                       struct catalog_problem *problem) {
     struct catalog__survey survey;
-    bool aside = false;
-    int result = connect_and_survey(store, &survey, problem);
+    struct catalog_problem found = {.code = 0};
+    int result = connect_and_survey(store, &survey, &found);
     if (result == CATALOG_EDAMAGED) {
-        PROBE("catalog.store_set_aside");
         char name[CATALOG__PATH_SIZE_MAX];
         result = catalog__directory_set_aside(&store->directory, name, problem);
-        aside = result == 0;
         store->suspect = false;
-        result = aside ? connect_and_survey(store, &survey, problem) : result;
+        result = result == 0 ? connect_and_survey(store, &survey, problem) : result;
+    } else if (result != 0 && problem != NULL) {
+        *problem = found;
     }
     if (result != 0) {
         return result;
     }
-    result = load_of_survey(store, &survey, aside, load);
+    result = load_of_file(store, &found, &survey, load, problem);
     catalog__survey_close(&survey);
     if (result != 0) {
         catalog__store_disconnect(store, false);
-        return catalog__store_problem(problem, result, "out of memory while loading");
+        return result;
     }
     store->suspect = false;
     return 0;

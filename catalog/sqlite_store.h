@@ -6,6 +6,7 @@
  *      sqlite_verify.c   reads all rows, compares them with their digests and sums
  *      sqlite_repair.c   sets bad rows aside
  *      sqlite_wal.c      makes sure that what recovery would read is on the disk
+ *      sqlite_wal_check.c    tells damage in the middle of a WAL from its end
  *
  * docs/FORMAT.md describes the tables.
  */
@@ -55,11 +56,15 @@ extern const char *catalog__store_vfs;
 /* --- sqlite_open.c ------------------------------------------------------------------------------------------------- */
 
 /* What an SQLite error means here: CATALOG_EFULL, CATALOG_EDAMAGED, CATALOG_EPERMISSION, CATALOG_ENOMEM, else
- * CATALOG_EIO. `database` (may be NULL) is asked for the system's error. */
+ * CATALOG_EIO (descriptors that have run out as well). `database` (may be NULL) is asked for the system's error. */
 int catalog__store_fault(sqlite3 *database, int sqlite_code);
 /* The same with a sentence. */
 int catalog__store_refuse(const struct catalog_store *store, int sqlite_code, const char *what,
                           struct catalog_problem *problem);
+/* The same where no connection can be asked for the system's error; 0: there is none. */
+int catalog__store_refuse_system(const struct catalog_store *store, int sqlite_code,
+                                 int system_error, const char *what,
+                                 struct catalog_problem *problem);
 
 /* Opens the file and makes the tables if it has none. CATALOG_EDAMAGED: it is no database, or not one of ours;
  * CATALOG_EFORMAT; else errors of catalog__store_fault. The connection is closed on an error. */
@@ -146,7 +151,15 @@ int catalog__store_repair(struct catalog_store *store, struct catalog__survey *s
 
 /* --- sqlite_wal.c -------------------------------------------------------------------------------------------------- */
 
-/* Writes the WAL, if there is one, over itself and syncs it. Call before connecting. */
+/* Writes the WAL, if there is one, over itself and syncs it. Call before connecting. CATALOG_EDAMAGED: it is damaged in its
+ * middle, and SQLite would show an older state; else errors of catalog__store_fault. */
 int catalog__store_renew_wal(struct catalog_store *store, struct catalog_problem *problem);
+
+/* --- sqlite_wal_check.c -------------------------------------------------------------------------------------------- */
+
+/* An SQLite code. `*bad_offset`: where in this WAL something is that had been synced, and is no longer what it was; else -1,
+ * which also damage to the last transactions comes to. */
+int catalog__wal_check(const struct merkle_allocator *allocator, sqlite3_file *file,
+                       sqlite3_int64 *bad_offset);
 
 #endif

@@ -1,4 +1,4 @@
-/* sqlite_wal.c - makes sure that what recovery is about to read is on the disk.
+/* sqlite_wal.c - makes sure that what recovery is about to read is on the disk, and all that was there.
  *
  * SQLite trusts every frame of a WAL whose checksums fit. It reads them through the page cache, where two kinds of frames
  * look good and are not on the disk:
@@ -12,6 +12,10 @@
  * no WAL to complete them from. Hence, before each connection the WAL is written over itself, byte for byte: that marks
  * its pages dirty again, and the sync that follows is an honest one. A crash within leaves nothing but what a crash before
  * it could have left.
+ *
+ * It is opened "to create" it, although it is there: so SQLite's file system syncs the directory along with it. SQLite did
+ * that with the first commit, but takes no notice of a failure (no descriptor left, say); a name that a power cut takes
+ * away would take all commits with it.
  *
  * The database file needs none of this: SQLite keeps the WAL, and copies it again, until a sync of the database has
  * succeeded.
@@ -41,21 +45,52 @@ static int rewrite(sqlite3_file *file, uint8_t *chunk) {
     return code;
 }
 
-static int open_and_rewrite(sqlite3_vfs *vfs, const char *path, uint8_t *chunk,
-                            sqlite3_file *file) {
+/* An SQLite code; the system's error if it is not SQLITE_OK. */
+struct failure {
+    int code;
+    int system_error;
+};
+
+static struct failure open_and_rewrite(struct catalog_store *store, sqlite3_vfs *vfs,
+                                       const char *path, uint8_t *chunk, sqlite3_file *file,
+                                       sqlite3_int64 *bad_offset) {
     int exists = 0;
     int code = vfs->xAccess(vfs, path, SQLITE_ACCESS_EXISTS, &exists);
-    if (code != SQLITE_OK || exists == 0) {
-        return code;
+    if (code == SQLITE_OK && exists != 0) {
+        code = vfs->xOpen(vfs, path, file,
+                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_WAL, NULL);
     }
-    code = vfs->xOpen(vfs, path, file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_WAL, NULL);
-    if (code == SQLITE_OK) {
+    if (code == SQLITE_OK && exists != 0) {
+        code = catalog__wal_check(store->allocator, file, bad_offset);
+    }
+    if (code == SQLITE_OK && exists != 0 && *bad_offset < 0) {
         code = rewrite(file, chunk);
+    }
+    struct failure failure = {.code = code};
+    if (code != SQLITE_OK) {
+        failure.system_error = vfs->xGetLastError(vfs, 0, NULL);
     }
     if (file->pMethods != NULL) {
         (void)file->pMethods->xClose(file);
     }
-    return code;
+    return failure;
+}
+
+static int renew(struct catalog_store *store, sqlite3_vfs *vfs, const char *path, uint8_t *chunk,
+                 sqlite3_file *file, struct catalog_problem *problem) {
+    sqlite3_int64 bad_offset = -1;
+    struct failure failure = open_and_rewrite(store, vfs, path, chunk, file, &bad_offset);
+    if (failure.code != SQLITE_OK) {
+        return catalog__store_refuse_system(store, failure.code, failure.system_error,
+                                            "write the WAL again of", problem);
+    }
+    if (bad_offset >= 0) {
+        return catalog__store_problem(problem, CATALOG_EDAMAGED,
+                                      "%.300s-wal is damaged at byte %lld: what was committed "
+                                      "there and behind cannot be read",
+                                      store->directory.database, (long long)bad_offset);
+    }
+    return 0;
 }
 
 int catalog__store_renew_wal(struct catalog_store *store, struct catalog_problem *problem) {
@@ -73,10 +108,7 @@ int catalog__store_renew_wal(struct catalog_store *store, struct catalog_problem
     if (chunk == NULL || file == NULL || path == NULL) {
         result = catalog__store_problem(problem, CATALOG_ENOMEM, "out of memory");
     } else {
-        int code = open_and_rewrite(vfs, sqlite3_filename_wal(path), chunk, file);
-        if (code != SQLITE_OK) {
-            result = catalog__store_refuse(store, code, "write the WAL again of", problem);
-        }
+        result = renew(store, vfs, sqlite3_filename_wal(path), chunk, file, problem);
     }
     sqlite3_free_filename(path);
     merkle_release(store->allocator, file);

@@ -4,11 +4,19 @@
  * attuned must be refused before it touches anything. The kernel gives it back when the process dies, however it dies.
  *
  * Setting a damaged database aside must not leave its WAL where a new database would be made: SQLite would replay the
- * old frames into the new file. catalog.db is renamed first, so a crash in between leaves a WAL without a database, which
- * SQLite itself never does; making a database moves such leftovers away first.
+ * old frames into the new file. Nor may the WAL go first: a database without its WAL is an older state of itself, and looks
+ * sound. A power cut keeps any of the renames that were not synced, hence:
+ *
+ *      rename catalog.db    sync    rename -wal, -shm, -journal    sync    make catalog.db    sync
+ *      |<-- as it was, -->|         |<-- no catalog.db: making one --------->|
+ *           or no catalog.db              moves what is left first
+ *
+ * What stands in a directory without catalog.db gets a number of its own: whose it was cannot be known, and SQLite would
+ * play a WAL into whichever file it is beside.
  */
 #include "catalog/store_directory.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -20,7 +28,9 @@
 #include <unistd.h>
 
 static const char *const companions[] = {"-wal", "-shm", "-journal"};
-enum { COMPANION_COUNT = sizeof companions / sizeof companions[0] };
+enum { COMPANION_COUNT = sizeof companions / sizeof companions[0], NUMBER_MAX = 1000000000 };
+
+struct catalog__directory_calls catalog__directory_calls = {.rename = rename, .sync = fsync};
 
 int catalog__store_problem(struct catalog_problem *problem, int code, const char *format, ...) {
     if (problem != NULL) {
@@ -67,7 +77,8 @@ static int sync_directory(const char *path, struct catalog_problem *problem) {
     if (fd < 0) {
         return refuse(problem, "open the directory", path);
     }
-    int result = fsync(fd) != 0 ? refuse(problem, "sync the directory", path) : 0;
+    int result =
+        catalog__directory_calls.sync(fd) != 0 ? refuse(problem, "sync the directory", path) : 0;
     (void)close(fd);
     return result;
 }
@@ -163,34 +174,55 @@ void catalog__directory_close(struct catalog__directory *directory) {
     }
 }
 
-/* Whether there is anything of that name; a link that leads nowhere is something. */
-static bool exists(const char *path) {
-    struct stat status;
-    return lstat(path, &status) == 0;
+/* The N of catalog.db.damaged-N, or of a companion of it; 0 of any other name. */
+static unsigned number_of(const char *name) {
+    static const char prefix[] = "catalog.db.damaged-";
+    const char *digits = name + sizeof prefix - 1;
+    if (strncmp(name, prefix, sizeof prefix - 1) != 0 || digits[0] < '0' || digits[0] > '9') {
+        return 0;
+    }
+    unsigned long number = strtoul(digits, NULL, 10);
+    return number < NUMBER_MAX ? (unsigned)number : 0;
 }
 
-/* The first N for which nothing is called catalog.db.damaged-N. */
-static unsigned next_number(const struct catalog__directory *directory) {
-    char path[CATALOG__PATH_SIZE_MAX];
-    unsigned number = 1;
-    for (;; number++) {
-        (void)snprintf(path, sizeof path, "%.*s.damaged-%u", CATALOG__PATH_SIZE_MAX - 64,
-                       directory->database, number);
-        if (!exists(path)) {
-            return number;
-        }
+/* The highest N for which anything was set aside; 0: nothing was. */
+static int newest_number(const struct catalog__directory *directory, unsigned *newest,
+                         struct catalog_problem *problem) {
+    *newest = 0;
+    DIR *listing = opendir(directory->path);
+    if (listing == NULL) {
+        return refuse(problem, "list the directory", directory->path);
     }
+    for (;;) {
+        errno = 0;
+        struct dirent *item = readdir(listing);
+        if (item == NULL) {
+            break;
+        }
+        unsigned number = number_of(item->d_name);
+        *newest = number > *newest ? number : *newest;
+    }
+    int result = errno != 0 ? refuse(problem, "list the directory", directory->path) : 0;
+    (void)closedir(listing);
+    return result;
+}
+
+/* DIR/catalog.db.damaged-N */
+static void name_aside(const struct catalog__directory *directory, unsigned number,
+                       char name[CATALOG__PATH_SIZE_MAX]) {
+    (void)snprintf(name, CATALOG__PATH_SIZE_MAX, "%.*s.damaged-%u", CATALOG__PATH_SIZE_MAX - 64,
+                   directory->database, number);
 }
 
 /* Moves -wal, -shm and -journal to damaged-N, those that are there. */
 static int move_companions(const struct catalog__directory *directory, unsigned number,
                            struct catalog_problem *problem) {
-    char from[CATALOG__PATH_SIZE_MAX], to[CATALOG__PATH_SIZE_MAX];
+    char aside[CATALOG__PATH_SIZE_MAX], from[CATALOG__PATH_SIZE_MAX], to[CATALOG__PATH_SIZE_MAX];
+    name_aside(directory, number, aside);
     for (size_t i = 0; i < COMPANION_COUNT; i++) {
         (void)join(from, directory->database, companions[i]);
-        (void)snprintf(to, sizeof to, "%.*s.damaged-%u%s", CATALOG__PATH_SIZE_MAX - 64,
-                       directory->database, number, companions[i]);
-        if (rename(from, to) != 0 && errno != ENOENT) {
+        (void)join(to, aside, companions[i]);
+        if (catalog__directory_calls.rename(from, to) != 0 && errno != ENOENT) {
             return refuse(problem, "rename", from);
         }
     }
@@ -200,13 +232,43 @@ static int move_companions(const struct catalog__directory *directory, unsigned 
 int catalog__directory_set_aside(const struct catalog__directory *directory,
                                  char name[CATALOG__PATH_SIZE_MAX],
                                  struct catalog_problem *problem) {
-    unsigned number = next_number(directory);
-    (void)snprintf(name, CATALOG__PATH_SIZE_MAX, "%.*s.damaged-%u", CATALOG__PATH_SIZE_MAX - 64,
-                   directory->database, number);
-    if (rename(directory->database, name) != 0) {
+    unsigned newest;
+    int result = newest_number(directory, &newest, problem);
+    if (result != 0) {
+        return result;
+    }
+    name_aside(directory, newest + 1, name);
+    if (catalog__directory_calls.rename(directory->database, name) != 0) {
         return refuse(problem, "rename", directory->database);
     }
-    return move_companions(directory, number, problem);
+    result = sync_directory(directory->path, problem);
+    return result == 0 ? move_companions(directory, newest + 1, problem) : result;
+}
+
+int catalog__directory_newest_aside(const struct catalog__directory *directory,
+                                    char name[CATALOG__PATH_SIZE_MAX],
+                                    struct catalog_problem *problem) {
+    unsigned newest;
+    int result = newest_number(directory, &newest, problem);
+    name[0] = '\0';
+    if (result == 0 && newest > 0) {
+        name_aside(directory, newest, name);
+    }
+    return result;
+}
+
+/* The tables are on the disk before there is a WAL, and no database shrinks to nothing. SQLite would take the file for a
+ * new one, and delete the WAL. */
+static int check_size(const struct catalog__directory *directory, const struct stat *database,
+                      struct catalog_problem *problem) {
+    char wal[CATALOG__PATH_SIZE_MAX];
+    struct stat status;
+    if (database->st_size > 0 || !join(wal, directory->database, "-wal") ||
+        lstat(wal, &status) != 0 || status.st_size == 0) {
+        return 0;
+    }
+    return catalog__store_problem(problem, CATALOG_EDAMAGED, "%.300s is empty, its WAL is not",
+                                  directory->database);
 }
 
 int catalog__directory_make_database(const struct catalog__directory *directory,
@@ -214,7 +276,7 @@ int catalog__directory_make_database(const struct catalog__directory *directory,
     struct stat status;
     if (lstat(directory->database, &status) == 0) {
         if (S_ISREG(status.st_mode)) {
-            return 0;
+            return check_size(directory, &status, problem);
         }
         return catalog__store_problem(problem, CATALOG_EPERMISSION,
                                       "%.300s is no regular file: move it away",
@@ -223,8 +285,11 @@ int catalog__directory_make_database(const struct catalog__directory *directory,
     if (errno != ENOENT) {
         return refuse(problem, "look at", directory->database);
     }
-    unsigned next = next_number(directory);
-    int result = move_companions(directory, next > 1 ? next - 1 : 1, problem);
+    unsigned newest;
+    int result = newest_number(directory, &newest, problem);
+    if (result == 0) {
+        result = move_companions(directory, newest + 1, problem);
+    }
     if (result != 0) {
         return result;
     }

@@ -67,6 +67,8 @@ static void state_load(struct gossip *engine, const struct catalog_load *load) {
     engine->incarnation_started = state->incarnation;
     engine->stored = *state; /* not yet, as to the identity; but who falls back to it keeps that */
     engine->quarantined_count = load->quarantined_count;
+    static_assert(sizeof engine->store_damage == sizeof load->damage, "the same text");
+    memcpy(engine->store_damage, load->damage, sizeof engine->store_damage);
 }
 
 static int entries_load(struct gossip *engine, const struct catalog_load *load) {
@@ -261,6 +263,10 @@ gossip_time_ms gossip_deadline(const struct gossip *engine) {
 static void start(struct gossip *engine) {
     assert(!engine->started);
     engine->started = true;
+    if (engine->store_damage[0] != '\0') {
+        gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_ERROR, NULL,
+                       "this node starts empty: %s", engine->store_damage);
+    }
     gossip__flight_state_dirty(
         engine); /* the new incarnation is stored before a write can bear its origin */
     gossip__swim_start(engine);

@@ -322,6 +322,7 @@ struct gossip {
     bool state_dirty;
     int store_error; /* 0 while the store takes batches */
     uint64_t quarantined_count;
+    char store_damage[280];         /* as in the load; told with the first step */
     uint64_t root_changes;          /* catalog changes at which `root` was computed */
     gossip_time_ms root_changed_ms; /* when our root last changed */
     /* above GOSSIP__PUSH_ALL_MEMBERS_MAX members: pass pushes on */

@@ -226,10 +226,12 @@ static bool name_taken(struct gossip *engine, const struct gossip__member *membe
         gossip__member_set_state(engine, other, GOSSIP_MEMBER_REMOVED);
         return false;
     }
-    if (gone) {
+    if (gone && engine->stored.ready) {
+        /* Whether it is really gone. Who is not ready takes nobody out of the way, so it need not know: it would dial again at
+         * each hello that its dial brings, for the address is the newcomer's now. */
         PROBE("gossip.name_of_gone_checked");
         other->dial_after_ms = 0;
-        gossip__session_dial_member(engine, other); /* whether it is really gone */
+        gossip__session_dial_member(engine, other);
     }
     if (other->row.ready || catalog_id_compare(&other->row.id, &hello->node_id) < 0) {
         return true;

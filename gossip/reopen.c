@@ -93,6 +93,10 @@ void gossip__reopened(struct gossip *engine, const struct catalog_load *load) {
             true; /* memory is short while disk and memory differ: start again from the disk */
         return;
     }
+    if (load->damaged) {
+        gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_ERROR, NULL, "the store was damaged: %s",
+                       load->damage);
+    }
     gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_WARNING, NULL,
                    "the store works again, with %zu entries", load->entry_count);
 }

@@ -20,6 +20,7 @@ enum {
     REST_MS_MAX = 15000, /* until what was under way when the roots became equal has ended */
     SETTLE_FACTOR = 2,   /* so many times K(n) are waited for, and this, to say how long it took */
     SETTLE_MS = 5000,
+    RESIDUE_MS_MAX = 120000, /* Linux's longest wait between two tries of TCP */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -176,16 +177,49 @@ static bool is_at_rest(struct real_run *run) {
     return waiting == 0;
 }
 
-static bool quiet(struct real_run *run) {
+/* What TCP still holds of a black hole comes out after it: a connection that was silent for a minute sends again up to a
+ * minute later, and brings a push of then. Until that is over the quiet intervals may begin anew. */
+static uint64_t residue_ms(const struct scenario *scenario) {
+    uint64_t longest_ms = 0;
+    for (size_t i = 0; i < scenario->action_count; i++) {
+        const struct scenario_action *action = &scenario->actions[i];
+        uint64_t for_ms = action->for_ms == SCENARIO_FOREVER &&
+                                  (scenario_action_takes(action->type) & SCENARIO_TAKES_FOR) != 0
+                              ? scenario->load_ms - action->at_ms
+                              : action->for_ms;
+        longest_ms = for_ms > longest_ms ? for_ms : longest_ms;
+    }
+    return longest_ms < RESIDUE_MS_MAX ? longest_ms : RESIDUE_MS_MAX;
+}
+
+static bool await_rest(struct real_run *run) {
     uint64_t deadline_ms = real_now(run) + REST_MS_MAX;
-    uint64_t interval_ms = run->scenario.interval_ms;
     do {
-        if (!real_pass(run, real_now(run) + interval_ms))
+        if (!real_pass(run, real_now(run) + run->scenario.interval_ms))
             return false;
     } while (!is_at_rest(run) && real_now(run) < deadline_ms);
     real_rest_begin(run);
     real_note(run, "quiet");
-    return real_pass(run, real_now(run) + run->scenario.quiet_intervals * interval_ms);
+    return true;
+}
+
+static bool quiet(struct real_run *run) {
+    uint64_t interval_ms = run->scenario.interval_ms;
+    uint64_t last_ms = run->healed_ms + residue_ms(&run->scenario);
+    if (!await_rest(run))
+        return false;
+    for (uint64_t left = run->scenario.quiet_intervals; left > 0;) {
+        if (!real_pass(run, real_now(run) + interval_ms))
+            return false;
+        left--;
+        if (run->rest_ms < last_ms && !real_rest_held(run)) {
+            run->rests_broken++;
+            left = run->scenario.quiet_intervals;
+            if (!await_rest(run))
+                return false;
+        }
+    }
+    return true;
 }
 
 static void course(struct real_run *run) {

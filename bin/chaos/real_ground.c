@@ -191,6 +191,7 @@ static bool open_all(struct real_ground *ground, char message[REAL_MESSAGE_SIZE_
     look_for_strace(ground);
     look_for_mount(ground);
     cannot(ground, SCENARIO_MEMORY, "a process's allocations cannot be made to fail from outside");
+    cannot(ground, SCENARIO_UPGRADE, "there is no newer version to run");
     if (!real_proxy_new(1, &ground->proxy, message) || !open_network(ground, message))
         return false;
     for (size_t i = 0; i < ground->node_count; i++)

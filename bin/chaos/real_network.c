@@ -6,6 +6,9 @@
  *                 n2 10.X.Y.3 ---veth---+- bridge atchPID     10.X.Y.1: attune-chaos as a client
  *                                       |                     10.X.Y+1.2 on: n1's proxy, n2's proxy, ...
  *
+ * Nodes reach the proxies by a route, so that each has one neighbour: the table of neighbours is one for all namespaces, and
+ * 32 nodes with 32 neighbours fill it.
+ *
  * In namespaces whatever n2 receives from n1 comes from n1's proxy address, and what it sends to n1 goes there; so a pair
  * of addresses is a directed link on each side of the proxy, and nftables drops what is in the set of a class.
  */
@@ -89,11 +92,14 @@ static bool make_bridge(struct real_ground *ground, char message[REAL_MESSAGE_SI
         snprintf(message, REAL_MESSAGE_SIZE_MAX, "no network 10.x.y.0/23 is free");
         return false;
     }
+    /* With an address of its own: else it takes another whenever a port is added, and the nodes look for the old one. */
+    unsigned long pid = (unsigned long)getpid();
     snprintf(batch, sizeof batch,
-             "link add atch%ld type bridge\n"
-             "addr add 10.%u.%u.1/23 dev atch%ld\n"
-             "link set atch%ld up\n",
-             (long)getpid(), ground->subnet[0], ground->subnet[1], (long)getpid(), (long)getpid());
+             "link add atch%lu address 02:61:74:%02lx:%02lx:%02lx type bridge\n"
+             "addr add 10.%u.%u.1/23 dev atch%lu\n"
+             "link set atch%lu up\n",
+             pid, pid >> 16 & 0xff, pid >> 8 & 0xff, pid & 0xff, ground->subnet[0],
+             ground->subnet[1], pid, pid);
     return REAL_COMMAND(message, batch, "ip", "-batch", "-");
 }
 
@@ -113,8 +119,11 @@ static bool make_namespace(struct real_ground *ground, const struct real_node *n
              name, pid, index + 1, name, pid, index + 1, pid, proxy_address, pid);
     if (!REAL_COMMAND(message, batch, "ip", "-batch", "-"))
         return false;
-    snprintf(batch, sizeof batch, "addr add %s/23 dev eth0\nlink set eth0 up\nlink set lo up\n",
-             node_address);
+    snprintf(batch, sizeof batch,
+             "addr add %s/24 dev eth0\nlink set eth0 up\nlink set lo up\n"
+             "route add 10.%u.%u.0/24 via 10.%u.%u.1\n",
+             node_address, ground->subnet[0] & 0xff, (ground->subnet[1] + PROXY) & 0xff,
+             ground->subnet[0], ground->subnet[1]);
     if (!REAL_COMMAND(message, batch, "ip", "-n", name, "-batch", "-"))
         return false;
     snprintf(path, sizeof path, "/run/netns/%s", name);

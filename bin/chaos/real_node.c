@@ -178,7 +178,7 @@ static void give_up(struct real_ground *ground, struct real_node *node, bool spo
     char last[250];
     int status = 0;
     bool exited = false;
-    for (unsigned waited = 0; !exited && waited < EXIT_MS_MAX; waited += POLL_MS) {
+    for (unsigned waited = 0; !spoke && !exited && waited < EXIT_MS_MAX; waited += POLL_MS) {
         exited = waitpid(process->child, &status, WNOHANG) == process->child;
         real_sleep_ms(exited ? 0 : POLL_MS);
     }
@@ -187,6 +187,8 @@ static void give_up(struct real_ground *ground, struct real_node *node, bool spo
         (void)waitpid(process->child, NULL, 0);
     }
     process->child = 0;
+    close(process->output);
+    process->output = -1;
     node->pid = 0;
     node->state = exited ? REAL_DIED : REAL_DOWN;
     node->exit_status = status;
@@ -206,13 +208,12 @@ bool real_node_await(struct real_ground *ground, struct real_node *node,
     char line[LINE_SIZE_MAX] = "";
     assert(process->child > 0 && process->output >= 0);
     bool spoke = read_line(process->output, line);
-    bool understood = spoke && understand(node, line);
-    close(process->output);
-    process->output = -1;
-    if (!understood) {
+    if (!spoke || !understand(node, line)) {
         give_up(ground, node, spoke, message);
         return false;
     }
+    close(process->output);
+    process->output = -1;
     node->state = REAL_UP;
     node->starts++;
     real_say(ground, "%s is up: pid %ld, gossip %s behind %s, HTTP %s", node->name, (long)node->pid,

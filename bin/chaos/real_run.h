@@ -174,9 +174,13 @@ struct real_run {
     bool ended;        /* the whole course was run, and the checks of the end with it */
     uint64_t sampled_ms, tick_due_ms;
     uint64_t healed_ms, equal_ms; /* of the run; equal_ms 0: never */
-    uint64_t required;            /* nodes that must agree at the end, a bit each */
-    uint64_t removed, foreign;    /* by the operator; founders of a cluster of their own */
-    bool newcomers;               /* after the heal a required node had to join first */
+    uint64_t rest_ms;             /* when the quiet intervals began */
+    uint64_t start_took_ms,
+        end_took_ms;           /* from nothing to ready and equal; from SIGTERM to the last exit */
+    unsigned rests_broken;     /* how often they began anew */
+    uint64_t required;         /* nodes that must agree at the end, a bit each */
+    uint64_t removed, foreign; /* by the operator; founders of a cluster of their own */
+    bool newcomers;            /* after the heal a required node had to join first */
     struct real_band *bands;
     size_t band_count;
     struct real_rest rests[REAL_NODES_MAX];
@@ -268,6 +272,7 @@ void real_check_latency(struct real_run *run);
 void real_check_quiet(struct real_run *run);
 void real_check_expectations(struct real_run *run);
 void real_rest_begin(struct real_run *run);
+bool real_rest_held(struct real_run *run); /* no entry was moved since */
 /* At the start, when all are equal: what S10 compares with. */
 void real_usage_baseline(struct real_run *run);
 unsigned real_intervals_allowed(const struct real_run *run);

@@ -169,6 +169,8 @@ static void report_figures(struct real_run *run) {
         report_figure(report, "intervals from heal to equal",
                       (double)(run->equal_ms - run->healed_ms) / (double)run->scenario.interval_ms,
                       "");
+    report_figure(report, "from nothing to ready and equal", (double)run->start_took_ms, "ms");
+    report_figure(report, "from SIGTERM to the last exit", (double)run->end_took_ms, "ms");
     report_figure(report, "intervals allowed", real_intervals_allowed(run), "");
     report_figure(report, "entries at the end", (double)run->entries, "");
     report_figure(report, "conflicts at the end", (double)run->conflicts, "");
@@ -178,6 +180,7 @@ static void report_figures(struct real_run *run) {
     report_figure(report, "pushes left to exchanges", counted(run, REAL_COUNT_PUSHES_DROPPED), "");
     report_figure(report, "futile exchanges", counted(run, REAL_COUNT_FUTILE), "");
     report_figure(report, "bytes per node, interval at rest", run->interval_bytes, "bytes");
+    report_figure(report, "quiet intervals begun anew", run->rests_broken, "");
     report_figure(report, "acknowledged and excused", (double)run->book.excused, "");
     if (run->latency_count > 0) {
         size_t middle = run->latency_count / 2, late = run->latency_count * 99 / 100;

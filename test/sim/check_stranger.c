@@ -3,8 +3,8 @@
  * Two claims. After a frame that no honest member sent (hostile.c, and bytes that a fault made of a frame) the node is what
  * it was before: root, stored changes, clock, incarnation, cluster, who is in its table, whether it is ready, and what it
  * concluded (`seen`, horizon). From a stranger the whole table is the same, judgements included; a liar uses a member's
- * connection, so that member was heard, and is taken for alive. And: a version is of the cluster in which it first lands on
- * a disk, and never lands on a disk of another.
+ * connection, so that member was heard, and is taken for alive. And: who is of another cluster has no session, and a version,
+ * which is of the cluster in which it first lands on a disk, never lands on a disk of another.
  */
 #include "test/sim/checker.h"
 
@@ -82,6 +82,24 @@ static const char *difference(const struct known *a, const struct known *b, bool
     return NULL;
 }
 
+/* Whether the session on which a message came is one with a member, and that member is of another cluster. */
+static bool talks_elsewhere(struct gossip *engine, uint32_t connection) {
+    const struct gossip__session *session = gossip__session_find(engine, connection);
+    return session != NULL && session->member != NULL &&
+           !catalog_id_is_none(&session->peer_cluster) &&
+           !catalog_id_is_none(&engine->state.cluster_id) &&
+           !catalog_id_equal(&session->peer_cluster, &engine->state.cluster_id);
+}
+
+/* What is on its way to the disk is in no root yet. */
+static bool stores_entries(const struct gossip_update *update) {
+    size_t count = 0;
+    for (size_t i = 0; i < update->batch_count; i++) {
+        count += update->batches[i].entry_count;
+    }
+    return count > 0;
+}
+
 static struct known *known_of(struct sim *sim, const struct sim_node *node) {
     struct s11 *s11 = sim_checker_state(sim, &sim_check_s11);
     if (s11->known == NULL) {
@@ -99,15 +117,19 @@ static void s11_stepped(struct sim *sim, struct sim_node *node, const struct gos
                         const struct gossip_update *update) {
     struct known *before = known_of(sim, node);
     struct known now = known_now(node->engine);
-    (void)update;
     if (sim->hostile && event->type == GOSSIP_MESSAGE && before->valid) {
         bool stranger = from_stranger(sim, node, event->message.connection);
-        const char *what = difference(before, &now, stranger);
+        const char *what = stores_entries(update) ? "what it stores"
+                                                  : difference(before, &now, stranger);
         sim_checker_looked(sim, &sim_check_s11);
         if (what != NULL) {
             sim_violated(sim, &sim_check_s11, node, "a frame of a %s changes %s",
                          stranger ? "stranger" : "liar", what);
         }
+    }
+    if (event->type == GOSSIP_MESSAGE &&
+        talks_elsewhere(node->engine, event->message.connection)) {
+        sim_violated(sim, &sim_check_s11, node, "has a session with a member of another cluster");
     }
     *before = now;
 }

@@ -21,23 +21,39 @@ void sim_event_push(struct sim *sim, const struct sim_event *event) {
     }
 }
 
-bool sim_event_pop(struct sim *sim, struct sim_event *event) {
-    if (sim->heap_count == 0) {
-        return false;
-    }
-    *event = sim->heap[0];
-    sim->heap[0] = sim->heap[--sim->heap_count];
-    size_t i = 0;
+static void sift_down(struct sim *sim, size_t i) {
     for (;;) {
         size_t least = i;
         for (size_t child = 2 * i + 1; child <= 2 * i + 2 && child < sim->heap_count; child++) {
             least = before(&sim->heap[child], &sim->heap[least]) ? child : least;
         }
         if (least == i) {
-            return true;
+            return;
         }
         swap(&sim->heap[i], &sim->heap[least]);
         i = least;
+    }
+}
+
+bool sim_event_pop(struct sim *sim, struct sim_event *event) {
+    if (sim->heap_count == 0) {
+        return false;
+    }
+    *event = sim->heap[0];
+    sim->heap[0] = sim->heap[--sim->heap_count];
+    sift_down(sim, 0);
+    return true;
+}
+
+void sim_event_hasten(struct sim *sim, uint64_t time_ms) {
+    for (size_t i = 0; i < sim->heap_count; i++) {
+        struct sim_event *event = &sim->heap[i];
+        if (event->type == SIM_EVENT_FRAME && event->time_ms > time_ms) {
+            event->time_ms = time_ms;
+        }
+    }
+    for (size_t i = sim->heap_count / 2; i > 0; i--) {
+        sift_down(sim, i - 1);
     }
 }
 
@@ -53,6 +69,6 @@ void sim_event_node(struct sim *sim, enum sim_event_type type, const struct sim_
 const char *sim_event_name(uint8_t type) {
     static const char *const names[] = {"?",      "frame",  "connected", "disconnected",
                                         "stored", "reopen", "tick",      "action",
-                                        "undo",   "start",  "stopped"};
+                                        "undo",   "start",  "stopped",   "crash"};
     return type < sizeof names / sizeof *names ? names[type] : "?";
 }

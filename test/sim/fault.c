@@ -1,12 +1,15 @@
 /* fault.c - performs the scenario's faults, undoes them when their time is over, and heals the world.
  *
- * A fault that lasts has a number; its end is an event of its own (UNDO). What was meant for a node that is not there (down,
- * removed, not joined yet) has no effect, and does not count as fired.
+ * A fault that lasts has a number; its end is an event of its own (UNDO). What needs a running process waits until it is up
+ * and not frozen; what was meant for a node that was removed, or has not joined yet, has no effect, and does not count as
+ * fired.
  */
 #include "test/sim/checker.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { WAIT_MS = 200, ALLOCATIONS_BEFORE = 60 };
 
 /* --- lasting faults -------------------------------------------------------------------------------------------------------------- */
 
@@ -115,17 +118,60 @@ static void lie(struct sim *sim, struct sim_node *node, const struct scenario_ac
     undo_at(sim, action, node->index);
 }
 
+/* Every second crash waits for a commit to be under way, where it hurts most; for a quarter of its time at most. */
+static bool crash_waits(struct sim *sim, struct sim_node *node, uint64_t until_ms) {
+    bool waits = node->engine != NULL && choice_percent(sim->choice, 50, "crash in a commit");
+    node->crash_until_ms = waits ? until_ms : 0;
+    if (waits) {
+        sim_event_node(sim, SIM_EVENT_CRASH, node, 0, sim->now_ms + (until_ms - sim->now_ms) / 4);
+    }
+    return waits;
+}
+
+void sim_fault_crash(struct sim *sim, struct sim_node *node) {
+    uint64_t until_ms = node->crash_until_ms;
+    kill(sim, node);
+    start_at(sim, node, until_ms);
+    sim_fired(sim, SCENARIO_CLASS_CRASH);
+}
+
+static bool is_ready_on(const struct sim_disk *disk) {
+    return disk->exists && disk->state.ready;
+}
+
+/* Whoever is ready admits the others; where the last such disk is lost nothing is left but newcomers, who wait for ever (an
+ * operator would found anew, and import). */
+static bool is_last_ready(const struct sim *sim, const struct sim_node *node) {
+    for (size_t i = 0; i < sim->scenario->node_count; i++) {
+        const struct sim_node *other = &sim->nodes[i];
+        if (other != node && other->cluster == node->cluster && !other->removed &&
+            !other->disk_lies && is_ready_on(&other->disk)) {
+            return false;
+        }
+    }
+    return is_ready_on(&node->disk);
+}
+
 /* Faults of the process and of its disk; false if it had no effect. */
 static bool process_fault(struct sim *sim, struct sim_node *node,
                           const struct scenario_action *action) {
     uint64_t until_ms = end_of(sim, action);
     switch (action->type) {
     case SCENARIO_CRASH:
+        if (crash_waits(sim, node, until_ms)) {
+            return false;
+        }
+        kill(sim, node);
+        start_at(sim, node, until_ms);
+        break;
     case SCENARIO_MASS_RESTART:
         kill(sim, node);
         start_at(sim, node, until_ms);
         break;
     case SCENARIO_WIPE:
+        if (is_last_ready(sim, node)) {
+            return false;
+        }
         kill(sim, node);
         sim_node_wipe(sim, node);
         start_at(sim, node, until_ms);
@@ -136,12 +182,33 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
         start_at(sim, node, sim->now_ms + 1);
         break;
     case SCENARIO_RESTORE:
-        if (!node->backup_exists) {
+        if (!node->backup_exists || (!is_ready_on(&node->backup) && is_last_ready(sim, node))) {
             return false;
         }
         kill(sim, node);
         sim_node_restore(sim, node);
         start_at(sim, node, until_ms);
+        break;
+    case SCENARIO_DISK_FULL:
+    case SCENARIO_DISK_ERROR:
+        node->disk_failure =
+            action->type == SCENARIO_DISK_FULL ? (int)CATALOG_EFULL : (int)CATALOG_EIO;
+        undo_at(sim, action, sim->node_capacity + (size_t)(action - sim->scenario->actions));
+        return true; /* fired when a commit meets it */
+    case SCENARIO_DISK_SLOW:
+        node->disk_slow_until_ms = sim->now_ms + (uint64_t)action->span_ms;
+        node->disk_slow_until_ms =
+            node->disk_slow_until_ms < until_ms ? node->disk_slow_until_ms : until_ms;
+        return true; /* fired when a commit meets it */
+    case SCENARIO_UPGRADE:
+        if (!sim_upgrade_possible(node)) {
+            return false;
+        }
+        kill(sim, node);
+        start_at(sim, node, until_ms);
+        if (!sim_upgrade_possible(node) || !sim_upgrade(sim, node)) {
+            return false;
+        }
         break;
     case SCENARIO_DAMAGE:
         kill(sim, node);
@@ -157,11 +224,10 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
 
 static void running_fault(struct sim *sim, struct sim_node *node,
                           const struct scenario_action *action) {
-    uint64_t until_ms = end_of(sim, action);
     switch (action->type) {
     case SCENARIO_FREEZE:
-        node->frozen_until_ms = until_ms;
-        sim_trace(sim, node, "frozen until %llu", (unsigned long long)until_ms);
+        node->frozen_until_ms = end_of(sim, action);
+        sim_trace(sim, node, "frozen until %llu", (unsigned long long)node->frozen_until_ms);
         sim_fired(sim, SCENARIO_CLASS_FREEZE);
         break;
     case SCENARIO_STOP:
@@ -171,19 +237,9 @@ static void running_fault(struct sim *sim, struct sim_node *node,
         clone(sim, node, action);
         break;
     case SCENARIO_MEMORY:
-        node->memory.fail_after = choice_below(sim->choice, 200, "allocations before");
+        node->memory.fail_after =
+            choice_below(sim->choice, ALLOCATIONS_BEFORE, "allocations before");
         node->memory.fail_count = action->count > 0 ? action->count : 1;
-        break;
-    case SCENARIO_DISK_FULL:
-    case SCENARIO_DISK_ERROR:
-        node->disk_failure =
-            action->type == SCENARIO_DISK_FULL ? (int)CATALOG_EFULL : (int)CATALOG_EIO;
-        undo_at(sim, action, node->index);
-        break;
-    case SCENARIO_DISK_SLOW:
-        node->disk_slow_until_ms = sim->now_ms + (uint64_t)action->span_ms;
-        node->disk_slow_until_ms =
-            node->disk_slow_until_ms < until_ms ? node->disk_slow_until_ms : until_ms;
         break;
     case SCENARIO_DISK_LIE:
         lie(sim, node, action);
@@ -231,8 +287,23 @@ static void other_cluster(struct sim *sim, struct sim_node *node,
 static bool needs_running(enum scenario_action_type type) {
     return type == SCENARIO_FREEZE || type == SCENARIO_STOP || type == SCENARIO_CLONE ||
            type == SCENARIO_MEMORY || type == SCENARIO_STRANGER || type == SCENARIO_LIAR ||
-           type == SCENARIO_DISK_FULL || type == SCENARIO_DISK_ERROR ||
-           type == SCENARIO_DISK_SLOW || type == SCENARIO_DISK_LIE;
+           type == SCENARIO_DISK_LIE;
+}
+
+/* Faults mask each other: who is down or frozen is waited for, and the operator waits for a member that takes the removal. */
+static bool waits(struct sim *sim, const struct scenario_action *action, size_t action_index) {
+    bool removes = action->type == SCENARIO_REMOVE;
+    if (action->nodes.count != 1 || !(removes || needs_running(action->type))) {
+        return false;
+    }
+    const struct sim_node *node = &sim->nodes[action->nodes.indexes[0]];
+    if (sim_node_runs(sim, node) || node->removed || !node->joined) {
+        return false;
+    }
+    sim_event_push(sim, &(struct sim_event){.time_ms = sim->now_ms + WAIT_MS,
+                                            .type = SIM_EVENT_ACTION,
+                                            .node = action_index});
+    return true;
 }
 
 static void node_fault(struct sim *sim, struct sim_node *node,
@@ -273,6 +344,9 @@ static void link_fault(struct sim *sim, const struct scenario_action *action, si
 void sim_fault_perform(struct sim *sim, size_t action_index) {
     const struct scenario_action *action = &sim->scenario->actions[action_index];
     char text[160];
+    if (waits(sim, action, action_index)) {
+        return;
+    }
     uint64_t fired_before = sim->stats.fired[scenario_action_class(action->type)];
     scenario_action_describe(action, text, sizeof text);
     sim_trace(sim, NULL, "%s", text);
@@ -325,8 +399,6 @@ static void node_undo(struct sim *sim, struct sim_node *node) {
         sim_fired(sim, SCENARIO_CLASS_OTHER_CLUSTER);
     } else if (node->disk_lies) {
         lie_ends(sim, node);
-    } else {
-        node->disk_failure = 0;
     }
 }
 
@@ -343,6 +415,12 @@ void sim_fault_undo(struct sim *sim, uint64_t number) {
         }
         return;
     }
+    int failure = action->type == SCENARIO_DISK_FULL ? (int)CATALOG_EFULL : (int)CATALOG_EIO;
+    bool disk = action->type == SCENARIO_DISK_FULL || action->type == SCENARIO_DISK_ERROR;
+    for (size_t i = 0; i < action->nodes.count && disk; i++) {
+        struct sim_node *node = &sim->nodes[action->nodes.indexes[i]];
+        node->disk_failure = node->disk_failure == failure ? 0 : node->disk_failure;
+    }
     sim_link_end(sim, index + 1);
     sim_trace(sim, NULL, "%s ends", scenario_action_name(action->type));
 }
@@ -356,6 +434,29 @@ static bool core_stands(const struct sim *sim) {
         const struct sim_node *node = &sim->nodes[core->indexes[i]];
         if (node->disk.exists && node->disk.state.ready && !node->removed && node->cluster == 0) {
             return true;
+        }
+    }
+    return false;
+}
+
+static bool knows_removal(const struct sim_node *node, const struct sim_node *gone) {
+    for (size_t i = 0; i < node->disk.member_count; i++) {
+        const struct catalog_member_row *row = &node->disk.members[i];
+        if (catalog_id_equal(&row->id, &gone->disk.state.node_id)) {
+            return row->state == GOSSIP_MEMBER_REMOVED;
+        }
+    }
+    return false;
+}
+
+/* A copy from before its id was replaced by that of an empty disk: it serves no more, and the operator sees why (issue 4
+ * makes it join anew by itself). */
+static bool was_replaced(const struct sim *sim, const struct sim_node *node) {
+    for (size_t i = 0; i < sim->scenario->node_count; i++) {
+        const struct sim_node *other = &sim->nodes[i];
+        if (other != node && other->cluster == node->cluster && !other->removed &&
+            knows_removal(other, node)) {
+            return node->disk.exists && !node->removed;
         }
     }
     return false;
@@ -377,8 +478,13 @@ static void node_heal(struct sim *sim, struct sim_node *node) {
     }
     /* The seeds of a newcomer may be outside the core: an operator would name others. */
     bool lost = sim->scenario->core.count > 0 && catalog_id_is_none(&node->disk.state.cluster_id);
-    if (lost && node->engine != NULL) {
+    bool replaced = was_replaced(sim, node);
+    if ((lost || replaced) && node->engine != NULL) {
         sim_node_crash(sim, node);
+    }
+    if (replaced) {
+        PROBE("sim.replaced_is_emptied");
+        sim_node_wipe(sim, node);
     }
     if (node->engine == NULL && !node->removed && node->joined) {
         node->starts++;
@@ -386,9 +492,29 @@ static void node_heal(struct sim *sim, struct sim_node *node) {
     }
 }
 
+/* The only one that knew of a removal may have lost its disk since: the operator, who still sees the member, asks again. */
+static void removals_repeat(struct sim *sim, const struct sim_node *gone) {
+    struct sim_node *by = NULL;
+    for (size_t i = 0; i < sim->node_count; i++) {
+        struct sim_node *node = &sim->nodes[i];
+        if (!sim_required(sim, node) || node->engine == NULL) {
+            continue;
+        }
+        if (knows_removal(node, gone)) {
+            return;
+        }
+        by = by == NULL && node->disk.state.ready ? node : by;
+    }
+    if (by != NULL) {
+        PROBE("sim.removal_repeated");
+        sim_operation_remove(sim, by, &sim->nodes[gone->index]);
+    }
+}
+
 void sim_fault_heal(struct sim *sim) {
     bool core = core_stands(sim);
     sim_link_end(sim, 0);
+    sim_link_hasten(sim);
     for (size_t i = 0; i < sim->node_count; i++) {
         if (core && !scenario_nodes_hold(&sim->scenario->core, i)) {
             sim->nodes[i].abandoned = true;
@@ -399,5 +525,10 @@ void sim_fault_heal(struct sim *sim) {
     if (core) {
         PROBE("sim.core_healed");
         sim_link_isolate(sim);
+    }
+    for (size_t i = 0; i < sim->scenario->node_count && !sim->failed; i++) {
+        if (sim->nodes[i].removed) {
+            removals_repeat(sim, &sim->nodes[i]);
+        }
     }
 }

@@ -1,26 +1,33 @@
 /* generate.c - draws a whole run from a choice source: how many nodes, which classes of faults, what happens when.
  *
  * Swarm testing (Groce et al., ISSTA '12): all faults at once mask each other, so each run first draws how many of the classes
- * are likely (an eighth, a quarter, a half of them) and then which are on, and only those occur. A class that is on occurs at
- * least once.
+ * are likely (an eighth, a quarter, a half of them) and then which are on, and only those occur. A class that is on is tried a
+ * few times at least, on nodes that are there by then: a run in which it never had an effect has proved nothing.
  */
 #include "test/sim/scenario_parts.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
     NODES_MIN = 3,
     NODES_SPAN = 28,
-    LOAD_MS_MIN = 10000,
-    LOAD_MS_SPAN = 50000,
+    FEW_NODES = 6,
+    LOAD_MS_MIN = 14000,
+    LOAD_MS_SPAN = 46000,
     FAULTS_FROM_MS = 4000, /* the cluster stands by then */
     FOR_MS_MEAN = 4000,
+    FOR_MS_MIN = 300,
+    TRIES_MIN = 5, /* of each class */
+    DRAWS_MAX = 6, /* of a node that suits */
     REAL_STORE_PERCENT = 7,
     REAL_STORE_NODES_MAX = 5,
     CORE_PERCENT = 25,
     MEAN_GAP_MS = 5000, /* between two faults of one class */
     MEAN_GAP_HEAVY_MS = 15000,
+    REMOVAL_GAP_MS = 1500, /* between two tries of the operator */
+    JOIN_MS = 1500,        /* a node that is started is a member by then, if nothing goes wrong */
 };
 
 struct drawing {
@@ -29,18 +36,43 @@ struct drawing {
     size_t eligible; /* nodes that faults may meet: all but one that is a cluster of its own */
 };
 
+static_assert((int)SCENARIO_CLASS_OTHER_CLUSTER + 2 == (int)SCENARIO_CLASS_COUNT &&
+                  (int)SCENARIO_CLASS_UPGRADE + 1 == (int)SCENARIO_CLASS_COUNT,
+              "scenario_draw() goes through the classes up to OTHER_CLUSTER, and upgrade_draw() "
+              "has the last");
+
 static uint64_t below(struct drawing *drawing, uint64_t bound, const char *label) {
     return choice_below(drawing->choice, bound, label);
 }
 
-static uint16_t node_draw(struct drawing *drawing, const char *label) {
-    return (uint16_t)below(drawing, drawing->eligible, label);
+static bool is_there(const struct drawing *drawing, size_t index, uint64_t at_ms) {
+    const struct scenario *scenario = drawing->scenario;
+    for (size_t i = 0; i < scenario->action_count; i++) {
+        const struct scenario_action *action = &scenario->actions[i];
+        if (action->type == SCENARIO_JOIN && action->nodes.indexes[0] == index) {
+            return action->at_ms + JOIN_MS <= at_ms;
+        }
+    }
+    return true;
+}
+
+/* A node that has been started by then, if a few draws find one. */
+static uint16_t node_draw(struct drawing *drawing, size_t first, uint64_t at_ms,
+                          const char *label) {
+    uint64_t index = 0;
+    for (unsigned i = 0; i < DRAWS_MAX; i++) {
+        index = first + below(drawing, drawing->eligible - first, label);
+        if (is_there(drawing, index, at_ms)) {
+            break;
+        }
+    }
+    return (uint16_t)index;
 }
 
 /* Whose disk is lost or put back: not the one that another cluster is told of, for that would take it in as a newcomer. */
-static uint16_t disk_draw(struct drawing *drawing) {
+static uint16_t disk_draw(struct drawing *drawing, uint64_t at_ms) {
     size_t first = drawing->eligible < drawing->scenario->node_count ? 1 : 0;
-    return (uint16_t)(first + below(drawing, drawing->eligible - first, "victim"));
+    return node_draw(drawing, first, at_ms, "victim");
 }
 
 /* A part of the nodes, from one to half of them, beginning anywhere. */
@@ -61,10 +93,10 @@ static struct scenario_nodes group_draw(struct drawing *drawing, const char *lab
 static void arguments_draw(struct drawing *drawing, struct scenario_action *action) {
     unsigned takes = scenario_action_takes(action->type);
     if ((takes & SCENARIO_TAKES_FOR) != 0) {
-        action->for_ms = 1 + choice_delay(drawing->choice, FOR_MS_MEAN, "for");
+        action->for_ms = FOR_MS_MIN + choice_delay(drawing->choice, FOR_MS_MEAN, "for");
     }
     if ((takes & SCENARIO_TAKES_PERCENT) != 0) {
-        action->percent = 1 + (unsigned)below(drawing, 40, "percent");
+        action->percent = 2 + (unsigned)below(drawing, 40, "percent");
     }
     switch (action->type) {
     case SCENARIO_DELAY:
@@ -83,13 +115,13 @@ static void arguments_draw(struct drawing *drawing, struct scenario_action *acti
         action->count = 1 + below(drawing, 64, "piece");
         break;
     case SCENARIO_CORRUPT:
-        action->percent = 1 + action->percent / 8;
+        action->percent = 2 + action->percent / 8;
         break;
     case SCENARIO_CLOCK:
         action->span_ms = (int64_t)below(drawing, 240000, "jump") - 120000;
         break;
     case SCENARIO_DISK_SLOW:
-        action->span_ms = (int64_t)choice_delay(drawing->choice, 2000, "slow disk");
+        action->span_ms = 200 + (int64_t)choice_delay(drawing->choice, 2000, "slow disk");
         break;
     case SCENARIO_MEMORY:
         action->count = 1 + below(drawing, 20, "allocations that fail");
@@ -115,9 +147,15 @@ static void nodes_draw(struct drawing *drawing, struct scenario_action *action) 
         if (!needs && below(drawing, 2, "links to some") == 1) {
             action->to = group_draw(drawing, "links to");
         }
+        if (action->to.count == 1 && action->nodes.count == 1 &&
+            action->to.indexes[0] == action->nodes.indexes[0]) {
+            free(action->to.indexes); /* nobody speaks with himself */
+            action->to = (struct scenario_nodes){0};
+        }
     } else if (!link && action->type != SCENARIO_MASS_RESTART && action->type != SCENARIO_RESET) {
         bool disk = action->type == SCENARIO_WIPE || action->type == SCENARIO_DISK_LIE;
-        uint16_t index = disk ? disk_draw(drawing) : node_draw(drawing, "victim");
+        uint16_t index = disk ? disk_draw(drawing, action->at_ms)
+                              : node_draw(drawing, 0, action->at_ms, "victim");
         action->nodes = scenario_nodes_of(1, &index);
     }
 }
@@ -134,7 +172,7 @@ static void add(struct drawing *drawing, enum scenario_action_type type, uint64_
 /* A copy now, put back some time later. */
 static void add_restore(struct drawing *drawing, uint64_t at_ms) {
     uint64_t load_ms = drawing->scenario->load_ms;
-    uint16_t index = disk_draw(drawing);
+    uint16_t index = disk_draw(drawing, at_ms);
     scenario_add(drawing->scenario,
                  &(struct scenario_action){.type = SCENARIO_BACKUP,
                                            .at_ms = at_ms,
@@ -161,17 +199,22 @@ static void add_joins(struct drawing *drawing) {
     }
 }
 
+/* The operator tries by way of one member after the other, until one takes it. */
 static void add_remove(struct drawing *drawing, uint64_t at_ms) {
     if (drawing->eligible < 4) {
         return;
     }
-    uint16_t gone = (uint16_t)(1 + below(drawing, drawing->eligible - 1, "removed"));
-    uint16_t by = (uint16_t)((gone + 1 + below(drawing, drawing->eligible - 1, "removes")) %
-                             drawing->eligible);
-    scenario_add(drawing->scenario, &(struct scenario_action){.type = SCENARIO_REMOVE,
-                                                              .at_ms = at_ms,
-                                                              .nodes = scenario_nodes_of(1, &by),
-                                                              .to = scenario_nodes_of(1, &gone)});
+    uint16_t gone = node_draw(drawing, 1, at_ms, "removed");
+    for (; at_ms < drawing->scenario->load_ms; at_ms += REMOVAL_GAP_MS) {
+        uint16_t by = node_draw(drawing, 0, at_ms, "removes");
+        if (by != gone) {
+            scenario_add(drawing->scenario,
+                         &(struct scenario_action){.type = SCENARIO_REMOVE,
+                                                   .at_ms = at_ms,
+                                                   .nodes = scenario_nodes_of(1, &by),
+                                                   .to = scenario_nodes_of(1, &gone)});
+        }
+    }
 }
 
 /* The last node is a cluster of its own, with entries of its own, until it is told of the others. By then the others have
@@ -245,10 +288,6 @@ static bool has_rate(enum scenario_class class) {
 
 static void class_draw(struct drawing *drawing, enum scenario_class class) {
     uint64_t load_ms = drawing->scenario->load_ms;
-    if (class == SCENARIO_CLASS_LATE_JOIN) {
-        add_joins(drawing);
-        return;
-    }
     if (class == SCENARIO_CLASS_CLOCK) {
         skews_draw(drawing);
     }
@@ -260,7 +299,9 @@ static void class_draw(struct drawing *drawing, enum scenario_class class) {
         return;
     }
     uint64_t at_ms = FAULTS_FROM_MS + below(drawing, load_ms / 3, "first fault");
-    do {
+    bool once = class == SCENARIO_CLASS_MASS_RESTART || class == SCENARIO_CLASS_REMOVE;
+    uint64_t mean_ms = weight_of(class) < 64 ? MEAN_GAP_HEAVY_MS : MEAN_GAP_MS;
+    for (unsigned tries = 1; at_ms + 500 < load_ms; tries++) {
         if (class == SCENARIO_CLASS_RESTORE) {
             add_restore(drawing, at_ms);
         } else if (class == SCENARIO_CLASS_REMOVE) {
@@ -268,11 +309,13 @@ static void class_draw(struct drawing *drawing, enum scenario_class class) {
         } else {
             add(drawing, action_of(class), at_ms);
         }
-        at_ms += 1 + choice_delay(drawing->choice,
-                                  weight_of(class) < 64 ? MEAN_GAP_HEAVY_MS : MEAN_GAP_MS,
-                                  "next of class");
-    } while (at_ms + 500 < load_ms && class != SCENARIO_CLASS_MASS_RESTART &&
-             class != SCENARIO_CLASS_REMOVE);
+        if (once) {
+            break;
+        }
+        uint64_t gap_ms = 1 + choice_delay(drawing->choice, mean_ms, "next of class");
+        uint64_t most_ms = tries < TRIES_MIN ? (load_ms - at_ms) / (TRIES_MIN - tries + 1) : gap_ms;
+        at_ms += gap_ms < most_ms ? gap_ms : most_ms;
+    }
 }
 
 /* One choice after the other: in one initialiser their order would be the compiler's. */
@@ -281,10 +324,10 @@ static void load_draw(struct drawing *drawing) {
     struct scenario_load *load = &scenario->loads[scenario->load_count++];
     bool large = below(drawing, 8, "large bodies") == 7;
     *load = (struct scenario_load){.from_ms = 3000, .until_ms = scenario->load_ms};
-    load->every_ms = 30 + below(drawing, 250, "write every");
-    load->entities = 3 + (unsigned)below(drawing, 20, "entities");
-    load->drops_percent = 10 + (unsigned)below(drawing, 30, "drops");
-    load->imports_percent = 5 + (unsigned)below(drawing, 20, "imports");
+    load->every_ms = 30 + below(drawing, 180, "write every");
+    load->entities = 3 + (unsigned)below(drawing, 14, "entities");
+    load->drops_percent = 20 + (unsigned)below(drawing, 30, "drops");
+    load->imports_percent = 10 + (unsigned)below(drawing, 20, "imports");
     load->body_size_bytes = large ? 1000 + below(drawing, 20000, "body size") : 0;
 }
 
@@ -294,13 +337,12 @@ static void loads_draw(struct drawing *drawing) {
     load_draw(drawing);
     for (enum scenario_action_type type = SCENARIO_SYNC; type <= SCENARIO_DIFF; type++) {
         for (uint64_t i = 3 + below(drawing, 4, "syncs and diffs"); i > 0; i--) {
-            uint16_t index = node_draw(drawing, "asks");
+            uint64_t at_ms = 3000 + below(drawing, load_ms - 3000, "asks at");
+            uint16_t index = node_draw(drawing, 0, at_ms, "asks");
             uint16_t with = (uint16_t)((index + 1 + below(drawing, drawing->eligible - 1, "of")) %
                                        drawing->eligible);
-            struct scenario_action action = {.type = type,
-                                             .at_ms =
-                                                 3000 + below(drawing, load_ms - 3000, "asks at"),
-                                             .nodes = scenario_nodes_of(1, &index)};
+            struct scenario_action action = {
+                .type = type, .at_ms = at_ms, .nodes = scenario_nodes_of(1, &index)};
             if (type == SCENARIO_DIFF) {
                 action.to = scenario_nodes_of(1, &with);
             }
@@ -321,11 +363,10 @@ static void add_unknown_kinds(struct drawing *drawing) {
     };
     enum { LINES = sizeof lines / sizeof *lines, TIMES = 4 };
     for (unsigned i = 0; i < TIMES; i++) {
-        uint16_t index = node_draw(drawing, "imports");
-        uint64_t span_ms = drawing->scenario->load_ms - 3000;
-        struct scenario_action action = {.type = SCENARIO_IMPORT,
-                                         .nodes = scenario_nodes_of(1, &index)};
-        action.at_ms = 3000 + below(drawing, span_ms, "imports at");
+        uint64_t at_ms = 3000 + below(drawing, drawing->scenario->load_ms - 3000, "imports at");
+        uint16_t index = node_draw(drawing, 0, at_ms, "imports");
+        struct scenario_action action = {
+            .type = SCENARIO_IMPORT, .at_ms = at_ms, .nodes = scenario_nodes_of(1, &index)};
         action.body = scenario__text(lines[below(drawing, LINES, "unknown kind")]);
         scenario_add(drawing->scenario, &action);
     }
@@ -344,6 +385,18 @@ static void core_draw(struct drawing *drawing) {
     drawing->scenario->core = scenario_nodes_of(count, indexes);
 }
 
+/* Last, so that all else of a seed is what it was before. A real store cannot be upgraded, and is what damage is for; not
+ * where a core must do with what its few disks hold. */
+static void more_draw(struct drawing *drawing, unsigned chance) {
+    bool on = choice_below(drawing->choice, 64, "upgrade") >= 64 - chance;
+    const struct scenario *scenario = drawing->scenario;
+    if (!scenario->real_store && on) {
+        class_draw(drawing, SCENARIO_CLASS_UPGRADE);
+    } else if (scenario->real_store && scenario->core.count == 0) {
+        class_draw(drawing, SCENARIO_CLASS_DAMAGE);
+    }
+}
+
 void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t seed, size_t nodes) {
     struct drawing drawing = {.scenario = scenario, .choice = choice};
     scenario_init(scenario);
@@ -355,22 +408,35 @@ void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t se
     scenario->node_count = nodes != 0 ? nodes : drawn;
     scenario->load_ms = LOAD_MS_MIN + choice_below(choice, LOAD_MS_SPAN, "load time");
     drawing.eligible = scenario->node_count;
-    /* An eighth, a quarter or a half. */
-    unsigned chance = 8u << choice_below(choice, 3, "how many classes");
-    for (unsigned class = SCENARIO_CLASS_COUNT - 1; class > 0; class --) {
-        unsigned weight = weight_of((enum scenario_class) class) * chance / 64;
-        bool on = choice_below(choice, 64, scenario_class_name((enum scenario_class) class)) >=
-                  64 - weight;
-        if (on && class == SCENARIO_CLASS_OTHER_CLUSTER && scenario->node_count > NODES_MIN) {
-            add_other_cluster(&drawing);
-        } else if (on && class != SCENARIO_CLASS_OTHER_CLUSTER) {
-            class_draw(&drawing, (enum scenario_class) class);
+    /* An eighth, a quarter or a half; in a few nodes too many faults leave nothing that others could meet. */
+    unsigned chance =
+        8u << choice_below(choice, scenario->node_count > FEW_NODES ? 3 : 2, "how many classes");
+    bool on[SCENARIO_CLASS_COUNT] = {false};
+    for (unsigned i = SCENARIO_CLASS_OTHER_CLUSTER; i > 0; i--) {
+        enum scenario_class each = (enum scenario_class)i;
+        unsigned weight = weight_of(each) * chance / 64;
+        on[i] = choice_below(choice, 64, scenario_class_name(each)) >= 64 - weight;
+    }
+    /* What says which nodes there are, and when, comes first. */
+    if (on[SCENARIO_CLASS_OTHER_CLUSTER] && scenario->node_count > NODES_MIN) {
+        add_other_cluster(&drawing);
+    }
+    if (on[SCENARIO_CLASS_LATE_JOIN]) {
+        add_joins(&drawing);
+    }
+    for (unsigned i = SCENARIO_CLASS_LATE_JOIN - 1; i > 0; i--) {
+        if (on[i]) {
+            class_draw(&drawing, (enum scenario_class)i);
         }
+    }
+    if (on[SCENARIO_CLASS_REMOVE]) {
+        class_draw(&drawing, SCENARIO_CLASS_REMOVE);
     }
     loads_draw(&drawing);
     add_unknown_kinds(&drawing);
     if (choice_percent(choice, CORE_PERCENT, "heal a core only")) {
         core_draw(&drawing);
     }
+    more_draw(&drawing, chance);
     scenario_sort(scenario);
 }

@@ -20,14 +20,11 @@ void sim_god_acknowledged(struct sim *sim, struct sim_node *node, struct catalog
     sim->stats.acknowledged++;
 }
 
-/* Any disk of the world, those of nodes that are down and copies that may come back included. */
+/* Any disk of the world, those of nodes that are down included. Not what stands in a copy: that may never be put back. */
 static bool held_elsewhere(const struct sim *sim, const struct sim_node *except,
                            struct catalog_entry *entry) {
     for (size_t i = 0; i < sim->node_count; i++) {
         const struct sim_node *node = &sim->nodes[i];
-        if (node->backup_exists && sim_disk_holds(&node->backup, entry)) {
-            return true;
-        }
         if (node != except && sim_disk_holds(&node->disk, entry)) {
             return true;
         }
@@ -35,14 +32,14 @@ static bool held_elsewhere(const struct sim *sim, const struct sim_node *except,
     return false;
 }
 
-/* Only what is being taken away from its last place is marked; what comes back by a late message is seen at the end. */
+/* What is being taken away from its last place is marked, and what a copy brings back is not lost any more; what comes back
+ * by a late message is seen at the end. */
 void sim_god_disk_replaced(struct sim *sim, struct sim_node *node, const struct sim_disk *after) {
     for (size_t i = 0; i < sim->acknowledged_count; i++) {
         struct sim_acknowledged *write = &sim->acknowledged[i];
-        if (write->lost || !sim_disk_holds(&node->disk, write->entry)) {
-            continue;
-        }
-        if ((after == NULL || !sim_disk_holds(after, write->entry)) &&
+        bool stays = after != NULL && sim_disk_holds(after, write->entry);
+        write->lost = write->lost && !stays;
+        if (!write->lost && !stays && sim_disk_holds(&node->disk, write->entry) &&
             !held_elsewhere(sim, node, write->entry)) {
             PROBE("sim.write_excused");
             write->lost = true;

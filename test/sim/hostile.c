@@ -2,8 +2,7 @@
  *
  * Nothing of it may change what a node has or promises (S11); the connection ends, or the message is ignored, and counted.
  * A lie that carries entries or clocks is believed (a member is trusted for content), so none is told here but those that a
- * decoder must refuse: clocks past 2200, encodings that are not canonical. One in nine is none: an entry of a newer version
- * of attune, which must be taken.
+ * decoder must refuse: clocks past 2200, encodings that are not canonical, states that there are not.
  */
 #include "test/sim/checker.h"
 
@@ -12,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GARBAGE_SIZE_MAX = 600, LIES = 8, NEWER = LIES };
+enum { GARBAGE_SIZE_MAX = 600, LIES = 10 };
 
 /* A frame of its own: length in front. */
 struct forged {
@@ -58,8 +57,28 @@ static bool encode(struct forged *forged, const struct gossip__message *message)
     return made;
 }
 
-/* An entry that one node holds, with the clock of its first version past 2200, or with an integer longer than it need be. */
-static bool forge_entry(struct sim *sim, bool clock, uint8_t *bytes, size_t *size_bytes) {
+/* What is wrong with an entry that is else as good as any. */
+enum flaw { FLAW_CLOCK, FLAW_ENCODING, FLAW_STATE };
+
+/* Each mention of this clock, in its version and in its pair, becomes one past 2200. */
+static void clock_lift(struct sim *sim, uint8_t *bytes, size_t size_bytes, catalog_clock clock) {
+    catalog_clock lifted =
+        CATALOG_CLOCK_MAX + 1 + choice_below(sim->choice, UINT32_MAX, "past 2200");
+    uint8_t from[9] = {0xcf};
+    uint8_t to[9] = {0xcf};
+    for (unsigned i = 0; i < 8; i++) {
+        from[i + 1] = (uint8_t)(clock >> (56 - 8 * i));
+        to[i + 1] = (uint8_t)(lifted >> (56 - 8 * i));
+    }
+    for (size_t i = 0; i + sizeof from <= size_bytes; i++) {
+        if (memcmp(bytes + i, from, sizeof from) == 0) {
+            memcpy(bytes + i, to, sizeof to);
+        }
+    }
+}
+
+/* An entry that one node holds, or the same of an entity that nobody knows, with one flaw. */
+static bool forge_entry(struct sim *sim, enum flaw flaw, uint8_t *bytes, size_t *size_bytes) {
     const struct sim_node *node =
         &sim->nodes[choice_below(sim->choice, sim->scenario->node_count, "forge from")];
     if (node->disk.entry_count == 0) {
@@ -71,40 +90,32 @@ static bool forge_entry(struct sim *sim, bool clock, uint8_t *bytes, size_t *siz
     if (entry->size_bytes + 1 > GARBAGE_SIZE_MAX / 2 || version.bytes[1] != 0xcf) {
         return false;
     }
-    size_t at = (size_t)(version.bytes - entry->bytes) + 1;
     memcpy(bytes, entry->bytes, entry->size_bytes);
     *size_bytes = entry->size_bytes;
-    if (clock) {
-        memset(bytes + at + 1, 0x7f, 8); /* uint 64: far past 2200 */
-        return true;
+    if (choice_below(sim->choice, 4, "forge another entity") > 0) {
+        bytes[4] = 'x'; /* behind two arrays, the kind and the text's size */
     }
-    /* The kind, 1 to 3, as uint 8 instead of a fixint. */
-    memmove(bytes + 3, bytes + 2, entry->size_bytes - 2);
-    bytes[3] = bytes[2] = 0;
-    bytes[2] = 0xcc;
-    bytes[3] = (uint8_t)entry->kind;
-    *size_bytes = entry->size_bytes + 1;
+    if (flaw == FLAW_CLOCK) {
+        clock_lift(sim, bytes, *size_bytes, version.clock);
+    } else if (flaw == FLAW_STATE) {
+        size_t body = (size_t)(version.body - entry->bytes);
+        bytes[body - 1] = (uint8_t)(CATALOG_STATE_COUNT + choice_below(sim->choice, 8, "state"));
+    } else {
+        /* The kind, 1 to 3, as uint 8 instead of a fixint. */
+        memmove(bytes + 3, bytes + 2, entry->size_bytes - 2);
+        bytes[2] = 0xcc;
+        *size_bytes = entry->size_bytes + 1;
+    }
     return true;
 }
 
-static bool forge_push(struct sim *sim, bool clock, struct forged *forged) {
+static bool forge_push(struct sim *sim, enum flaw flaw, struct forged *forged) {
     uint8_t bytes[GARBAGE_SIZE_MAX];
     struct gossip__span entry = {.data = bytes};
-    if (!forge_entry(sim, clock, bytes, &entry.size_bytes)) {
+    if (!forge_entry(sim, flaw, bytes, &entry.size_bytes)) {
         return false;
     }
     return encode(forged,
-                  &(struct gossip__message){
-                      .type = GOSSIP__PUSH,
-                      .push = {.sequence = UINT32_MAX, .entries = &entry, .entry_count = 1}});
-}
-
-/* No lie: a push of what only a newer version writes (newer.c). */
-static bool forge_newer(struct sim *sim, struct forged *forged) {
-    uint8_t bytes[SIM_NEWER_SIZE_MAX];
-    struct gossip__span entry = {.data = bytes, .size_bytes = sim_newer_entry(sim, bytes)};
-    return entry.size_bytes > 0 &&
-           encode(forged,
                   &(struct gossip__message){
                       .type = GOSSIP__PUSH,
                       .push = {.sequence = UINT32_MAX, .entries = &entry, .entry_count = 1}});
@@ -139,11 +150,15 @@ static bool lie_make(struct sim *sim, unsigned which, struct forged *forged) {
         return encode(forged, &(struct gossip__message){.type = GOSSIP__WALK_ANSWER,
                                                         .walk_answer = {1, 1, absurd}});
     case 6:
-        return forge_push(sim, true, forged);
-    case NEWER:
-        return forge_newer(sim, forged);
+        return forge_push(sim, FLAW_CLOCK, forged);
+    case 7:
+        return forge_push(sim, FLAW_ENCODING, forged);
+    case 8:
+        return forge_push(sim, FLAW_STATE, forged);
     default:
-        return forge_push(sim, false, forged);
+        return encode(forged, &(struct gossip__message){
+                                  .type = GOSSIP__PUSH_ACK,
+                                  .push_ack = {.sequence = 1, .horizon = CATALOG_CLOCK_MAX + 1}});
     }
 }
 

@@ -62,6 +62,13 @@ void sim_link_end(struct sim *sim, uint64_t number) {
     sim->link_fault_count = kept;
 }
 
+void sim_link_hasten(struct sim *sim) {
+    for (size_t i = 0; i < sim->connection_count; i++) {
+        sim->connections[i].busy_until_ms[0] = sim->connections[i].busy_until_ms[1] = 0;
+    }
+    sim_event_hasten(sim, sim->now_ms + 2);
+}
+
 void sim_link_isolate(struct sim *sim) {
     uint16_t *indexes = sim_allocate(sim->scenario->core.count, sizeof *indexes);
     memcpy(indexes, sim->scenario->core.indexes, sim->scenario->core.count * sizeof *indexes);

@@ -47,21 +47,37 @@ static struct catalog_id identity(const struct sim *sim, const struct sim_node *
     return id;
 }
 
-/* Who is started when only a core is left is told of the others in it. */
+/* Who is started when only a core is left is told of members in it: of newcomers where there is none. */
 static size_t seeds_of_core(const struct sim *sim, size_t self, const char *seeds[2]) {
     size_t count = 0;
-    for (size_t i = 0; i < sim->scenario->core.count && count < 2; i++) {
-        const struct sim_node *other = &sim->nodes[sim->scenario->core.indexes[i]];
-        if (other->index != self && other->cluster == 0 && !other->removed) {
-            seeds[count++] = other->address;
+    for (unsigned ready = 2; ready-- > 0 && count == 0;) {
+        for (size_t i = 0; i < sim->scenario->core.count && count < 2; i++) {
+            const struct sim_node *other = &sim->nodes[sim->scenario->core.indexes[i]];
+            if (other->index != self && other->cluster == 0 && !other->removed &&
+                (other->disk.exists && other->disk.state.ready) == (ready == 1)) {
+                seeds[count++] = other->address;
+            }
         }
     }
     return count;
 }
 
+/* A member of the main cluster, looked for from there on; NULL. Newcomers are no good seeds: two of them that reach only each
+ * other for ten intervals found a cluster of their own (DESIGN 7.1), and one that another cluster dials may join that. */
+static const struct sim_node *member_from(const struct sim *sim, size_t first, size_t self) {
+    size_t count = sim->scenario->node_count;
+    for (size_t i = 0; i < count; i++) {
+        const struct sim_node *node = &sim->nodes[(first + i) % count];
+        if (node->index != self && node->cluster == 0 && !node->removed && node->disk.exists &&
+            node->disk.state.ready) {
+            return node;
+        }
+    }
+    return NULL;
+}
+
 /* A founder knows nobody when it is first started; all others, and a founder that comes back (perhaps with an empty disk), are
- * told of two nodes of the main cluster, as an operator would. One of another cluster is told of the founder only, who is in
- * a cluster: newcomers that it dials might as well join its own. */
+ * told of one or two nodes, as an operator would. */
 static size_t seeds_of(const struct sim *sim, const struct sim_node *node, const char *seeds[2]) {
     size_t original = node->clone_of == SIZE_MAX ? node->index : node->clone_of;
     if (node->founder || sim->node_count == 1 || (original == 0 && node->starts == 1)) {
@@ -70,14 +86,14 @@ static size_t seeds_of(const struct sim *sim, const struct sim_node *node, const
     if (sim->phase > SIM_LOAD && sim->scenario->core.count > 0) {
         return seeds_of_core(sim, original, seeds);
     }
-    size_t last = sim->scenario->node_count - 1;
-    while (last > 0 && sim->nodes[last].cluster != 0) {
-        last--;
+    size_t first = original == 0 ? 1 : 0;
+    const struct sim_node *second = member_from(sim, original / 2, original);
+    seeds[0] = sim->nodes[first].address;
+    if (second == NULL || second->index == first || node->cluster != 0) {
+        return 1;
     }
-    size_t second = original == 0 ? last : original / 2;
-    seeds[0] = sim->nodes[original == 0 ? 1 : 0].address;
-    seeds[1] = sim->nodes[second].address;
-    return node->cluster != 0 ? 1 : 2;
+    seeds[1] = second->address;
+    return 2;
 }
 
 void sim_node_start(struct sim *sim, struct sim_node *node) {
@@ -130,6 +146,7 @@ void sim_node_crash(struct sim *sim, struct sim_node *node) {
     node->starts++;
     sim_node_disk_crash(sim, node);
     node->frozen_until_ms = 0;
+    node->crash_until_ms = 0;
     node->stopping = false;
     sim->stats.crashes++;
     SIM_CHECK(sim, ended, sim, node);

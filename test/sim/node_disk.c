@@ -26,6 +26,9 @@ void sim_node_take_batch(struct sim *sim, struct sim_node *node,
         sim_fired(sim, SCENARIO_CLASS_DISK_SLOW);
     }
     sim_event_node(sim, SIM_EVENT_STORED, node, 0, time_ms);
+    if (node->crash_until_ms != 0) {
+        sim_event_node(sim, SIM_EVENT_CRASH, node, 0, sim->now_ms);
+    }
 }
 
 static struct sim_batch *batch_take(struct sim_node *node) {

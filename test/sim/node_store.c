@@ -90,7 +90,9 @@ static void found(struct sim *sim, struct sim_node *node, const struct catalog_l
                       merkle_digest_equal(&holding.digest, &with_doubt);
     sim_disk_close(&doubted);
     sim_checker_looked(sim, &sim_check_s8);
-    if (as_doubted && !as_model) {
+    if (!load->fresh && !holding.sums_agree) {
+        sim_violated(sim, &sim_check_s8, node, "its store gives rows that its sum is not of");
+    } else if (as_doubted && !as_model) {
         doubt_lands(sim, node);
     } else if (!as_model && node->store_damaged) {
         less_found(sim, node, load);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* The token says what was asked, so that no table is needed. */
-enum { TOKEN_KINDS = 8, TOKEN_REMOVE = 7 };
+enum { TOKEN_KINDS = 8, TOKEN_REMOVE = 7, ASKED_MAX = 4 };
 
 const char *sim_operation_name(enum sim_operation operation) {
     static const char *const names[SIM_OPERATION_COUNT] = {"set", "drop", "import", "sync", "diff"};
@@ -110,9 +110,12 @@ void sim_operation_perform(struct sim *sim, const struct scenario_action *action
     }
 }
 
-/* Under faults an exchange with all may never succeed: now all are healed, it must. */
+/* Under faults an exchange with all may never succeed: now all are healed, it must, though not with the first who is asked
+ * (who has heard just now that a member was replaced). */
 void sim_operation_ask(struct sim *sim) {
-    for (size_t i = 0; i < sim->scenario->node_count && sim->scenario->core.count == 0; i++) {
+    size_t asked = 0;
+    size_t count = sim->scenario->core.count == 0 ? sim->scenario->node_count : 0;
+    for (size_t i = 0; i < count && asked < ASKED_MAX; i++) {
         struct sim_node *node = &sim->nodes[i];
         struct sim_node *other = &sim->nodes[(i + 1) % sim->scenario->node_count];
         if (!sim_required(sim, node) || !sim_required(sim, other) || node == other) {
@@ -127,7 +130,7 @@ void sim_operation_ask(struct sim *sim) {
             };
             submit(sim, node, &operation);
         }
-        return;
+        asked++;
     }
 }
 

@@ -4,6 +4,7 @@
  * had an effect, an operation that was tried and never succeeded, no entry that ever crossed the network.
  */
 #include "test/sim/checker.h"
+#include "test/sim/content.h"
 
 #include <string.h>
 
@@ -128,10 +129,7 @@ static void content_take(struct sim *sim, struct sim_node *node) {
     struct merkle_buffer text;
     merkle_buffer_init(&text, &merkle_allocator_libc);
     if (catalog_export(gossip_catalog(node->engine), &text) == 0) {
-        struct merkle_digest digest = merkle_digest_of(text.data, text.size_bytes, 0);
-        for (size_t i = 0; i < sizeof digest.bytes; i++) {
-            (void)snprintf(sim->result->content_root + 2 * i, 3, "%02x", digest.bytes[i]);
-        }
+        content_root((const char *)text.data, text.size_bytes, sim->result->content_root);
     }
     merkle_buffer_close(&text);
     struct catalog_counts counts = catalog_count(gossip_catalog(node->engine));
@@ -161,6 +159,9 @@ static void vacuity_check(struct sim *sim) {
             unknown(sim, "this class of faults never had an effect",
                     scenario_class_name((enum scenario_class)i));
         }
+    }
+    if (sim->stats.fired[SCENARIO_CLASS_CRASH] > 3 && sim->stats.crashes_in_commit == 0) {
+        unknown(sim, "no crash met a commit", "crash");
     }
     for (unsigned i = 0; i < SIM_OPERATION_COUNT; i++) {
         bool asks = i == SIM_OPERATION_SYNC || i == SIM_OPERATION_DIFF;

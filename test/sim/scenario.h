@@ -63,7 +63,8 @@ enum {
     X(LIAR, "liar")                                                                                \
     X(LATE_JOIN, "late_join")                                                                      \
     X(REMOVE, "remove")                                                                            \
-    X(OTHER_CLUSTER, "other_cluster")
+    X(OTHER_CLUSTER, "other_cluster")                                                              \
+    X(UPGRADE, "upgrade")
 
 enum scenario_class {
 #define X(symbol, name) SCENARIO_CLASS_##symbol,
@@ -129,6 +130,7 @@ enum {
  *   join          starts a node that is not up from the beginning (a node with a join action is not)
  *   remove        the operator removes the first of `to` by way of `nodes`
  *   other_cluster `nodes` are started as founders of a cluster of their own, and told to dial the others after `span`
+ *   upgrade       kill -9, a newer version runs for a moment, writes what this one knows not, and dies; up again after `for`
  *  of clients (at one node each: the first of `nodes`)
  *   set           PUT `key` `body`
  *   drop          DELETE `key`, with cascade
@@ -169,6 +171,7 @@ enum {
     X(JOIN, "join", LATE_JOIN, SCENARIO_WHO)                                                       \
     X(REMOVE, "remove", REMOVE, SCENARIO_WHO | SCENARIO_TAKES_TO)                                  \
     X(OTHER_CLUSTER, "other_cluster", OTHER_CLUSTER, SCENARIO_WHO | SCENARIO_TAKES_SPAN)           \
+    X(UPGRADE, "upgrade", UPGRADE, SCENARIO_WHO | SCENARIO_TAKES_FOR)                              \
     X(SET, "set", NONE, SCENARIO_WHO | SCENARIO_TAKES_KEY | SCENARIO_TAKES_BODY)                   \
     X(DROP, "drop", NONE, SCENARIO_WHO | SCENARIO_TAKES_KEY)                                       \
     X(IMPORT, "import", NONE, SCENARIO_WHO | SCENARIO_TAKES_BODY)                                  \

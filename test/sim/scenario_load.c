@@ -48,11 +48,20 @@ enum {
     INDEXES = sizeof indexes / sizeof *indexes,
 };
 
+struct drawn_key {
+    uint16_t kind;
+    char entity[16], name[8]; /* name: empty of a schema */
+};
+
 /* One load being made into actions. */
 struct making {
     struct scenario *scenario;
     const struct scenario_load *load;
     struct choice choice;
+    /* What was set last, and where: most drops are of it there, so that there is something to drop. */
+    struct drawn_key set_last;
+    size_t set_place;
+    bool set_any;
 };
 
 /* --- bodies ----------------------------------------------------------------------------------------------------------- */
@@ -105,11 +114,6 @@ static char *text_end(struct growing *text) {
 }
 
 /* --- keys ------------------------------------------------------------------------------------------------------------- */
-
-struct drawn_key {
-    uint16_t kind;
-    char entity[16], name[8]; /* name: empty of a schema */
-};
 
 static struct drawn_key draw_key(struct making *making) {
     static const uint16_t kinds[] = {CATALOG_SCHEMA, CATALOG_SCHEMA, CATALOG_CONSTRAINT,
@@ -178,12 +182,20 @@ static struct scenario_action make_set(struct making *making, const struct drawn
     return (struct scenario_action){.type = SCENARIO_SET, .body = text_end(&text)};
 }
 
-static struct scenario_action make_write(struct making *making) {
+static struct scenario_action make_write(struct making *making, size_t *place) {
     if (choice_percent(&making->choice, making->load->imports_percent, "import")) {
         return make_import(making);
     }
     bool drop = choice_percent(&making->choice, making->load->drops_percent, "drop");
     struct drawn_key key = draw_key(making);
+    if (drop && making->set_any && choice_below(&making->choice, 4, "drop the last") > 0) {
+        key = making->set_last;
+        *place = making->set_place;
+    } else if (!drop) {
+        making->set_last = key;
+        making->set_place = *place;
+        making->set_any = true;
+    }
     struct scenario_action action =
         drop ? (struct scenario_action){.type = SCENARIO_DROP} : make_set(making, &key);
     action.kind = key.kind;
@@ -198,7 +210,8 @@ static void expand_paced(struct making *making) {
     uint64_t at_ms = load->from_ms;
     while (at_ms <= load->until_ms && making->scenario->action_count < SCENARIO_ACTIONS_MAX) {
         size_t place = choice_below(&making->choice, writer_count(making), "writer");
-        add(making, make_write(making), writer_at(making, place), at_ms);
+        struct scenario_action action = make_write(making, &place);
+        add(making, action, writer_at(making, place), at_ms);
         /* choice_delay() gives 11/15 of its mean on average. */
         at_ms += 1 + choice_delay(&making->choice, load->every_ms * 15 / 11, "pause");
     }

@@ -182,6 +182,13 @@ static void world_event(struct sim *sim, const struct sim_event *event) {
         }
         break;
     }
+    case SIM_EVENT_CRASH: {
+        struct sim_node *node = &sim->nodes[event->node];
+        if (node->engine != NULL && node->starts == event->start && node->crash_until_ms != 0) {
+            sim_fault_crash(sim, node);
+        }
+        break;
+    }
     default: { /* START */
         struct sim_node *node = &sim->nodes[event->node];
         if (node->engine == NULL && node->starts == event->start) {

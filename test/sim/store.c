@@ -65,6 +65,8 @@ void sim_store_free(struct sim_store *store) {
     sim_store_close(store);
     vfs_image_close(&store->image);
     vfs_close(&store->vfs);
+    free(store->opened[0].bytes);
+    free(store->opened[1].bytes);
     sim_store_wipe(store);
     (void)rmdir(store->directory);
     (void)rmdir(store->base);
@@ -88,6 +90,12 @@ int sim_store_open(struct sim_store *store, const char *cluster_name, struct cat
     int result = catalog_store_open(store->allocator, store->directory, store->cluster_name,
                                     &store->store, load, problem);
     follow(store, result == 0);
+    if (result == 0) {
+        free(store->opened[1].bytes);
+        store->opened[1] = store->opened[0];
+        store->opened[0] = (struct vfs_content){.bytes = NULL};
+        (void)vfs__file_read(store->directory, VFS_DATABASE, &store->opened[0]);
+    }
     return result;
 }
 

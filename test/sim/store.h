@@ -41,6 +41,7 @@ struct sim_store {
     struct vfs vfs;              /* vfs.fault and vfs.lie are the caller's */
     struct vfs_image image;
     struct sim_store_end end;
+    struct vfs_content opened[2]; /* the database at the last opening, and at the one before */
 };
 
 /* Makes a directory of its own below `base` (NULL: /dev/shm, $TMPDIR or /tmp, the first that can be written to). `store`
@@ -85,12 +86,14 @@ enum sim_damage {
     SIM_DAMAGE_ZERO = 1,      /* a page is zero */
     SIM_DAMAGE_DUPLICATE = 2, /* a page stands in the place of another */
     SIM_DAMAGE_CUT = 3,       /* the file ends too early */
-    SIM_DAMAGE_COUNT = 4,
+    SIM_DAMAGE_STALE = 4,     /* a page is what it was when the store was last but once opened: a write that got lost */
+    SIM_DAMAGE_COUNT = 5,
 };
 /* Damages the file: `bits` bits flip, or one of the other kinds as drawn. What is in doubt from before counts as written.
  * False: there was nothing to damage (the file is shorter than a page), or the bytes are as before. Close the store in order
- * before, not by a crash, if the damage should be met: otherwise the WAL may hold the page anew. A damaged WAL
- * ends for SQLite where the damage is: the commits behind it are gone without a sign. */
+ * before, not by a crash, if the damage should be met: otherwise the WAL may hold the page anew. Damage to a WAL
+ * that was left by a kill is found out, but to its last two commits, or where the file was cut: those are gone without a
+ * sign. */
 bool sim_store_damage(struct sim_store *store, struct choice *choice, enum vfs_file file,
                       unsigned bits);
 

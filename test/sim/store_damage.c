@@ -22,11 +22,37 @@ static void flip(struct vfs_content *content, struct choice *choice, unsigned bi
     }
 }
 
-static void damage_content(struct vfs_content *content, struct choice *choice, unsigned bits) {
+/* One of the pages that were written since: all of the write is lost, and what stands there is good in itself. */
+static void make_stale(struct vfs_content *content, const struct vfs_content *old,
+                       struct choice *choice) {
+    size_t written[256];
+    size_t count = 0;
+    size_t pages = (content->size_bytes < old->size_bytes ? content->size_bytes : old->size_bytes) /
+                   PAGE_SIZE_BYTES;
+    for (size_t i = 0; i < pages && count < 256; i++) {
+        size_t at = i * PAGE_SIZE_BYTES;
+        if (memcmp(content->bytes + at, old->bytes + at, PAGE_SIZE_BYTES) != 0) {
+            written[count++] = at;
+        }
+    }
+    if (count > 0) {
+        size_t at = written[choice_below(choice, count, "damage: lost write")];
+        memcpy(content->bytes + at, old->bytes + at, PAGE_SIZE_BYTES);
+    }
+}
+
+static void damage_content(struct vfs_content *content, const struct vfs_content *old,
+                           struct choice *choice, unsigned bits) {
     size_t pages = content->size_bytes / PAGE_SIZE_BYTES;
-    enum sim_damage kind = (enum sim_damage)choice_below(choice, SIM_DAMAGE_COUNT, "damage: kind");
+    /* What is good in itself is the hardest to notice: half of all. */
+    uint64_t drawn = choice_below(choice, 2 * SIM_DAMAGE_STALE, "damage: kind");
+    enum sim_damage kind = drawn < SIM_DAMAGE_STALE ? (enum sim_damage)drawn : SIM_DAMAGE_STALE;
     if (kind == SIM_DAMAGE_FLIP) {
         flip(content, choice, bits);
+        return;
+    }
+    if (kind == SIM_DAMAGE_STALE) {
+        make_stale(content, old, choice);
         return;
     }
     size_t page = choice_below(choice, pages, "damage: page");
@@ -52,7 +78,7 @@ bool sim_store_damage(struct sim_store *store, struct choice *choice, enum vfs_f
     bool changed = false;
     if (vfs__file_read(store->directory, file, &content) && content.size_bytes >= PAGE_SIZE_BYTES) {
         vfs__content_copy(&before, &content);
-        damage_content(&content, choice, bits);
+        damage_content(&content, &store->opened[1], choice, bits);
         changed = !equal(&before, &content);
         vfs__file_write(store->directory, file, true, &content);
         vfs_image_load(&store->image, store->directory);

@@ -66,9 +66,11 @@ struct sim_node {
     uint64_t started_ms;
     struct catalog_id origin; /* of this start */
     uint64_t frozen_until_ms;
-    uint64_t tick_ms; /* when a tick is queued; UINT64_MAX: none */
-    int64_t skew_ms;  /* of the wall clock */
-    bool joined;      /* has been started at all */
+    uint64_t
+        crash_until_ms; /* it crashes with its next commit under way, and is up again then; 0 */
+    uint64_t tick_ms;   /* when a tick is queued; UINT64_MAX: none */
+    int64_t skew_ms;    /* of the wall clock */
+    bool joined;        /* has been started at all */
     bool ever_ready;
     bool removed; /* the operator removed it */
     bool
@@ -125,6 +127,7 @@ enum sim_event_type {
     SIM_EVENT_UNDO,
     SIM_EVENT_START,
     SIM_EVENT_STOPPED,
+    SIM_EVENT_CRASH, /* with a commit under way */
 };
 
 struct sim_event {
@@ -239,6 +242,8 @@ void sim_report_fill(const struct sim *sim);
 
 void sim_event_push(struct sim *sim, const struct sim_event *event);
 bool sim_event_pop(struct sim *sim, struct sim_event *event);
+/* What is on the network arrives by then, in the order in which it was sent: no link is slow any more. */
+void sim_event_hasten(struct sim *sim, uint64_t time_ms);
 /* An event for this life of the node. */
 void sim_event_node(struct sim *sim, enum sim_event_type type, const struct sim_node *node,
                     uint32_t connection, uint64_t time_ms);
@@ -300,6 +305,8 @@ bool sim_link_corrupts(struct sim *sim, size_t from, size_t to);
 uint64_t sim_link_fragment(const struct sim *sim, size_t from, size_t to);
 void sim_link_add(struct sim *sim, const struct scenario_action *action, uint64_t number);
 void sim_link_end(struct sim *sim, uint64_t number); /* 0: all */
+/* All links are as fast as ever: what stood in line before a slow one arrives. */
+void sim_link_hasten(struct sim *sim);
 /* Nothing passes between the core and the others from here on. */
 void sim_link_isolate(struct sim *sim);
 void sim_link_close(struct sim *sim);
@@ -350,13 +357,15 @@ void sim_memory_step_begin(struct sim_memory *memory);
 
 void sim_fault_perform(struct sim *sim, size_t action_index);
 void sim_fault_undo(struct sim *sim, uint64_t number);
+/* The crash that waited for a commit comes. */
+void sim_fault_crash(struct sim *sim, struct sim_node *node);
 /* The end of the load: all (or the core) is healed, started, reachable. */
 void sim_fault_heal(struct sim *sim);
 void sim_hostile_stranger(struct sim *sim, struct sim_node *node);
 void sim_hostile_liar(struct sim *sim, struct sim_node *node);
-/* newer.c: an entry that only a later version of attune writes; 0: none now. Its size. */
-enum { SIM_NEWER_SIZE_MAX = 256 };
-size_t sim_newer_entry(struct sim *sim, uint8_t bytes[SIM_NEWER_SIZE_MAX]);
+/* upgrade.c, of a node that is down: false if nothing came of it */
+bool sim_upgrade_possible(const struct sim_node *node);
+bool sim_upgrade(struct sim *sim, struct sim_node *node);
 
 /* --- operation.c --------------------------------------------------------------------------------------------------------------- */
 

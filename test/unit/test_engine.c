@@ -203,6 +203,33 @@ START_TEST(new_refuses) {
 }
 END_TEST
 
+START_TEST(start_tells_of_damage) {
+    /* DESIGN 4.8: that a store was set aside, and this node starts empty, is told with the first step. */
+    struct catalog_load load = {.fresh = true, .damaged = true, .damage = "what was wrong"};
+    const struct gossip_config config = {.allocator = &merkle_allocator_libc,
+                                         .cluster_name = "c",
+                                         .node_name = "n",
+                                         .address = "a:1",
+                                         .interval_ms = 1000};
+    for (unsigned i = 0; i < 2; i++) {
+        struct gossip *engine;
+        const struct gossip_update *update;
+        const struct gossip_event event = {.type = GOSSIP_START, .wall_ms = SOLO_WALL_MS};
+        ck_assert_int_eq(gossip_new(&config, &load, &engine), 0);
+        ck_assert_int_eq(gossip_step(engine, &event, &update), 0);
+        size_t told = 0;
+        for (size_t k = 0; k < update->notice_count; k++) {
+            const struct gossip_notice *notice = &update->notices[k];
+            told += notice->type == GOSSIP_NOTICE_STORE && notice->severity == GOSSIP_ERROR &&
+                    strstr(notice->text, "starts empty: what was wrong") != NULL;
+        }
+        ck_assert_uint_eq(told, 1 - i);
+        gossip_free(engine);
+        load = (struct catalog_load){.fresh = true};
+    }
+}
+END_TEST
+
 START_TEST(stop_waits_for_the_disk) {
     /* G11: a stop is told to the peers, refuses writes, and is done when nothing is in flight any more. */
     struct solo *solo = solo_new();
@@ -234,6 +261,7 @@ Suite *engine_suite(void) {
     tcase_add_test(receive, malformed_bytes_close);
     tcase_add_test(receive, unknown_connections);
     tcase_add_test(life, new_refuses);
+    tcase_add_test(life, start_tells_of_damage);
     tcase_add_test(life, stop_waits_for_the_disk);
     suite_add_tcase(suite, receive);
     suite_add_tcase(suite, life);

@@ -372,6 +372,31 @@ START_TEST(name_is_taken_over) {
 }
 END_TEST
 
+START_TEST(newcomers_dial_no_namesake) {
+    /* N7: a newcomer cannot take the name of a dead member away, so it does not dial that for a namesake's sake: who listens
+     * at its address now is the namesake, whose hello would make it dial again. */
+    struct pair *pair = cluster(2);
+    pair_cut(pair, 'b', 'c', true);
+    pair_start(pair, 'c', (struct pair_start){.join = {"a:1"}});
+    pair_run(pair, 3000);
+    pair_kill(pair, 'b', true);
+    pair_run(pair, 20000);
+    ck_assert(!is_ready(pair, 'c'));
+    ck_assert_int_eq(pair_member(pair, 'c', "b")->state, GOSSIP_MEMBER_DEAD);
+    pair_disk_wipe(pair, 'b');
+    pair_next_id(pair, 'b', 0xfe);
+    pair_cut(pair, 'b', 'c', false);
+    pair_cut(pair, 'a', 'b', true);
+    pair_disk_state(pair, 'b')->cluster_id = pair_engine(pair, 'a')->state.cluster_id;
+    pair_transcript_clear(pair);
+    pair_start(pair, 'b', (struct pair_start){.join = {"c:1"}});
+    pair_run(pair, 5000);
+    ck_assert(pair_saw(pair, "refused b: refused the peer: duplicate_name"));
+    ck_assert_uint_lt(pair_sent(pair, 'c', 'b', "hello"), 20);
+    pair_free(pair);
+}
+END_TEST
+
 START_TEST(removed_is_told) {
     /* A removed member that comes back is told, stops taking writes, and never becomes a member again (G3). */
     struct pair *pair = cluster(3);
@@ -429,6 +454,7 @@ Suite *join_suite(void) {
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("join_removed");
     tcase_add_test(tcase, name_is_taken_over);
+    tcase_add_test(tcase, newcomers_dial_no_namesake);
     tcase_add_test(tcase, removed_is_told);
     tcase_add_test(tcase, removed_while_alive);
     suite_add_tcase(suite, tcase);

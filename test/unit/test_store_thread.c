@@ -212,6 +212,28 @@ START_TEST(full_disk_recovers_by_itself) {
 }
 END_TEST
 
+/* A file that a reopen refuses, here for its format, is looked at again each second: the store comes back by itself once
+ * somebody has put it right. */
+START_TEST(refused_file_is_tried_again) {
+    ck_assert_int_eq(submit(1), 0);
+    ck_assert_int_eq(take_one().result, 0);
+    vfs.fault = (struct vfs_fault){.calls = VFS_FAIL_SYNCS, .repeat = true};
+    ck_assert_int_eq(submit(2), 0);
+    ck_assert_int_eq(take_one().result, CATALOG_EIO);
+    (void)store_kit_sql(&place, "unix", "PRAGMA user_version = 2");
+    vfs.fault.calls = 0;
+    struct pollfd ready = {.fd = wake[0], .events = POLLIN};
+    ck_assert_int_eq(poll(&ready, 1, 1500), 0); /* a reopen has failed meanwhile */
+    ck_assert_int_eq(submit(3), 0);
+    ck_assert_int_eq(take_one().result, CATALOG_EIO);
+    (void)store_kit_sql(&place, "unix", "PRAGMA user_version = 1");
+    struct catalog_store_done done = take_one();
+    ck_assert_ptr_nonnull(done.reopened);
+    ck_assert(!done.reopened->damaged);
+    catalog_load_free(done.reopened);
+}
+END_TEST
+
 START_TEST(broken_thread_can_be_stopped) {
     vfs.fault = (struct vfs_fault){.calls = VFS_FAIL_WRITES, .repeat = true, .full = true};
     ck_assert_int_eq(submit(1), 0);
@@ -289,6 +311,7 @@ Suite *store_thread_suite(void) {
     tcase_add_test(failing, failure_fails_all_behind_it);
     tcase_add_test(failing, owner_who_does_not_know_yet_fails);
     tcase_add_test(failing, full_disk_recovers_by_itself);
+    tcase_add_test(failing, refused_file_is_tried_again);
     suite_add_tcase(suite, failing);
     TCase *stopping = tcase_create("catalog_store_thread_stop");
     tcase_add_checked_fixture(stopping, setup, teardown);
