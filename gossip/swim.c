@@ -185,6 +185,8 @@ static void probe_begin(struct gossip *engine) {
         return;
     }
     target->probe_sent_ms = engine->now_ms;
+    /* Backoff is for what comes beside: who is said to be alive is reached within a bound, also after a long split. */
+    target->dial_after_ms = 0;
     bool joining = !engine->state.ready;
     enum gossip__exchange_purpose purpose = joining ? GOSSIP__PURPOSE_JOIN : GOSSIP__PURPOSE_TIMER;
     bool wait_admission = joining && target->admitted_ms == 0;
