@@ -208,6 +208,9 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
         }
         break;
     case SCENARIO_DAMAGE:
+        if (sim->scenario->real_store && is_last_ready(sim, node)) {
+            return false; /* its whole file may have to be set aside */
+        }
         kill(sim, node);
         sim_node_damage(sim, node, action->count > 0 ? action->count : 1);
         start_at(sim, node, sim->now_ms + 1);
