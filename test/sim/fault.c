@@ -149,6 +149,16 @@ static bool is_last_ready(const struct sim *sim, const struct sim_node *node) {
     return is_ready_on(&node->disk);
 }
 
+/* What was on its way to the disk lands or does not when it is killed: look again. */
+static bool upgrade(struct sim *sim, struct sim_node *node, uint64_t until_ms) {
+    if (!sim_upgrade_possible(node)) {
+        return false;
+    }
+    kill(sim, node);
+    start_at(sim, node, until_ms);
+    return sim_upgrade_possible(node) && sim_upgrade(sim, node);
+}
+
 /* Faults of the process and of its disk; false if it had no effect. */
 static bool process_fault(struct sim *sim, struct sim_node *node,
                           const struct scenario_action *action) {
@@ -198,12 +208,7 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
             node->disk_slow_until_ms < until_ms ? node->disk_slow_until_ms : until_ms;
         return true; /* fired when a commit meets it */
     case SCENARIO_UPGRADE:
-        if (!sim_upgrade_possible(node)) {
-            return false;
-        }
-        kill(sim, node);
-        start_at(sim, node, until_ms);
-        if (!sim_upgrade_possible(node) || !sim_upgrade(sim, node)) {
+        if (!upgrade(sim, node, until_ms)) {
             return false;
         }
         break;
