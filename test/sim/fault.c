@@ -118,10 +118,13 @@ static void lie(struct sim *sim, struct sim_node *node, const struct scenario_ac
     undo_at(sim, action, node->index);
 }
 
-/* Every second crash waits for a commit to be under way: that is where it hurts most. */
+/* Every second crash waits for a commit to be under way, where it hurts most; for a quarter of its time at most. */
 static bool crash_waits(struct sim *sim, struct sim_node *node, uint64_t until_ms) {
     bool waits = node->engine != NULL && choice_percent(sim->choice, 50, "crash in a commit");
     node->crash_until_ms = waits ? until_ms : 0;
+    if (waits) {
+        sim_event_node(sim, SIM_EVENT_CRASH, node, 0, sim->now_ms + (until_ms - sim->now_ms) / 4);
+    }
     return waits;
 }
 

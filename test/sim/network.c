@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLACE_USED = -1, NOBODY = UINT16_MAX };
+enum { PLACE_USED = -1, NOBODY = UINT16_MAX, USER_TIMEOUT_MS = 20000 };
 
 /* --- finding an end ------------------------------------------------------------------------------------------------------------ */
 
@@ -176,6 +176,10 @@ bool sim_network_disconnected(struct sim *sim, const struct sim_event *event) {
     return true;
 }
 
+static bool passes(struct sim *sim, size_t from, size_t to) {
+    return !sim_link_hangs(sim, from, to) && !sim_link_is_cut(sim, from, to);
+}
+
 void sim_network_close(struct sim *sim, struct sim_node *node, uint32_t id) {
     unsigned end;
     struct sim_connection *connection = sim_network_find(sim, node, id, &end);
@@ -186,15 +190,25 @@ void sim_network_close(struct sim *sim, struct sim_node *node, uint32_t id) {
     uint32_t peer_id = connection->id[other];
     bool nobody = connection->node[other] == NOBODY;
     struct sim_node *peer = nobody ? NULL : &sim->nodes[connection->node[other]];
-    if (peer_id != 0 && !nobody && peer->engine != NULL &&
-        !sim_link_hangs(sim, node->index, peer->index) &&
-        !sim_link_is_cut(sim, node->index, peer->index)) {
+    bool gone = nobody || peer->engine == NULL;
+    if (peer_id != 0 && gone) {
+        end_forget(sim, connection, other);
+    } else if (peer_id != 0 && passes(sim, node->index, peer->index)) {
         sim_event_node(sim, SIM_EVENT_DISCONNECTED, peer, peer_id,
                        sim_link_arrival(sim, NULL, 0, 0) + 1);
-    } else if (peer_id != 0) {
-        end_forget(sim, connection, other);
-    }
+    } /* else it is half open: the other end learns of it when it sends */
     end_forget(sim, connection, end);
+}
+
+/* Into a connection whose other end is gone: its host says so at once (RST), or nobody does, and the time runs out that the
+ * kernel waits for a sign (TCP_USER_TIMEOUT, ev_dial.c). */
+static void into_half_open(struct sim *sim, const struct sim_node *node, size_t peer,
+                           uint32_t connection) {
+    bool answered = passes(sim, node->index, peer) && passes(sim, peer, node->index);
+    uint64_t time_ms =
+        answered ? sim_link_arrival(sim, NULL, 0, 0) + 1 : sim->now_ms + USER_TIMEOUT_MS;
+    PROBE("sim.half_open");
+    sim_event_node(sim, SIM_EVENT_DISCONNECTED, node, connection, time_ms);
 }
 
 static void connections_end(struct sim *sim, const struct sim_node *node, const bool *from,
@@ -290,7 +304,8 @@ void sim_network_send(struct sim *sim, struct sim_node *node, const struct gossi
     sim_network_sent(sim, node, &sim->nodes[peer], type, send);
     sim_hostile_answer(sim, node, (size_t)(connection - sim->connections), from, type);
     if (connection->id[to] == 0) {
-        return; /* that end is gone, and this one does not know it yet */
+        into_half_open(sim, node, peer, send->connection);
+        return;
     }
     if (sim_link_is_cut(sim, node->index, peer) ||
         sim_link_loses(sim, node->index, peer, type == 1)) {
