@@ -170,6 +170,16 @@ static bool disk_fault(struct sim *sim, struct sim_node *node,
     return true;
 }
 
+/* What was on its way to the disk lands or does not when it is killed: look again. */
+static bool upgrade(struct sim *sim, struct sim_node *node, uint64_t until_ms) {
+    if (!sim_upgrade_possible(node)) {
+        return false;
+    }
+    kill(sim, node);
+    start_at(sim, node, until_ms);
+    return sim_upgrade_possible(node) && sim_upgrade(sim, node);
+}
+
 /* Faults of the process and of its disk; false if it had no effect. */
 static bool process_fault(struct sim *sim, struct sim_node *node,
                           const struct scenario_action *action) {
@@ -208,18 +218,13 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
         start_at(sim, node, until_ms);
         break;
     case SCENARIO_UPGRADE:
-        if (!sim_upgrade_possible(node)) {
-            return false;
-        }
-        kill(sim, node);
-        start_at(sim, node, until_ms);
-        if (!sim_upgrade_possible(node) || !sim_upgrade(sim, node)) {
+        if (!upgrade(sim, node, until_ms)) {
             return false;
         }
         break;
     case SCENARIO_DAMAGE:
-        if (node->store != NULL && is_last_ready(sim, node)) {
-            return false; /* of a real file there may be nothing left */
+        if (sim->scenario->real_store && is_last_ready(sim, node)) {
+            return false; /* its whole file may have to be set aside */
         }
         kill(sim, node);
         sim_node_damage(sim, node, action->count > 0 ? action->count : 1);
