@@ -419,6 +419,7 @@ void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t se
         unsigned weight = weight_of(each) * chance / 64;
         on[i] = choice_below(choice, 64, scenario_class_name(each)) >= 64 - weight;
     }
+    on[SCENARIO_CLASS_CLONE] = on[SCENARIO_CLASS_CLONE] && !scenario->real_store;
     /* What says which nodes there are, and when, comes first. */
     if (on[SCENARIO_CLASS_OTHER_CLUSTER] && scenario->node_count > NODES_MIN) {
         add_other_cluster(&drawing);
