@@ -190,7 +190,7 @@ static bool any_is_up(const struct real_run *run) {
 void real_check_exits(struct real_run *run) {
     bool told[REAL_WATCHED_MAX] = {false};
     struct real_tally *tally = &run->tallies[REAL_S15];
-    uint64_t deadline_ms = real_clock_ms() + EXIT_MS_MAX;
+    uint64_t told_ms = real_clock_ms(), deadline_ms = told_ms + EXIT_MS_MAX;
     for (size_t i = 0; i < run->all_count; i++) {
         told[i] = run->nodes[i].state == REAL_UP && kill(run->nodes[i].pid, SIGTERM) == 0;
     }
@@ -198,6 +198,7 @@ void real_check_exits(struct real_run *run) {
         wait_ms(EXIT_STEP_MS);
         real_ground_reap(run->ground);
     }
+    run->end_took_ms = real_clock_ms() - told_ms;
     for (size_t i = 0; i < run->all_count; i++) {
         int status = run->nodes[i].exit_status;
         if (!told[i])

@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 enum {
-    CONNECT_MS = 500,
+    CONNECT_MS = 200,
+    UNANSWERED_MAX = 3, /* then the other strangers stay away: the run waits for each */
     REQUEST_MS = 5000,
     LIES_AT_ONCE = 8,
     LIE_PAUSE_MS = 50,
@@ -67,12 +68,14 @@ bool real_fault_stranger(struct real_faults *faults, const struct real_node *nod
                          char why_not[120]) {
     struct real_hostile hostile;
     bool any = false;
-    for (uint64_t i = 0; i < count; i++) {
+    unsigned unanswered = 0;
+    for (uint64_t i = 0; i < count && unanswered < UNANSWERED_MAX; i++) {
         uint64_t number = faults->strangers++, kinds = real_hostile_stranger_kinds();
         real_hostile_stranger(&hostile, number, &faults->random);
         /* Each kind to the port for members, and every other time round to that for people. */
         const char *address = number / kinds % 2 == 0 ? node->gossip : node->http;
         int descriptor = node->state == REAL_UP ? connect_to(address) : -1;
+        unanswered = descriptor < 0 ? unanswered + 1 : 0;
         if (descriptor < 0)
             continue;
         any = true;

@@ -92,11 +92,14 @@ static bool make_bridge(struct real_ground *ground, char message[REAL_MESSAGE_SI
         snprintf(message, REAL_MESSAGE_SIZE_MAX, "no network 10.x.y.0/23 is free");
         return false;
     }
+    /* With an address of its own: else it takes another whenever a port is added, and the nodes look for the old one. */
+    unsigned long pid = (unsigned long)getpid();
     snprintf(batch, sizeof batch,
-             "link add atch%ld type bridge\n"
-             "addr add 10.%u.%u.1/23 dev atch%ld\n"
-             "link set atch%ld up\n",
-             (long)getpid(), ground->subnet[0], ground->subnet[1], (long)getpid(), (long)getpid());
+             "link add atch%lu address 02:61:74:%02lx:%02lx:%02lx type bridge\n"
+             "addr add 10.%u.%u.1/23 dev atch%lu\n"
+             "link set atch%lu up\n",
+             pid, pid >> 16 & 0xff, pid >> 8 & 0xff, pid & 0xff, ground->subnet[0],
+             ground->subnet[1], pid, pid);
     return REAL_COMMAND(message, batch, "ip", "-batch", "-");
 }
 

@@ -29,7 +29,7 @@ static void ended(struct real_ground *ground, struct real_node *node, int status
         real_proxy_down(ground->proxy, node->index);
     real_node_untrace(ground, node);
     if (!as_told)
-        real_say(ground, "%s died: status %#x", node->name, (unsigned)status);
+        real_say(ground, "%s ended by itself: status %#x", node->name, (unsigned)status);
 }
 
 void real_ground_reap(struct real_ground *ground) {

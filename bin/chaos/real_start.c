@@ -113,6 +113,7 @@ static bool await_equal(struct real_run *run) {
 
 bool real_start(struct real_run *run) {
     char message[REAL_MESSAGE_SIZE_MAX] = "";
+    uint64_t began_ms = real_clock_ms();
     if (!real_ground_open(&run->arguments.options, run->scenario.node_count, &run->ground,
                           message)) {
         run->usage_error = true;
@@ -131,6 +132,7 @@ bool real_start(struct real_run *run) {
     run->required = real_required(run);
     if (!await_equal(run))
         return false;
+    run->start_took_ms = real_clock_ms() - began_ms;
     real_usage_baseline(run);
     return true;
 }

@@ -140,7 +140,10 @@ def part_held(chaos):
 
 def part_diverged(chaos):
     """A node that comes back as one of another cluster never agrees: 3."""
-    out, _ = chaos.run(3, chaos.scenario(KILLED), "--attuned", chaos.broken("n2", "--cluster other"))
+    figures = chaos.directory / "report.json"
+    out, _ = chaos.run(3, chaos.scenario(KILLED + "expect: {intervals: 6}\n"), "--attuned",
+                       chaos.broken("n2", "--cluster other"), "--json", figures)
+    print([line for line in figures.read_text(encoding="utf-8").splitlines() if '"from ' in line], flush=True)
     expect("diverged: L1" in out, "it does not say what", out)
 
 

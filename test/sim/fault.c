@@ -135,10 +135,13 @@ static void lie(struct sim *sim, struct sim_node *node, const struct scenario_ac
     undo_at(sim, action, node->index);
 }
 
-/* Every second crash waits for a commit to be under way: that is where it hurts most. */
+/* Every second crash waits for a commit to be under way, where it hurts most; for a quarter of its time at most. */
 static bool crash_waits(struct sim *sim, struct sim_node *node, uint64_t until_ms) {
     bool waits = node->engine != NULL && choice_percent(sim->choice, 50, "crash in a commit");
     node->crash_until_ms = waits ? until_ms : 0;
+    if (waits) {
+        sim_event_node(sim, SIM_EVENT_CRASH, node, 0, sim->now_ms + (until_ms - sim->now_ms) / 4);
+    }
     return waits;
 }
 
@@ -165,6 +168,16 @@ static bool disk_fault(struct sim *sim, struct sim_node *node,
     node->disk_failure = action->type == SCENARIO_DISK_FULL ? (int)CATALOG_EFULL : (int)CATALOG_EIO;
     undo_at(sim, action, sim->node_capacity + (size_t)(action - sim->scenario->actions));
     return true;
+}
+
+/* What was on its way to the disk lands or does not when it is killed: look again. */
+static bool upgrade(struct sim *sim, struct sim_node *node, uint64_t until_ms) {
+    if (!sim_upgrade_possible(node)) {
+        return false;
+    }
+    kill(sim, node);
+    start_at(sim, node, until_ms);
+    return sim_upgrade_possible(node) && sim_upgrade(sim, node);
 }
 
 /* Faults of the process and of its disk; false if it had no effect. */
@@ -205,18 +218,13 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
         start_at(sim, node, until_ms);
         break;
     case SCENARIO_UPGRADE:
-        if (!sim_upgrade_possible(node)) {
-            return false;
-        }
-        kill(sim, node);
-        start_at(sim, node, until_ms);
-        if (!sim_upgrade_possible(node) || !sim_upgrade(sim, node)) {
+        if (!upgrade(sim, node, until_ms)) {
             return false;
         }
         break;
     case SCENARIO_DAMAGE:
-        if (node->store != NULL && is_last_ready(sim, node)) {
-            return false; /* of a real file there may be nothing left */
+        if (sim->scenario->real_store && is_last_ready(sim, node)) {
+            return false; /* its whole file may have to be set aside */
         }
         kill(sim, node);
         sim_node_damage(sim, node, action->count > 0 ? action->count : 1);

@@ -4,7 +4,7 @@
  * are likely (an eighth, a quarter, a half of them) and then which are on, and only those occur. A class that is on is tried a
  * few times at least, on nodes that are there by then: a run in which it never had an effect has proved nothing.
  */
-#include "test/sim/scenario.h"
+#include "test/sim/scenario_parts.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -353,6 +353,27 @@ static void loads_draw(struct drawing *drawing) {
     }
 }
 
+/* Imports of what a newer version exported: entries of kind 9, which must come out as they went in (G10). */
+static void add_unknown_kinds(struct drawing *drawing) {
+    static const char *const lines[] = {
+        "{\"kind\":9,\"entity\":\"u0\",\"name\":\"ka\",\"bytes\":"
+        "\"k5MJonUwomthkZYBxBARERERERERERERERERERERoXgBASqRksQQEREREREREREREREREREREQE=\"}\n",
+        "{\"kind\":9,\"entity\":\"u0\",\"name\":\"ka\",\"bytes\":"
+        "\"k5MJonUwomthkZYBxBARERERERERERERERERERERoXgBAYGhYZEHkZLEEBEREREREREREREREREREREB\"}\n",
+        "{\"kind\":9,\"entity\":\"u0\",\"name\":\"kb\",\"bytes\":"
+        "\"k5MJonUwomtikZYBxBARERERERERERERERERERERoXgBASqRksQQEREREREREREREREREREREQE=\"}\n",
+    };
+    enum { LINES = sizeof lines / sizeof *lines, TIMES = 4 };
+    for (unsigned i = 0; i < TIMES; i++) {
+        uint64_t at_ms = 3000 + below(drawing, drawing->scenario->load_ms - 3000, "imports at");
+        uint16_t index = node_draw(drawing, 0, at_ms, "imports");
+        struct scenario_action action = {
+            .type = SCENARIO_IMPORT, .at_ms = at_ms, .nodes = scenario_nodes_of(1, &index)};
+        action.body = scenario__text(lines[below(drawing, LINES, "unknown kind")]);
+        scenario_add(drawing->scenario, &action);
+    }
+}
+
 /* At least two, that can reach each other when all others never come back. */
 static void core_draw(struct drawing *drawing) {
     uint16_t indexes[SCENARIO_NODES_MAX];
@@ -414,6 +435,7 @@ void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t se
         class_draw(&drawing, SCENARIO_CLASS_REMOVE);
     }
     loads_draw(&drawing);
+    add_unknown_kinds(&drawing);
     if (choice_percent(choice, CORE_PERCENT, "heal a core only")) {
         core_draw(&drawing);
     }

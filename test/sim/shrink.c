@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNKS_MAX = 128, TIME_STEPS = 12 };
+enum { CHUNKS = 64, TIME_STEPS = 12 };
 
 struct shrinking {
     struct scenario *scenario; /* the smallest so far */
@@ -209,10 +209,14 @@ static void kept_set(struct scenario *scenario, const struct scenario_kept *kept
     }
 }
 
+static bool keeps_none(const struct scenario *scenario) {
+    return scenario->kept_count == 1 && scenario->kept[0].first == 0 && scenario->kept[0].end == 1;
+}
+
 /* Without the range-th range, or with it cut to one of its halves. */
 static bool range_drop(struct shrinking *shrinking, size_t range, int half) {
     struct scenario candidate;
-    struct scenario_kept kept[CHUNKS_MAX];
+    struct scenario_kept kept[SCENARIO_KEPT_MAX];
     size_t count = 0;
     for (size_t i = 0; i < shrinking->scenario->kept_count; i++) {
         struct scenario_kept each = shrinking->scenario->kept[i];
@@ -236,17 +240,19 @@ static bool range_drop(struct shrinking *shrinking, size_t range, int half) {
 static void choices_minimise(struct shrinking *shrinking) {
     struct scenario candidate;
     if (shrinking->scenario->kept_count == 0) {
-        struct scenario_kept parts[CHUNKS_MAX / 2];
+        struct scenario_kept parts[CHUNKS];
         uint64_t choices = shrinking->choices + 1;
-        for (uint64_t i = 0; i < CHUNKS_MAX / 2; i++) {
-            parts[i] = (struct scenario_kept){i * choices / (CHUNKS_MAX / 2),
-                                              (i + 1) * choices / (CHUNKS_MAX / 2)};
+        for (uint64_t i = 0; i < CHUNKS; i++) {
+            parts[i] = (struct scenario_kept){i * choices / (CHUNKS), (i + 1) * choices / (CHUNKS)};
         }
         scenario_copy(&candidate, shrinking->scenario, NULL);
-        kept_set(&candidate, parts, CHUNKS_MAX / 2);
+        kept_set(&candidate, parts, CHUNKS);
         if (!keep_if_fails(shrinking, &candidate, "choices")) {
             return;
         }
+    }
+    if (keeps_none(shrinking->scenario)) {
+        return;
     }
     scenario_copy(&candidate, shrinking->scenario, NULL);
     kept_set(&candidate, NULL, 0);

@@ -96,6 +96,7 @@ struct sim_node {
     bool disk_lies;
     bool catching_up; /* reopened: what a failed commit left on disk is on its way into the tree */
 
+    unsigned lies_waiting; /* for the node to ask something */
     uint32_t accepted_last;
     struct sim_place *places; /* connection number -> connection, open addressing */
     size_t place_count, place_capacity;
@@ -365,6 +366,8 @@ void sim_fault_node_undo(struct sim *sim, struct sim_node *node);
 void sim_fault_heal(struct sim *sim);
 void sim_hostile_stranger(struct sim *sim, struct sim_node *node);
 void sim_hostile_liar(struct sim *sim, struct sim_node *node);
+void sim_hostile_answer(struct sim *sim, struct sim_node *node, size_t connection, unsigned end,
+                        unsigned type);
 /* upgrade.c, of a node that is down: false if nothing came of it */
 bool sim_upgrade_possible(const struct sim_node *node);
 bool sim_upgrade(struct sim *sim, struct sim_node *node);

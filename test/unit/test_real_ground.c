@@ -114,6 +114,26 @@ START_TEST(leaves_given_directory) {
 }
 END_TEST
 
+/* Below strace the process that is waited for is the daemon itself, and what strace does to it is seen. */
+START_TEST(starts_under_strace) {
+    char message[REAL_MESSAGE_SIZE_MAX] = "";
+    const char *const arguments[] = {"-o", "/dev/null", "-e", "inject=kill:signal=KILL:when=1",
+                                     NULL};
+    fake_ground(1);
+    if (!real_ground_can(fake.ground, SCENARIO_DISK_ERROR, message)) {
+        return; /* no strace here */
+    }
+    ck_assert(real_node_kill(fake.ground, &fake.nodes[0]));
+    fake_script("", "sleep 0.1; kill -0 $$");
+    ck_assert_msg(real_node_start_under(fake.ground, &fake.nodes[0], NULL, arguments, message),
+                  "%s", message);
+    ck_assert_int_eq(fake.nodes[0].pid, fake.ground->processes[0].child);
+    ck_assert(fake_until(has_died, &fake.nodes[0]));
+    ck_assert(WIFSIGNALED(fake.nodes[0].exit_status));
+    ck_assert_int_eq(WTERMSIG(fake.nodes[0].exit_status), SIGKILL);
+}
+END_TEST
+
 /* --- ending ------------------------------------------------------------------------------------------------------ */
 
 /* A process that ends by itself has died, and how is known. */
@@ -324,6 +344,7 @@ Suite *real_ground_suite(void) {
     tcase_add_test(start, tells_addresses);
     tcase_add_test(start, starts_clean);
     tcase_add_test(start, reports_failed_starts);
+    tcase_add_test(start, starts_under_strace);
     TCase *open = group(suite, "real_ground_open");
     tcase_add_test(open, refuses_to_open);
     tcase_add_test(open, leaves_given_directory);

@@ -1,5 +1,6 @@
 /* test_swim.c - who is alive, suspect, dead, left: transcripts of a few engines, with links cut and processes killed. */
 #include "test/unit/support/pair.h"
+#include "test/unit/support/solo.h"
 
 #include <check.h>
 #include <string.h>
@@ -94,6 +95,24 @@ START_TEST(refused_dial_asks_helpers) {
     ck_assert_int_eq(state_of(pair, 'a', "c"), GOSSIP_MEMBER_SUSPECT);
     ck_assert(pair_saw(pair, "a > b probe"));
     pair_free(pair);
+}
+END_TEST
+
+START_TEST(turn_knows_no_backoff) {
+    /* Who is said to be alive is dialled in its turn, also after dials that failed for minutes: after a long split it is others
+     * who say so first, and then nothing must keep it from being asked (L2). */
+    struct solo *solo = solo_new();
+    struct gossip__member *member = solo_peer(solo, 1);
+    solo_step(solo, (struct gossip_event){.type = GOSSIP_DISCONNECTED,
+                                          .connection = member->session->connection});
+    member->dial_failures = 10;
+    member->dial_after_ms = solo->now_ms + GOSSIP__DIAL_BACKOFF_MS_MAX;
+    ck_assert_ptr_null(solo->engine->sessions);
+    solo_run(solo, 1200);
+    ck_assert_int_eq(member->state, GOSSIP_MEMBER_ALIVE);
+    ck_assert_ptr_nonnull(solo->engine->sessions);
+    ck_assert_ptr_eq(solo->engine->sessions->member, member);
+    solo_free(solo);
 }
 END_TEST
 
@@ -238,6 +257,7 @@ Suite *swim_suite(void) {
     tcase_add_test(tcase, killed_is_suspect_then_dead);
     tcase_add_test(tcase, refused_dial_asks_helpers);
     tcase_add_test(tcase, helpers_save);
+    tcase_add_test(tcase, turn_knows_no_backoff);
     tcase_add_test(tcase, accused_is_alive_again);
     tcase_add_test(tcase, partition_heals);
     tcase_add_test(tcase, turns_know_no_backoff);

@@ -1,0 +1,167 @@
+/* test_sim_god.c - the god's view: which acknowledged writes must be there in the end, and which loss is excused. */
+#include "test/unit/support/sim_kit.h"
+
+#include <check.h>
+#include <string.h>
+
+static struct sim_kit kit;
+static struct sim *const sim = &kit.sim;
+static struct catalog_entry *write, *later;
+
+/* A write that n1 acknowledged, on its disk alone. */
+static void setup(void) {
+    sim_kit_open(&kit, 3);
+    write = sim_kit_entry("a", 5);
+    later = sim_kit_entry("a", 9);
+    sim_kit_put(&sim->nodes[0].disk, write);
+    sim_god_acknowledged(sim, &sim->nodes[0], write);
+}
+
+static void teardown(void) {
+    sim_kit_close(&kit);
+    catalog_entry_release(write);
+    catalog_entry_release(later);
+}
+
+static void put_on(size_t node) {
+    sim_kit_put(&sim->nodes[node].disk, write);
+}
+
+/* A fault outside the promises empties the disk. */
+static void empty(size_t node) {
+    sim_god_disk_replaced(sim, &sim->nodes[node], NULL);
+    sim_disk_close(&sim->nodes[node].disk);
+}
+
+static void check(bool violated) {
+    sim_god_check(sim);
+    ck_assert_int_eq(sim->failed, violated);
+    if (violated) {
+        ck_assert_str_eq(kit.result.invariant, "S2");
+    }
+}
+
+START_TEST(all_have_it) {
+    /* A write that is on all disks is missing nowhere. */
+    ck_assert_uint_eq(sim_god_missing(sim, &sim->nodes[0]), 0);
+    ck_assert_uint_eq(sim_god_missing(sim, &sim->nodes[1]), 1);
+    put_on(1);
+    put_on(2);
+    ck_assert_uint_eq(sim_god_missing(sim, &sim->nodes[1]), 0);
+    check(false);
+    ck_assert_uint_eq(sim->stats.acknowledged, 1);
+    ck_assert_uint_eq(sim->stats.excused, 0);
+}
+END_TEST
+
+START_TEST(one_lacks_it) {
+    /* One disk without it is a violation that names the node and the key. */
+    put_on(2);
+    check(true);
+    ck_assert_uint_eq(kit.result.failed_node, 1);
+    ck_assert_ptr_nonnull(strstr(kit.result.reason, "constraint/a/c, acknowledged by n1"));
+}
+END_TEST
+
+START_TEST(superseded_is_there) {
+    /* Who has what superseded the write has it. */
+    put_on(1);
+    sim_kit_put(&sim->nodes[2].disk, later);
+    ck_assert_uint_eq(sim_god_missing(sim, &sim->nodes[2]), 0);
+    check(false);
+}
+END_TEST
+
+START_TEST(lost_from_its_only_disk) {
+    /* A write that only a fault outside the promises took, from its only disk, is excused, once. */
+    empty(0);
+    ck_assert_uint_eq(sim_god_missing(sim, &sim->nodes[0]), 0);
+    check(false);
+    ck_assert_uint_eq(sim->stats.excused, 1);
+}
+END_TEST
+
+START_TEST(lost_from_one_of_two) {
+    /* While another disk has it, its loss on one is not excused. */
+    put_on(1);
+    empty(0);
+    check(true);
+}
+END_TEST
+
+START_TEST(lost_and_back_on_one) {
+    /* What was lost and came back to one node (in a message that was late) must be on all again. */
+    empty(0);
+    put_on(1);
+    check(true);
+}
+END_TEST
+
+START_TEST(a_copy_brings_it_back) {
+    /* What is left in a copy only is lost as long as that is not put back, and must be everywhere from then on. */
+    struct sim_disk copy = {.exists = true};
+    sim_kit_put(&copy, write);
+    empty(0);
+    ck_assert(sim->acknowledged[0].lost);
+    sim_god_disk_replaced(sim, &sim->nodes[1], &copy);
+    ck_assert(!sim->acknowledged[0].lost);
+    check(true);
+    sim_disk_close(&copy);
+}
+END_TEST
+
+START_TEST(put_back_to_before) {
+    /* A disk that is put back takes what its copy lacks, and leaves what that has. */
+    struct sim_disk with = {.exists = true};
+    struct sim_disk without = {.exists = true};
+    sim_kit_put(&with, write);
+    sim_god_disk_replaced(sim, &sim->nodes[0], &with);
+    ck_assert(!sim->acknowledged[0].lost);
+    sim_god_disk_replaced(sim, &sim->nodes[0], &without);
+    ck_assert(sim->acknowledged[0].lost);
+    sim_disk_close(&with);
+    sim_disk_close(&without);
+}
+END_TEST
+
+START_TEST(held_by_the_unreachable) {
+    /* What only nodes have that are never reached again is out of reach, and excused; what a required one has is not. */
+    sim->nodes[0].abandoned = true;
+    ck_assert(sim_god_out_of_reach(sim, write));
+    check(false);
+    ck_assert_uint_eq(sim->stats.excused, 1);
+    put_on(1);
+    check(true);
+}
+END_TEST
+
+START_TEST(another_cluster_is_apart) {
+    /* What was written in a cluster of its own is not missed in this one. */
+    sim->acknowledged[0].cluster = 1;
+    check(false);
+    ck_assert_uint_eq(sim_god_missing(sim, &sim->nodes[1]), 0);
+}
+END_TEST
+
+static void add(Suite *suite, const char *name, const TTest *test) {
+    TCase *tcase = tcase_create(name);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, test);
+    suite_add_tcase(suite, tcase);
+}
+
+Suite *sim_god_suite(void);
+Suite *sim_god_suite(void) {
+    Suite *suite = suite_create("sim_god");
+    add(suite, "sim_god_check", all_have_it);
+    add(suite, "sim_god_check", one_lacks_it);
+    add(suite, "sim_god_check", superseded_is_there);
+    add(suite, "sim_god_disk_replaced", lost_from_its_only_disk);
+    add(suite, "sim_god_disk_replaced", lost_from_one_of_two);
+    add(suite, "sim_god_disk_replaced", lost_and_back_on_one);
+    add(suite, "sim_god_disk_replaced", a_copy_brings_it_back);
+    add(suite, "sim_god_disk_replaced", put_back_to_before);
+    add(suite, "sim_god_check", held_by_the_unreachable);
+    add(suite, "sim_god_check", another_cluster_is_apart);
+    return suite;
+}
