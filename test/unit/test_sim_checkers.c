@@ -1,5 +1,5 @@
 /* test_sim_checkers.c - each checker of a single entry or disk is shown what is right, and is silent; and what is wrong, and says
- * so. (test_sim_checkers_engine.c: those that look at engines.) */
+ * so. (test_sim_checkers_engine.c, test_sim_checkers_course.c: those that look at engines.) */
 #include "test/sim/checker.h"
 #include "test/unit/support/entry_maker.h"
 #include "test/unit/support/sim_kit.h"
@@ -20,19 +20,6 @@ static void setup(void) {
 
 static void teardown(void) {
     sim_kit_close(&kit);
-}
-
-/* Nothing was violated; NULL: something was. What was is forgotten. */
-static void verdict(const char *id, const char *what) {
-    if (id == NULL) {
-        ck_assert_msg(!sim->failed, "%s", kit.result.reason);
-        return;
-    }
-    ck_assert_msg(sim->failed, "%s is silent: %s", id, what);
-    ck_assert_str_eq(kit.result.invariant, id);
-    ck_assert_ptr_nonnull(strstr(kit.result.reason, what));
-    sim->failed = false;
-    kit.result.invariant[0] = '\0';
 }
 
 static struct catalog_entry *entry_of(uint16_t kind, const struct made_line *lines, size_t count) {
@@ -60,7 +47,7 @@ static void history(void) {
     put(&sim_check_s7, NULL, ENTRY({1, 5, A, 'a'}));
     put(&sim_check_s7, NULL, ENTRY({2, 6, A, 'b'}));
     put(&sim_check_s7, ENTRY({1, 5, A, 'a'}), ENTRY({1, 5, GONE, 'a'}, {3, 7, A, 'c'}));
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
 }
 
 START_TEST(merges_that_are_right) {
@@ -71,7 +58,7 @@ START_TEST(merges_that_are_right) {
         ENTRY({1, 5, GONE, 'a'}, {2, 6, A, 'b'}, {3, 7, A, 'c'}));
     put(&sim_check_s7, NULL, ENTRY({1, 5, GONE, 'a'}, {2, 6, A, 'b'}, {3, 7, A, 'c'}));
     put(&sim_check_s7, NULL, ENTRY({1, 5, GONE, 'a'}, {3, 7, A, 'c'}));
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
 }
 END_TEST
 
@@ -79,13 +66,13 @@ START_TEST(merges_that_are_wrong) {
     /* A version that is lost, kept, forgotten about, or gone back on is seen by the entry alone. */
     history();
     put(&sim_check_s7, NULL, ENTRY({1, 5, GONE, 'a'}, {2, 6, A, 'b'}));
-    verdict("S7", "neither survives");
+    sim_kit_verdict(&kit, "S7", "neither survives");
     put(&sim_check_s7, NULL, ENTRY({1, 5, A, 'a'}, {3, 7, A, 'c'}));
-    verdict("S7", "has replaced");
+    sim_kit_verdict(&kit, "S7", "has replaced");
     put(&sim_check_s7, NULL, ENTRY({3, 7, A, 'c'}));
-    verdict("S7", "forgotten");
+    sim_kit_verdict(&kit, "S7", "forgotten");
     put(&sim_check_s7, ENTRY({1, 5, A, 'a'}, {2, 6, A, 'b'}), ENTRY({2, 6, A, 'b'}));
-    verdict("S7", "knows less");
+    sim_kit_verdict(&kit, "S7", "knows less");
 }
 END_TEST
 
@@ -93,7 +80,7 @@ START_TEST(what_nobody_saw_made) {
     /* Of a version that was first seen beside another it is not known what it had seen: nothing is claimed. */
     put(&sim_check_s7, NULL, ENTRY({1, 5, A, 'a'}, {2, 6, A, 'b'}));
     put(&sim_check_s7, NULL, ENTRY({1, 5, GONE, 'a'}, {2, 6, A, 'b'}));
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
 }
 END_TEST
 
@@ -102,7 +89,7 @@ START_TEST(in_force_by_clock_and_origin) {
     struct catalog_entry *entry = ENTRY({1, 5, A, 'a'}, {2, 6, A, 'b'});
     entry->clock = 5;
     put(&sim_check_s7, NULL, entry);
-    verdict("S7", "in force");
+    sim_kit_verdict(&kit, "S7", "in force");
 }
 END_TEST
 
@@ -154,7 +141,7 @@ START_TEST(edges_that_are_allowed) {
     acknowledge(true, version_entry(5, 1, DROPPING, 'a', 0), version_entry(6, 2, NONE, 'a', 0));
     acknowledge(true, version_entry(5, 1, NONE, 'a', 0), active(6, 2, 'a'));
     acknowledge(false, active(5, 1, 'a'), active(5, 1, 'a'));
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
 }
 END_TEST
 
@@ -162,36 +149,36 @@ START_TEST(edges_that_are_not) {
     /* All others are violations, and so are steps with another body than theirs. */
     enum { PENDING = CATALOG_PENDING_ADD, DROPPING = CATALOG_PENDING_DROP, NONE = CATALOG_DROPPED };
     acknowledge(true, active(5, 1, 'a'), active(6, 2, 'a'));
-    verdict("S7", "from active to active");
+    sim_kit_verdict(&kit, "S7", "from active to active");
     acknowledge(true, version_entry(5, 1, DROPPING, 'a', 0), version_entry(6, 2, PENDING, 'b', 0));
-    verdict("S7", "from pending_drop to pending_add");
+    sim_kit_verdict(&kit, "S7", "from pending_drop to pending_add");
     acknowledge(true, version_entry(5, 1, PENDING, 'b', 'a'), active(6, 2, 'c'));
-    verdict("S7", "from pending_add to active");
+    sim_kit_verdict(&kit, "S7", "from pending_add to active");
     acknowledge(true, version_entry(5, 1, PENDING, 'b', 'a'), version_entry(6, 2, NONE, 'b', 0));
-    verdict("S7", "from pending_add to dropped");
+    sim_kit_verdict(&kit, "S7", "from pending_add to dropped");
     acknowledge(true, active(5, 1, 'a'), version_entry(6, 2, PENDING, 'b', 0));
-    verdict("S7", "from active to pending_add");
+    sim_kit_verdict(&kit, "S7", "from active to pending_add");
     acknowledge(true, active(5, 1, 'a'), version_entry(6, 2, DROPPING, 'b', 0));
-    verdict("S7", "from active to pending_drop");
+    sim_kit_verdict(&kit, "S7", "from active to pending_drop");
     acknowledge(true, version_entry(5, 1, NONE, 'a', 0), version_entry(6, 2, NONE, 'a', 0));
-    verdict("S7", "from absent to dropped");
+    sim_kit_verdict(&kit, "S7", "from absent to dropped");
     acknowledge(false, active(5, 1, 'a'), active(6, 2, 'b'));
-    verdict("S7", "changed nothing");
+    sim_kit_verdict(&kit, "S7", "changed nothing");
 }
 END_TEST
 
 START_TEST(stamps_of_writes) {
     /* A write replaces all that it has seen, under the origin of this start, a higher clock and the next number. */
     acknowledge(true, active(5, 1, 'a'), active(6, 3, 'b'));
-    verdict("S7", "number");
+    sim_kit_verdict(&kit, "S7", "number");
     acknowledge(true, active(7, 1, 'a'), active(6, 2, 'b'));
-    verdict("S7", "clock");
+    sim_kit_verdict(&kit, "S7", "clock");
     node->origin = entry_maker_id(2);
     acknowledge(true, active(5, 1, 'a'), active(6, 2, 'b'));
-    verdict("S7", "origin");
+    sim_kit_verdict(&kit, "S7", "origin");
     node->origin = entry_maker_id(1);
     acknowledge(true, active(5, 1, 'a'), ENTRY({1, 5, A, 'a'}, {2, 6, A, 'b'}));
-    verdict("S7", "leaves a version");
+    sim_kit_verdict(&kit, "S7", "leaves a version");
 }
 END_TEST
 
@@ -215,27 +202,27 @@ START_TEST(carried_byte_for_byte) {
     put(&sim_check_s9, NULL, newer_entry(CATALOG_CONSTRAINT, 'x'));
     put(&sim_check_s9, NULL, newer_entry(CATALOG_CONSTRAINT, 'x'));
     put(&sim_check_s9, NULL, newer_entry(9, 'x'));
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
     put(&sim_check_s9, NULL, newer_entry(CATALOG_CONSTRAINT, 'y'));
-    verdict("S9", "to be carried");
+    sim_kit_verdict(&kit, "S9", "to be carried");
     put(&sim_check_s9, NULL, ENTRY({1, 5, A, 'a'}));
-    verdict("S9", "to be carried");
+    sim_kit_verdict(&kit, "S9", "to be carried");
     put(&sim_check_s9, NULL, newer_entry(9, 'y'));
-    verdict("S9", "to be carried");
+    sim_kit_verdict(&kit, "S9", "to be carried");
 }
 END_TEST
 
 START_TEST(bytes_are_the_one_encoding) {
     /* An entry is what its parts are when they are put together: neither another digest nor other bytes. */
     put(&sim_check_s9, NULL, ENTRY({1, 5, A, 'a'}, {2, 6, A, 'b'}));
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
     for (unsigned i = 0; i < 7; i++) {
         put(&sim_check_s9, NULL, ENTRY({1, 5, A, 'a'})); /* each eighth is looked at */
     }
     struct catalog_entry *entry = ENTRY({1, 5, A, 'a'});
     entry->digest.bytes[3] ^= 1;
     put(&sim_check_s9, NULL, entry);
-    verdict("S9", "put together");
+    sim_kit_verdict(&kit, "S9", "put together");
 }
 END_TEST
 
@@ -254,25 +241,25 @@ START_TEST(clocks_only_rise) {
     land(&sim_check_s12, NULL, &batch);
     put(&sim_check_s12, ENTRY({1, 5, A, 'a'}), ENTRY({1, 6, A, 'a'}));
     land(&sim_check_s12, &batch.state, &batch);
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
     put(&sim_check_s12, NULL, ENTRY({1, 6, A, 'b'}));
-    verdict("S12", "above all it made");
+    sim_kit_verdict(&kit, "S12", "above all it made");
     sim_check_s12.disk_replaced(sim, node);
     put(&sim_check_s12, NULL, ENTRY({1, 6, A, 'b'}));
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
     struct catalog_entry *older = ENTRY({1, 6, GONE, 'b'}, {2, 7, A, 'b'});
     older->clock = 6;
     put(&sim_check_s12, NULL, older);
-    verdict("S12", "not newer");
+    sim_kit_verdict(&kit, "S12", "not newer");
     struct catalog_entry *far = ENTRY({2, 6, A, 'b'});
     far->clock_highest = CATALOG_CLOCK_MAX + 1;
     put(&sim_check_s12, NULL, far);
-    verdict("S12", "2200");
+    sim_kit_verdict(&kit, "S12", "2200");
     land(&sim_check_s12, &(struct catalog_node_state){.high_water = 10}, &batch);
-    verdict("S12", "lower clock");
+    sim_kit_verdict(&kit, "S12", "lower clock");
     batch.state.high_water = CATALOG_CLOCK_MAX + 1;
     land(&sim_check_s12, NULL, &batch);
-    verdict("S12", "2200");
+    sim_kit_verdict(&kit, "S12", "2200");
 }
 END_TEST
 
@@ -285,10 +272,10 @@ START_TEST(clusters_stay_apart) {
         .entries = &entry, .entry_count = 1, .state.cluster_id = entry_maker_id(7)};
     land(&sim_check_s11, NULL, &batch);
     land(&sim_check_s11, NULL, &batch);
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
     batch.state.cluster_id = entry_maker_id(8);
     land(&sim_check_s11, NULL, &batch);
-    verdict("S11", "another cluster");
+    sim_kit_verdict(&kit, "S11", "another cluster");
     catalog_entry_release(entry);
 }
 END_TEST
@@ -308,13 +295,13 @@ START_TEST(removed_is_for_good) {
     batch = rows_batch(&row, 6);
     land(&sim_check_s13, NULL, &batch);
     land(&sim_check_s13, NULL, &batch);
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
     batch = rows_batch(&row, 2);
     land(&sim_check_s13, NULL, &batch);
-    verdict("S13", "member again");
+    sim_kit_verdict(&kit, "S13", "member again");
     sim_check_s13.disk_replaced(sim, node);
     land(&sim_check_s13, NULL, &batch);
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
 }
 END_TEST
 
@@ -331,14 +318,14 @@ START_TEST(nothing_comes_of_the_removed) {
     sim_check_s13.landed(sim, &sim->nodes[1], &removal, NULL);
     sim_check_s13.landed(sim, node, &write, NULL); /* n3 has not stored it yet */
     sim_check_s13.landed(sim, &sim->nodes[2], &write, NULL);
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
     sim_check_s13.landed(sim, &sim->nodes[2], &removal, NULL);
     catalog_entry_release(entry);
     entry = ENTRY({1, 6, A, 'a'});
     sim_check_s13.landed(sim, node, &write, NULL);
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
     sim_check_s13.landed(sim, &sim->nodes[2], &write, NULL);
-    verdict("S13", "after all had removed it");
+    sim_kit_verdict(&kit, "S13", "after all had removed it");
     catalog_entry_release(entry);
 }
 END_TEST

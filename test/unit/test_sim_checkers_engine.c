@@ -22,10 +22,7 @@ static void setup(void) {
     other = &sim->nodes[1];
     other->founder = true;
     for (size_t i = 0; i < 2; i++) {
-        sim_node_start(sim, &sim->nodes[i]);
-        while (sim->nodes[i].batches != NULL) {
-            sim_node_stored(sim, &sim->nodes[i]);
-        }
+        sim_kit_start(&kit, i);
     }
     engine = node->engine;
     ck_assert(engine->state.ready && engine->stored.ready);
@@ -34,18 +31,6 @@ static void setup(void) {
 
 static void teardown(void) {
     sim_kit_close(&kit);
-}
-
-static void verdict(const char *id, const char *what) {
-    if (id == NULL) {
-        ck_assert_msg(!sim->failed, "%s", kit.result.reason);
-        return;
-    }
-    ck_assert_msg(sim->failed, "%s is silent: %s", id, what);
-    ck_assert_str_eq(kit.result.invariant, id);
-    ck_assert_msg(strstr(kit.result.reason, what) != NULL, "%s", kit.result.reason);
-    sim->failed = false;
-    kit.result.invariant[0] = '\0';
 }
 
 static void stepped(const struct sim_checker *checker, enum gossip_event_type type) {
@@ -77,12 +62,12 @@ START_TEST(messages_change_no_catalog) {
     ck_assert_int_eq(catalog_load(engine->catalog, entry), 0);
     stepped(&sim_check_s9, GOSSIP_STORED);
     stepped(&sim_check_s9, GOSSIP_TICK);
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
     catalog_entry_release(entry);
     entry = sim_kit_entry("b", 5);
     ck_assert_int_eq(catalog_load(engine->catalog, entry), 0);
     stepped(&sim_check_s9, GOSSIP_TICK);
-    verdict("S9", "without its disk");
+    sim_kit_verdict(&kit, "S9", "without its disk");
     catalog_entry_release(entry);
 }
 END_TEST
@@ -96,9 +81,9 @@ START_TEST(repeats_bring_nothing) {
     engine->counters.batches_failed++;
     message(&sim_check_s9, GOSSIP__PUSH, &update);
     message(&sim_check_s9, GOSSIP__ENTRIES, &update);
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
     message(&sim_check_s9, GOSSIP__ENTRIES, &update);
-    verdict("S9", "a second time");
+    sim_kit_verdict(&kit, "S9", "a second time");
 }
 END_TEST
 
@@ -110,14 +95,14 @@ START_TEST(memory_is_bounded) {
     sim->now_ms = 3000;
     sim_check_s10.interval(sim);
     message(&sim_check_s10, GOSSIP__PUSH, &nothing);
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
     node->memory.bytes += 200000;
     sim_check_s10.interval(sim);
-    verdict("S10", "has use for");
+    sim_kit_verdict(&kit, "S10", "has use for");
     node->memory.bytes -= 200000;
     node->memory.step_peak = 200000;
     message(&sim_check_s10, GOSSIP__PUSH, &nothing);
-    verdict("S10", "for a message of 3");
+    sim_kit_verdict(&kit, "S10", "for a message of 3");
     node->memory.step_peak = 0;
 }
 END_TEST
@@ -127,11 +112,11 @@ START_TEST(counts_are_bounded) {
     struct gossip_send send = {.size_bytes = (size_t)64 << 20};
     engine->operation_count = GOSSIP__OPERATIONS_MAX + 1;
     stepped(&sim_check_s10, GOSSIP_TICK);
-    verdict("S10", "operations");
+    sim_kit_verdict(&kit, "S10", "operations");
     engine->operation_count = 0;
     sim_check_s10.stepped(sim, node, &(struct gossip_event){.type = GOSSIP_TICK},
                           &(struct gossip_update){.sends = &send, .send_count = 1});
-    verdict("S10", "one step");
+    sim_kit_verdict(&kit, "S10", "one step");
 }
 END_TEST
 
@@ -144,20 +129,20 @@ START_TEST(hostile_frames_change_nothing) {
     message(&sim_check_s11, GOSSIP__PUSH, &nothing);
     sim->hostile = true;
     message(&sim_check_s11, GOSSIP__PUSH, &nothing);
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
     engine->state.high_water++;
     message(&sim_check_s11, GOSSIP__PUSH, &nothing);
-    verdict("S11", "its clocks");
+    sim_kit_verdict(&kit, "S11", "its clocks");
     (void)member_add(9, GOSSIP_MEMBER_ALIVE);
     message(&sim_check_s11, GOSSIP__PUSH, &nothing);
-    verdict("S11", "member table");
+    sim_kit_verdict(&kit, "S11", "member table");
     engine->state.cluster_id.bytes[0] ^= 1;
     message(&sim_check_s11, GOSSIP__PUSH, &nothing);
-    verdict("S11", "what it is");
+    sim_kit_verdict(&kit, "S11", "what it is");
     struct catalog_entry *entry = sim_kit_entry("a", 5);
     ck_assert_int_eq(catalog_load(engine->catalog, entry), 0);
     message(&sim_check_s11, GOSSIP__PUSH, &nothing);
-    verdict("S11", "its catalog");
+    sim_kit_verdict(&kit, "S11", "its catalog");
     catalog_entry_release(entry);
 }
 END_TEST
@@ -177,10 +162,10 @@ START_TEST(ready_above_told_clocks) {
     member->root_known = true;
     member->clock = engine->state.high_water;
     become_ready(&sim_check_s12);
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
     member->clock++;
     become_ready(&sim_check_s12);
-    verdict("S12", "below that of x");
+    sim_kit_verdict(&kit, "S12", "below that of x");
 }
 END_TEST
 
@@ -190,18 +175,18 @@ START_TEST(ready_after_walks) {
     struct sim_batch admission = {.members = &row, .member_count = 1};
     struct catalog_entry *entry = sim_kit_entry("a", 5);
     become_ready(&sim_check_s14);
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
     (void)member_add(9, GOSSIP_MEMBER_ALIVE);
     become_ready(&sim_check_s14);
-    verdict("S14", "0 of 1 members");
+    sim_kit_verdict(&kit, "S14", "0 of 1 members");
     sim_kit_put(&other->disk, entry);
     sim_check_s14.landed(sim, other, &admission, NULL);
     sim_kit_put(&node->disk, entry);
     become_ready(&sim_check_s14);
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
     (void)member_add(10, GOSSIP_MEMBER_ALIVE);
     become_ready(&sim_check_s14);
-    verdict("S14", "1 of 2 members");
+    sim_kit_verdict(&kit, "S14", "1 of 2 members");
     catalog_entry_release(entry);
 }
 END_TEST
@@ -215,7 +200,7 @@ START_TEST(lacks_what_its_admitter_had) {
     sim_kit_put(&other->disk, entry);
     sim_check_s14.landed(sim, other, &admission, NULL);
     become_ready(&sim_check_s14);
-    verdict("S14", "0 of 1 members");
+    sim_kit_verdict(&kit, "S14", "0 of 1 members");
     catalog_entry_release(entry);
 }
 END_TEST
@@ -229,27 +214,27 @@ static void steps(unsigned count) {
 START_TEST(shows_its_disk) {
     /* Counts, clocks and removed members are those of the disk, each hundredth step. */
     steps(200);
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
     node->disk.state.seen++;
     steps(100);
-    verdict("S14", "other clocks");
+    sim_kit_verdict(&kit, "S14", "other clocks");
     node->disk.state.seen--;
     struct catalog_entry *entry = sim_kit_entry("a", 5);
     sim_kit_put(&node->disk, entry);
     steps(100);
-    verdict("S14", "number of entries");
+    sim_kit_verdict(&kit, "S14", "number of entries");
     ck_assert_int_eq(catalog_load(engine->catalog, entry), 0);
     steps(100);
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
     struct catalog_member_row row = {
         .id = entry_maker_id(9), .name = "x", .state = GOSSIP_MEMBER_REMOVED};
     sim_disk_take(&node->disk, &(struct sim_batch){
                                    .members = &row, .member_count = 1, .state = node->disk.state});
     steps(100);
-    verdict("S14", "fewer members");
+    sim_kit_verdict(&kit, "S14", "fewer members");
     (void)member_add(9, GOSSIP_MEMBER_ALIVE);
     steps(100);
-    verdict("S14", "a removed member");
+    sim_kit_verdict(&kit, "S14", "a removed member");
     catalog_entry_release(entry);
 }
 END_TEST
@@ -270,25 +255,22 @@ START_TEST(one_process_takes_writes) {
     node = &sim->nodes[0];
     for (size_t i = 0; i < 4; i++) {
         sim->nodes[i].founder = true;
-        sim_node_start(sim, &sim->nodes[i]);
-        while (sim->nodes[i].batches != NULL) {
-            sim_node_stored(sim, &sim->nodes[i]);
-        }
+        sim_kit_start(&kit, i);
     }
     struct sim_node *copy = &sim->nodes[3];
     copy->clone_of = 0;
     copy->engine->state.node_id = node->engine->state.node_id;
     calm(10);
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
     calm(40);
-    verdict("S13", "the id of n1");
+    sim_kit_verdict(&kit, "S13", "the id of n1");
     copy->engine->duplicate_id = true;
     calm(40);
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
     copy->engine->duplicate_id = false;
     node->frozen_until_ms = UINT64_MAX;
     calm(40);
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
 }
 END_TEST
 
@@ -300,201 +282,10 @@ START_TEST(removed_in_the_table) {
     struct gossip__member *member = member_add(9, GOSSIP_MEMBER_REMOVED);
     sim_check_s13.landed(sim, node, &batch, NULL);
     calm(3);
-    verdict(NULL, "");
+    sim_kit_verdict(&kit, NULL, "");
     member->state = GOSSIP_MEMBER_ALIVE;
     calm(3);
-    verdict("S13", "for alive");
-}
-END_TEST
-
-/* --- S15 ------------------------------------------------------------------------------------------------------------- */
-
-START_TEST(each_is_answered_once) {
-    /* A reply for each operation, no second one, and none that waits at the end. */
-    struct gossip_operation operation = {.type = GOSSIP_SYNC, .token = 7};
-    struct gossip_event event = {.type = GOSSIP_OPERATION, .operation = &operation};
-    struct gossip_reply reply = {.token = 7};
-    struct gossip_update answer = {.replies = &reply, .reply_count = 1};
-    engine->operation_count = 1;
-    sim_check_s15.stepped(sim, node, &event, &nothing);
-    verdict(NULL, "");
-    sim_check_s15.finished(sim);
-    verdict("S15", "never got a reply");
-    engine->operation_count = 0;
-    sim_check_s15.stepped(sim, node, &(struct gossip_event){.type = GOSSIP_TICK}, &answer);
-    sim_check_s15.finished(sim);
-    verdict(NULL, "");
-    sim_check_s15.stepped(sim, node, &(struct gossip_event){.type = GOSSIP_TICK}, &answer);
-    verdict("S15", "a second one");
-    engine->operation_count = 1;
-    stepped(&sim_check_s15, GOSSIP_TICK);
-    verdict("S15", "0 operations wait, and it counts 1");
-    engine->operation_count = 0;
-}
-END_TEST
-
-/* --- L2 -------------------------------------------------------------------------------------------------------------- */
-
-START_TEST(turns_never_end) {
-    /* A turn each interval and its jitter, unless the process is frozen, and a deadline that leads to it. */
-    uint64_t interval_ms = kit.scenario.interval_ms;
-    stepped(&sim_check_l2, GOSSIP_TICK);
-    sim->now_ms += interval_ms;
-    sim_check_l2.interval(sim);
-    verdict(NULL, "");
-    node->frozen_until_ms = other->frozen_until_ms = sim->now_ms + 5 * interval_ms;
-    sim->now_ms += 4 * interval_ms;
-    sim_check_l2.interval(sim);
-    verdict(NULL, "");
-    node->frozen_until_ms = 0;
-    sim->now_ms += 2 * interval_ms;
-    sim_check_l2.interval(sim);
-    verdict("L2", "no turn for");
-    engine->tick_ms = engine->join_next_ms = GOSSIP_NEVER;
-    stepped(&sim_check_l2, GOSSIP_TICK);
-    verdict("L2", "later than its next turn");
-}
-END_TEST
-
-START_TEST(all_are_asked) {
-    /* At rest each has asked each other within two rounds; the claim waits for a quiet phase that is long enough. */
-    sim->nodes[2].joined = false;
-    sim_check_l2.phase(sim, SIM_QUIET);
-    sim_check_l2.finished(sim);
-    verdict(NULL, "");
-    sim->now_ms += 100 * kit.scenario.interval_ms;
-    sim_check_l2.sent(sim, node, other, GOSSIP__DIGEST, NULL);
-    sim_check_l2.sent(sim, other, node, GOSSIP__PONG, NULL);
-    sim_check_l2.finished(sim);
-    verdict("L2", "n2: has not asked n1");
-    sim_check_l2.sent(sim, other, node, GOSSIP__PING, NULL);
-    sim_check_l2.finished(sim);
-    verdict(NULL, "");
-}
-END_TEST
-
-/* --- L3 -------------------------------------------------------------------------------------------------------------- */
-
-static void finish(const char *what) {
-    sim_check_l3.finished(sim);
-    verdict(what == NULL ? NULL : "L3", what);
-}
-
-START_TEST(nothing_is_left) {
-    /* What is under way at the end is named, and so is memory that a new engine would not take. */
-    struct gossip__session session = {.state = GOSSIP__SESSION_HELLO, .deadline_ms = UINT64_MAX};
-    struct gossip__exchange exchange = {.state = GOSSIP__EXCHANGE_DIGEST};
-    struct gossip__member *member = member_add(9, GOSSIP_MEMBER_ALIVE);
-    finish(NULL);
-    engine->operation_count = 1;
-    finish("an operation");
-    engine->operation_count = 0;
-    engine->sessions = &session;
-    finish(NULL);
-    session.deadline_ms = 0;
-    finish("neither established");
-    session.state = GOSSIP__SESSION_ESTABLISHED;
-    member->session = &session;
-    member->push.count = 1;
-    finish("a push");
-    member->push.count = 0;
-    engine->sessions = NULL;
-    member->session = NULL;
-    engine->exchanges[0] = &exchange;
-    exchange.member = member;
-    finish("knows nothing of it");
-    member->exchange = &exchange;
-    exchange.started_ms = engine->now_ms;
-    finish(NULL);
-    engine->now_ms += 60000;
-    finish("does not end");
-    exchange.started_ms = engine->now_ms;
-    exchange.state = GOSSIP__EXCHANGE_WALK;
-    finish("a walk");
-    engine->exchanges[0] = NULL;
-    member->exchange = NULL;
-    node->memory.bytes += 200000;
-    finish("at rest");
-    node->memory.bytes -= 200000;
-}
-END_TEST
-
-/* --- L5 -------------------------------------------------------------------------------------------------------------- */
-
-START_TEST(sides_become_equal) {
-    /* In a long split without writes those of one side have one root; those of two need not. */
-    struct scenario_action split = sim_kit_link(SCENARIO_PARTITION, 0, 1);
-    struct catalog_entry *entry = sim_kit_entry("a", 5);
-    ck_assert_int_eq(catalog_load(engine->catalog, entry), 0);
-    sim_link_add(sim, &split, 1);
-    for (unsigned i = 0; i < 60; i++) {
-        sim->now_ms += kit.scenario.interval_ms;
-        sim_check_l5.interval(sim);
-    }
-    verdict(NULL, "");
-    sim_link_end(sim, 1);
-    free(split.to.indexes);
-    uint16_t third = 2;
-    split.to = scenario_nodes_of(1, &third);
-    sim_link_add(sim, &split, 2); /* n1 and n2 both lose n3: one side */
-    sim->link_faults[0].from[1] = true;
-    for (unsigned i = 0; i < 10; i++) {
-        sim->now_ms += kit.scenario.interval_ms;
-        sim_check_l5.interval(sim);
-    }
-    verdict(NULL, "");
-    for (unsigned i = 0; i < 30 && !sim->failed; i++) {
-        sim->now_ms += kit.scenario.interval_ms;
-        sim_check_l5.interval(sim);
-    }
-    verdict("L5", "and n2 reach each other");
-    catalog_entry_release(entry);
-    free(split.nodes.indexes);
-    free(split.to.indexes);
-}
-END_TEST
-
-/* --- L8 -------------------------------------------------------------------------------------------------------------- */
-
-START_TEST(answers_are_right) {
-    /* What a check of a record says of the schema is what the disk says; and nobody is ready without a cluster. */
-    struct made_line line = {1, 5, CATALOG_ACTIVE, 'a'};
-    struct catalog_key key = entry_maker_key(9, "x", "y");
-    struct catalog_entry *entry = entry_maker_lines(&key, &line, 1);
-    sim->now_ms = 3 * kit.scenario.interval_ms; /* n1 is asked, of e1 */
-    sim_check_l8.interval(sim);
-    verdict(NULL, "");
-    node->disk_broken = true;
-    sim_check_l8.interval(sim);
-    verdict("L8", "store works");
-    node->disk_broken = false;
-    struct catalog_id cluster_id = engine->state.cluster_id;
-    engine->state.cluster_id = (struct catalog_id){{0}};
-    sim_check_l8.interval(sim);
-    verdict("L8", "no cluster");
-    engine->state.cluster_id = cluster_id;
-    catalog_entry_release(entry);
-}
-END_TEST
-
-START_TEST(checks_by_the_schema_on_disk) {
-    /* A schema that the disk has and the catalog lacks is missed. */
-    struct made_version version = {.clock = 5, .origin = 1, .node = "n", .number = 4};
-    struct made_pair pair = {1, 5};
-    struct catalog_key key = entry_maker_key(CATALOG_SCHEMA, "e1", "");
-    version.state = CATALOG_ACTIVE;
-    version.body = "\x81\xa6"
-                   "fields\x80";
-    version.body_size_bytes = 9;
-    struct catalog_entry *entry = entry_maker_entry(&key, &version, 1, &pair, 1);
-    sim->now_ms = 3 * kit.scenario.interval_ms;
-    sim_kit_put(&node->disk, entry);
-    sim_check_l8.interval(sim);
-    verdict("L8", "number 0 of a schema, its disk has 4");
-    ck_assert_int_eq(catalog_load(engine->catalog, entry), 0);
-    sim_check_l8.interval(sim);
-    verdict(NULL, "");
-    catalog_entry_release(entry);
+    sim_kit_verdict(&kit, "S13", "for alive");
 }
 END_TEST
 
@@ -521,10 +312,5 @@ Suite *sim_checkers_engine_suite(void) {
     ADD(suite, "check_ready", ready_above_told_clocks, ready_after_walks,
         lacks_what_its_admitter_had, shows_its_disk);
     ADD(suite, "check_identity", one_process_takes_writes, removed_in_the_table);
-    ADD(suite, "check_replies", each_is_answered_once);
-    ADD(suite, "check_turns", turns_never_end, all_are_asked);
-    ADD(suite, "check_baseline", nothing_is_left);
-    ADD(suite, "check_sides", sides_become_equal);
-    ADD(suite, "check_answers", answers_are_right, checks_by_the_schema_on_disk);
     return suite;
 }
