@@ -81,7 +81,9 @@ enum {
         5000, /* keys that do not move on; then they are left to the timer exchange */
     GOSSIP__JOIN_INTERVALS = 10, /* newcomers that reach only each other */
     GOSSIP__SKEW_ALARM_MS = 60000,
-    /* doubling from one interval; a dead member has its turn all the same */
+    /* no timer exchange with a member that refused entries; it may begin one itself */
+    GOSSIP__REFUSED_INTERVALS = 4,
+    /* doubling from one interval; a member whose turn it is, alive or dead, is dialled all the same */
     GOSSIP__DIAL_BACKOFF_MS_MAX = 60000,
     GOSSIP__REFUSAL_NOTICE_MS = 60000,
     /* the alarm of a doubled id ends when nobody has said it for so long */

@@ -231,6 +231,8 @@ struct gossip__exchange {
     size_t unstored_batches;
     /* an entry was missing, refused, or not stored: the walk is not finished */
     bool incomplete;
+    bool
+        have_refused; /* the member does not take what it lacks (its store is down, say): not asked again at once */
     /* slots (uint64_t) of pulled entries that superseded ours: no push is needed */
     struct merkle_buffer settled;
     size_t pushes_waiting;           /* messages of haves that are queued or not acknowledged */

@@ -76,7 +76,19 @@ static void batch_fill(struct gossip *engine, struct gossip__exchange *exchange)
     }
 }
 
+/* Whoever could not take an entry now cannot take it a moment later either; when it can, it fetches it by itself. */
+static void refused_back_off(struct gossip *engine, struct gossip__exchange *exchange) {
+    PROBE("gossip.have_refused_backs_off");
+    exchange->member->exchange_after_ms =
+        engine->now_ms + GOSSIP__REFUSED_INTERVALS * gossip__swim_interval(engine);
+    gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_UNFINISHED);
+}
+
 static void walk_finished(struct gossip *engine, struct gossip__exchange *exchange) {
+    if (exchange->have_refused) {
+        refused_back_off(engine, exchange);
+        return;
+    }
     if (!exchange->incomplete) {
         if (exchange->finished_once) {
             /* The clock is that of the first answer: what holds of this one must have held of that, too. */
@@ -144,6 +156,8 @@ void gossip__exchange_pushed(struct gossip *engine, struct gossip__member *membe
     if (refused > 0) {
         PROBE("gossip.have_refused");
         exchange->incomplete = true;
+        exchange->have_refused = true;
+        exchange->pushed -= refused < exchange->pushed ? refused : exchange->pushed;
     }
     gossip__exchange_push(engine, exchange);
 }

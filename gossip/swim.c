@@ -185,7 +185,8 @@ static void probe_begin(struct gossip *engine) {
         return;
     }
     target->probe_sent_ms = engine->now_ms;
-    /* Backoff is for what comes beside: who is said to be alive is reached within a bound, also after a long split. */
+    /* A turn is one dial an interval, whatever has failed before: as with the dead, backoff is for all other dials. Else a
+     * member that the others reach would be asked by nobody for up to a minute after its link has healed. */
     target->dial_after_ms = 0;
     bool joining = !engine->state.ready;
     enum gossip__exchange_purpose purpose = joining ? GOSSIP__PURPOSE_JOIN : GOSSIP__PURPOSE_TIMER;

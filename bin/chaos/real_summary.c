@@ -170,6 +170,7 @@ static void report_figures(struct real_run *run) {
                       (double)(run->equal_ms - run->healed_ms) / (double)run->scenario.interval_ms,
                       "");
     report_figure(report, "from nothing to ready and equal", (double)run->start_took_ms, "ms");
+    report_figure(report, "from rest to nothing waiting", (double)run->emptied_ms, "ms");
     report_figure(report, "from SIGTERM to the last exit", (double)run->end_took_ms, "ms");
     report_figure(report, "intervals allowed", real_intervals_allowed(run), "");
     report_figure(report, "entries at the end", (double)run->entries, "");

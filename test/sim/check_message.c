@@ -3,7 +3,8 @@
  *
  *   steps      only what the disk says changes the catalog: after any other event root and change counter are as before
  *   repeats    entries that were handed to the store are new once: the same frame brings none again, unless the store has
- *              failed meanwhile and forgotten them (the last REMEMBERED frames with entries of each life of a node)
+ *              failed meanwhile and forgotten them, or memory was short for some of them at first (the last REMEMBERED
+ *              frames with entries of each life of a node)
  *   bytes      wherever an entry lands its bytes are the one encoding: they decode, and its parts put together anew give the
  *              same (each REBUILT_EVERYth); a version with fields of a newer format, and any of an unknown kind, has the
  *              same bytes on all disks. So equal sets of versions have equal bytes everywhere.
@@ -31,6 +32,7 @@ struct at_node {
     bool known;
     struct merkle_digest root;
     uint64_t changes, reopened;
+    uint64_t memory_failed; /* until the last step */
     struct taken taken[REMEMBERED];
     size_t taken_count, taken_next;
 };
@@ -94,7 +96,7 @@ static void repeat_look(struct sim *sim, struct sim_node *node, struct at_node *
             sim_violated(sim, &sim_check_s9, node, "takes %zu entries from a frame a second time",
                          entries);
         }
-    } else if (before == NULL && entries > 0) {
+    } else if (before == NULL && entries > 0 && node->memory.failed == here->memory_failed) {
         here->taken[here->taken_next++ % REMEMBERED] = (struct taken){frame, failures};
         here->taken_count += here->taken_count < REMEMBERED;
     }
@@ -126,6 +128,7 @@ static void s9_stepped(struct sim *sim, struct sim_node *node, const struct goss
     if (bears_entries(event)) {
         repeat_look(sim, node, here, event, entries_of(update));
     }
+    here->memory_failed = node->memory.failed;
 }
 
 /* --- bytes ------------------------------------------------------------------------------------------------------------ */

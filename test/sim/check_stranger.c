@@ -119,16 +119,15 @@ static void s11_stepped(struct sim *sim, struct sim_node *node, const struct gos
     struct known now = known_now(node->engine);
     if (sim->hostile && event->type == GOSSIP_MESSAGE && before->valid) {
         bool stranger = from_stranger(sim, node, event->message.connection);
-        const char *what = stores_entries(update) ? "what it stores"
-                                                  : difference(before, &now, stranger);
+        const char *what =
+            stores_entries(update) ? "what it stores" : difference(before, &now, stranger);
         sim_checker_looked(sim, &sim_check_s11);
         if (what != NULL) {
             sim_violated(sim, &sim_check_s11, node, "a frame of a %s changes %s",
                          stranger ? "stranger" : "liar", what);
         }
     }
-    if (event->type == GOSSIP_MESSAGE &&
-        talks_elsewhere(node->engine, event->message.connection)) {
+    if (event->type == GOSSIP_MESSAGE && talks_elsewhere(node->engine, event->message.connection)) {
         sim_violated(sim, &sim_check_s11, node, "has a session with a member of another cluster");
     }
     *before = now;

@@ -1,4 +1,4 @@
-/* fault.c - performs the scenario's faults, undoes them when their time is over, and heals the world.
+/* fault.c - performs the scenario's faults, and undoes them when their time is over (fault_heal.c heals the world).
  *
  * A fault that lasts has a number; its end is an event of its own (UNDO). What needs a running process waits until it is up
  * and not frozen; what was meant for a node that was removed, or has not joined yet, has no effect, and does not count as
@@ -152,6 +152,34 @@ static bool is_last_ready(const struct sim *sim, const struct sim_node *node) {
     return is_ready_on(&node->disk);
 }
 
+/* The disk fails or is slow, whoever uses it; it has fired when a commit meets that. False: the action is none of these. */
+static bool disk_fault(struct sim *sim, struct sim_node *node,
+                       const struct scenario_action *action) {
+    if (action->type == SCENARIO_DISK_SLOW) {
+        uint64_t until_ms = end_of(sim, action);
+        node->disk_slow_until_ms = sim->now_ms + (uint64_t)action->span_ms;
+        node->disk_slow_until_ms =
+            node->disk_slow_until_ms < until_ms ? node->disk_slow_until_ms : until_ms;
+        return true;
+    }
+    if (action->type != SCENARIO_DISK_FULL && action->type != SCENARIO_DISK_ERROR) {
+        return false;
+    }
+    node->disk_failure = action->type == SCENARIO_DISK_FULL ? (int)CATALOG_EFULL : (int)CATALOG_EIO;
+    undo_at(sim, action, sim->node_capacity + (size_t)(action - sim->scenario->actions));
+    return true;
+}
+
+/* What was on its way to the disk lands or does not when it is killed: look again. */
+static bool upgrade(struct sim *sim, struct sim_node *node, uint64_t until_ms) {
+    if (!sim_upgrade_possible(node)) {
+        return false;
+    }
+    kill(sim, node);
+    start_at(sim, node, until_ms);
+    return sim_upgrade_possible(node) && sim_upgrade(sim, node);
+}
+
 /* Faults of the process and of its disk; false if it had no effect. */
 static bool process_fault(struct sim *sim, struct sim_node *node,
                           const struct scenario_action *action) {
@@ -189,28 +217,15 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
         sim_node_restore(sim, node);
         start_at(sim, node, until_ms);
         break;
-    case SCENARIO_DISK_FULL:
-    case SCENARIO_DISK_ERROR:
-        node->disk_failure =
-            action->type == SCENARIO_DISK_FULL ? (int)CATALOG_EFULL : (int)CATALOG_EIO;
-        undo_at(sim, action, sim->node_capacity + (size_t)(action - sim->scenario->actions));
-        return true; /* fired when a commit meets it */
-    case SCENARIO_DISK_SLOW:
-        node->disk_slow_until_ms = sim->now_ms + (uint64_t)action->span_ms;
-        node->disk_slow_until_ms =
-            node->disk_slow_until_ms < until_ms ? node->disk_slow_until_ms : until_ms;
-        return true; /* fired when a commit meets it */
     case SCENARIO_UPGRADE:
-        if (!sim_upgrade_possible(node)) {
-            return false;
-        }
-        kill(sim, node);
-        start_at(sim, node, until_ms);
-        if (!sim_upgrade_possible(node) || !sim_upgrade(sim, node)) {
+        if (!upgrade(sim, node, until_ms)) {
             return false;
         }
         break;
     case SCENARIO_DAMAGE:
+        if (sim->scenario->real_store && is_last_ready(sim, node)) {
+            return false; /* its whole file may have to be set aside */
+        }
         kill(sim, node);
         sim_node_damage(sim, node, action->count > 0 ? action->count : 1);
         start_at(sim, node, sim->now_ms + 1);
@@ -323,7 +338,9 @@ static void node_fault(struct sim *sim, struct sim_node *node,
     } else if (action->type == SCENARIO_CLOCK) {
         jump(sim, node, action);
     } else if (!needs_running(action->type)) {
-        (void)process_fault(sim, node, action);
+        if (!disk_fault(sim, node, action)) {
+            (void)process_fault(sim, node, action);
+        }
     } else if (sim_node_runs(sim, node)) {
         running_fault(sim, node, action);
     }
@@ -384,7 +401,7 @@ static void lie_ends(struct sim *sim, struct sim_node *node) {
     sim_fired(sim, SCENARIO_CLASS_DISK_LIE);
 }
 
-static void node_undo(struct sim *sim, struct sim_node *node) {
+void sim_fault_node_undo(struct sim *sim, struct sim_node *node) {
     if (node->removed) {
         return;
     }
@@ -404,7 +421,7 @@ static void node_undo(struct sim *sim, struct sim_node *node) {
 
 void sim_fault_undo(struct sim *sim, uint64_t number) {
     if (number < sim->node_capacity) {
-        node_undo(sim, &sim->nodes[number]);
+        sim_fault_node_undo(sim, &sim->nodes[number]);
         return;
     }
     size_t index = (size_t)(number - sim->node_capacity);
@@ -423,112 +440,4 @@ void sim_fault_undo(struct sim *sim, uint64_t number) {
     }
     sim_link_end(sim, index + 1);
     sim_trace(sim, NULL, "%s ends", scenario_action_name(action->type));
-}
-
-/* --- healing ------------------------------------------------------------------------------------------------------------------------------ */
-
-/* A core of which nobody was ready can do nothing without the others: then all are healed. */
-static bool core_stands(const struct sim *sim) {
-    const struct scenario_nodes *core = &sim->scenario->core;
-    for (size_t i = 0; i < core->count; i++) {
-        const struct sim_node *node = &sim->nodes[core->indexes[i]];
-        if (node->disk.exists && node->disk.state.ready && !node->removed && node->cluster == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool knows_removal(const struct sim_node *node, const struct sim_node *gone) {
-    for (size_t i = 0; i < node->disk.member_count; i++) {
-        const struct catalog_member_row *row = &node->disk.members[i];
-        if (catalog_id_equal(&row->id, &gone->disk.state.node_id)) {
-            return row->state == GOSSIP_MEMBER_REMOVED;
-        }
-    }
-    return false;
-}
-
-/* A copy from before its id was replaced by that of an empty disk: it serves no more, and the operator sees why (issue 4
- * makes it join anew by itself). */
-static bool was_replaced(const struct sim *sim, const struct sim_node *node) {
-    for (size_t i = 0; i < sim->scenario->node_count; i++) {
-        const struct sim_node *other = &sim->nodes[i];
-        if (other != node && other->cluster == node->cluster && !other->removed &&
-            knows_removal(other, node)) {
-            return node->disk.exists && !node->removed;
-        }
-    }
-    return false;
-}
-
-static void node_heal(struct sim *sim, struct sim_node *node) {
-    node->frozen_until_ms = 0;
-    node->disk_failure = 0;
-    node->disk_slow_until_ms = 0;
-    node->memory.fail_count = 0;
-    if (node->disk_lies) {
-        lie_ends(sim, node);
-    }
-    if (node->clone_of != SIZE_MAX) {
-        if (node->engine != NULL) {
-            node_undo(sim, node);
-        }
-        return;
-    }
-    /* The seeds of a newcomer may be outside the core: an operator would name others. */
-    bool lost = sim->scenario->core.count > 0 && catalog_id_is_none(&node->disk.state.cluster_id);
-    bool replaced = was_replaced(sim, node);
-    if ((lost || replaced) && node->engine != NULL) {
-        sim_node_crash(sim, node);
-    }
-    if (replaced) {
-        PROBE("sim.replaced_is_emptied");
-        sim_node_wipe(sim, node);
-    }
-    if (node->engine == NULL && !node->removed && node->joined) {
-        node->starts++;
-        sim_node_start(sim, node);
-    }
-}
-
-/* The only one that knew of a removal may have lost its disk since: the operator, who still sees the member, asks again. */
-static void removals_repeat(struct sim *sim, const struct sim_node *gone) {
-    struct sim_node *by = NULL;
-    for (size_t i = 0; i < sim->node_count; i++) {
-        struct sim_node *node = &sim->nodes[i];
-        if (!sim_required(sim, node) || node->engine == NULL) {
-            continue;
-        }
-        if (knows_removal(node, gone)) {
-            return;
-        }
-        by = by == NULL && node->disk.state.ready ? node : by;
-    }
-    if (by != NULL) {
-        PROBE("sim.removal_repeated");
-        sim_operation_remove(sim, by, &sim->nodes[gone->index]);
-    }
-}
-
-void sim_fault_heal(struct sim *sim) {
-    bool core = core_stands(sim);
-    sim_link_end(sim, 0);
-    sim_link_hasten(sim);
-    for (size_t i = 0; i < sim->node_count; i++) {
-        if (core && !scenario_nodes_hold(&sim->scenario->core, i)) {
-            sim->nodes[i].abandoned = true;
-        } else {
-            node_heal(sim, &sim->nodes[i]);
-        }
-    }
-    if (core) {
-        PROBE("sim.core_healed");
-        sim_link_isolate(sim);
-    }
-    for (size_t i = 0; i < sim->scenario->node_count && !sim->failed; i++) {
-        if (sim->nodes[i].removed) {
-            removals_repeat(sim, &sim->nodes[i]);
-        }
-    }
 }

@@ -153,7 +153,9 @@ static void nodes_draw(struct drawing *drawing, struct scenario_action *action) 
             action->to = (struct scenario_nodes){0};
         }
     } else if (!link && action->type != SCENARIO_MASS_RESTART && action->type != SCENARIO_RESET) {
-        bool disk = action->type == SCENARIO_WIPE || action->type == SCENARIO_DISK_LIE;
+        /* Of a real file that is damaged there may be nothing left. */
+        bool disk = action->type == SCENARIO_WIPE || action->type == SCENARIO_DISK_LIE ||
+                    (action->type == SCENARIO_DAMAGE && drawing->scenario->real_store);
         uint16_t index = disk ? disk_draw(drawing, action->at_ms)
                               : node_draw(drawing, 0, action->at_ms, "victim");
         action->nodes = scenario_nodes_of(1, &index);

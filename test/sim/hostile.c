@@ -183,24 +183,42 @@ void sim_hostile_stranger(struct sim *sim, struct sim_node *node) {
     }
 }
 
-void sim_hostile_liar(struct sim *sim, struct sim_node *node) {
+static void lie_over(struct sim *sim, struct sim_node *node, size_t connection, unsigned end) {
     struct forged forged;
-    unsigned which = (unsigned)choice_below(sim->choice, LIES + 1, "lie");
-    size_t first = (size_t)choice_below(sim->choice, sim->connection_count + 1, "lie over");
-    if (!lie_make(sim, which, &forged)) {
+    unsigned which = (unsigned)choice_below(sim->choice, LIES, "lie");
+    if (lie_make(sim, which, &forged)) {
+        sim_trace(sim, node, "lie %u", which);
+        sim_network_inject(sim, connection, end, forged.bytes, forged.size_bytes, true);
+        sim_fired(sim, SCENARIO_CLASS_LIAR);
+    }
+}
+
+void sim_hostile_liar(struct sim *sim, struct sim_node *node) {
+    if (choice_below(sim->choice, 2, "lie in answer") == 1) {
+        node->lies_waiting++;
         return;
     }
+    size_t first = (size_t)choice_below(sim->choice, sim->connection_count + 1, "lie over");
     for (size_t i = 0; i < sim->connection_count; i++) {
         size_t at = (first + i) % sim->connection_count;
         const struct sim_connection *connection = &sim->connections[at];
         for (unsigned end = 0; end < 2 && connection->used; end++) {
             if (connection->node[end] == node->index && connection->open[end] &&
                 connection->hello[end] && connection->id[end] != 0) {
-                sim_trace(sim, node, "lie %u", which);
-                sim_network_inject(sim, at, end, forged.bytes, forged.size_bytes, which < LIES);
-                sim_fired(sim, SCENARIO_CLASS_LIAR);
+                lie_over(sim, node, at, end);
                 return;
             }
         }
+    }
+}
+
+/* It has asked a member something: the lie comes before the answer. */
+void sim_hostile_answer(struct sim *sim, struct sim_node *node, size_t connection, unsigned end,
+                        unsigned type) {
+    bool asks = type == GOSSIP__DIGEST || type == GOSSIP__WALK || type == GOSSIP__PULL;
+    if (node->lies_waiting > 0 && asks && sim->loading) {
+        PROBE("sim.lie_in_answer");
+        node->lies_waiting--;
+        lie_over(sim, node, connection, end);
     }
 }

@@ -302,6 +302,7 @@ void sim_network_send(struct sim *sim, struct sim_node *node, const struct gossi
     size_t peer = connection->node[to];
     unsigned type = frame_type(send->frame, send->size_bytes);
     sim_network_sent(sim, node, &sim->nodes[peer], type, send);
+    sim_hostile_answer(sim, node, (size_t)(connection - sim->connections), from, type);
     if (connection->id[to] == 0) {
         into_half_open(sim, node, peer, send->connection);
         return;

@@ -86,7 +86,8 @@ enum sim_damage {
     SIM_DAMAGE_ZERO = 1,      /* a page is zero */
     SIM_DAMAGE_DUPLICATE = 2, /* a page stands in the place of another */
     SIM_DAMAGE_CUT = 3,       /* the file ends too early */
-    SIM_DAMAGE_STALE = 4,     /* a page is what it was when the store was last but once opened: a write that got lost */
+    SIM_DAMAGE_STALE =
+        4, /* a page is what it was when the store was last but once opened: a write that got lost */
     SIM_DAMAGE_COUNT = 5,
 };
 /* Damages the file: `bits` bits flip, or one of the other kinds as drawn. What is in doubt from before counts as written.

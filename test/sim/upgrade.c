@@ -113,8 +113,7 @@ static struct catalog_entry *entry_make(const struct writing *writing) {
     put_byte(&bytes, 0x91);
     put_version(&bytes, writing);
     put_context(&bytes, writing);
-    int result =
-        catalog_entry_decode(&merkle_allocator_libc, bytes.data, bytes.size_bytes, &made);
+    int result = catalog_entry_decode(&merkle_allocator_libc, bytes.data, bytes.size_bytes, &made);
     assert(result == 0);
     return made;
 }

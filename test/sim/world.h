@@ -96,6 +96,7 @@ struct sim_node {
     bool disk_lies;
     bool catching_up; /* reopened: what a failed commit left on disk is on its way into the tree */
 
+    unsigned lies_waiting; /* for the node to ask something */
     uint32_t accepted_last;
     struct sim_place *places; /* connection number -> connection, open addressing */
     size_t place_count, place_capacity;
@@ -359,10 +360,14 @@ void sim_fault_perform(struct sim *sim, size_t action_index);
 void sim_fault_undo(struct sim *sim, uint64_t number);
 /* The crash that waited for a commit comes. */
 void sim_fault_crash(struct sim *sim, struct sim_node *node);
-/* The end of the load: all (or the core) is healed, started, reachable. */
+/* The end of the faults that lie on one node: lies of its disk, its life as a clone or as a founder. */
+void sim_fault_node_undo(struct sim *sim, struct sim_node *node);
+/* fault_heal.c: the end of the load: all (or the core) is healed, started, reachable. */
 void sim_fault_heal(struct sim *sim);
 void sim_hostile_stranger(struct sim *sim, struct sim_node *node);
 void sim_hostile_liar(struct sim *sim, struct sim_node *node);
+void sim_hostile_answer(struct sim *sim, struct sim_node *node, size_t connection, unsigned end,
+                        unsigned type);
 /* upgrade.c, of a node that is down: false if nothing came of it */
 bool sim_upgrade_possible(const struct sim_node *node);
 bool sim_upgrade(struct sim *sim, struct sim_node *node);

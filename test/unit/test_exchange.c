@@ -230,6 +230,25 @@ START_TEST(sync_asks_now) {
 }
 END_TEST
 
+START_TEST(who_takes_nothing_is_left_alone) {
+    /* G8: a member whose store is down is not pushed to again and again; once it is open it heals within two intervals. */
+    struct pair *pair = cluster(2);
+    pair_engine(pair, 'b')->store_error = CATALOG_EFULL;
+    pair_write(pair, 'a', CATALOG_SCHEMA, "posts", "", posts);
+    pair_run(pair, 2 * PAIR_INTERVAL_MS);
+    pair_transcript_clear(pair);
+    pair_run(pair, 20 * PAIR_INTERVAL_MS);
+    ck_assert(!equal(pair, 'a', 'b'));
+    ck_assert_uint_ge(pair_sent(pair, 'a', 'b', "push"), 3);
+    ck_assert_uint_le(pair_sent(pair, 'a', 'b', "push"), 6);
+    ck_assert(!pair_saw(pair, "repaired"));
+    pair_engine(pair, 'b')->store_error = 0;
+    pair_run(pair, 2 * PAIR_INTERVAL_MS);
+    ck_assert(equal(pair, 'a', 'b'));
+    pair_free(pair);
+}
+END_TEST
+
 START_TEST(refused_where_it_must_be) {
     /* A write is refused with its reason where the rules, the state of the node, or the operator say so. */
     char line[32];
@@ -256,6 +275,7 @@ Suite *exchange_suite(void) {
     TCase *heal = tcase_create("exchange_heal");
     TCase *ask = tcase_create("exchange_ask");
     tcase_add_test(push, push_is_acknowledged);
+    tcase_add_test(push, who_takes_nothing_is_left_alone);
     tcase_add_test(push, refused_where_it_must_be);
     tcase_add_test(heal, missed_write_is_healed);
     tcase_add_test(heal, timer_heals_both_ways);

@@ -181,6 +181,25 @@ START_TEST(partition_heals) {
 }
 END_TEST
 
+START_TEST(turns_know_no_backoff) {
+    /* L2: a member that only others reach is asked directly as soon as its link has healed, however often dials failed. */
+    struct pair *pair = cluster(3);
+    pair_kill(pair, 'c', true);
+    pair_cut(pair, 'b', 'c', true);
+    pair_start(pair, 'c', (struct pair_start){0});
+    pair_run(pair, 120000);
+    ck_assert_ptr_null(pair_member(pair, 'b', "c")->session);
+    ck_assert_int_ne(state_of(pair, 'b', "c"), GOSSIP_MEMBER_DEAD);
+    ck_assert_uint_gt(pair_member(pair, 'b', "c")->dial_failures, 6);
+    pair_transcript_clear(pair);
+    pair_cut(pair, 'b', 'c', false);
+    pair_run(pair, GOSSIP__CONNECT_TIMEOUT_MS + 3 * 1200);
+    ck_assert_ptr_nonnull(pair_member(pair, 'b', "c")->session);
+    ck_assert_uint_ge(pair_sent(pair, 'b', 'c', "digest") + pair_sent(pair, 'c', 'b', "digest"), 1);
+    pair_free(pair);
+}
+END_TEST
+
 START_TEST(left_is_no_alarm) {
     /* A member that stops on purpose says so: left on all, never suspect or dead; a restart makes it alive. */
     struct pair *pair = cluster(3);
@@ -241,6 +260,7 @@ Suite *swim_suite(void) {
     tcase_add_test(tcase, turn_knows_no_backoff);
     tcase_add_test(tcase, accused_is_alive_again);
     tcase_add_test(tcase, partition_heals);
+    tcase_add_test(tcase, turns_know_no_backoff);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("swim_left");
     tcase_add_test(tcase, left_is_no_alarm);

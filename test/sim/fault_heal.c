@@ -1,0 +1,112 @@
+/* fault_heal.c - the end of the load: all faults end, all nodes (or those of the core) are up and reach each other.
+ *
+ * What no product could mend without its operator, the operator does here: newcomers are told of seeds that can be reached,
+ * a removal that was lost with a disk is asked for again, a copy whose id was replaced is emptied.
+ */
+#include "test/sim/checker.h"
+
+/* A core of which nobody was ready can do nothing without the others: then all are healed. */
+static bool core_stands(const struct sim *sim) {
+    const struct scenario_nodes *core = &sim->scenario->core;
+    for (size_t i = 0; i < core->count; i++) {
+        const struct sim_node *node = &sim->nodes[core->indexes[i]];
+        if (node->disk.exists && node->disk.state.ready && !node->removed && node->cluster == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool knows_removal(const struct sim_node *node, const struct sim_node *gone) {
+    for (size_t i = 0; i < node->disk.member_count; i++) {
+        const struct catalog_member_row *row = &node->disk.members[i];
+        if (catalog_id_equal(&row->id, &gone->disk.state.node_id)) {
+            return row->state == GOSSIP_MEMBER_REMOVED;
+        }
+    }
+    return false;
+}
+
+/* A copy from before its id was replaced by that of an empty disk: it serves no more, and the operator sees why (issue 4
+ * makes it join anew by itself). */
+static bool was_replaced(const struct sim *sim, const struct sim_node *node) {
+    for (size_t i = 0; i < sim->scenario->node_count; i++) {
+        const struct sim_node *other = &sim->nodes[i];
+        if (other != node && other->cluster == node->cluster && !other->removed &&
+            knows_removal(other, node)) {
+            return node->disk.exists && !node->removed;
+        }
+    }
+    return false;
+}
+
+static void node_heal(struct sim *sim, struct sim_node *node) {
+    node->frozen_until_ms = 0;
+    node->disk_failure = 0;
+    node->disk_slow_until_ms = 0;
+    node->memory.fail_count = 0;
+    if (node->disk_lies) {
+        sim_fault_node_undo(sim, node);
+    }
+    if (node->clone_of != SIZE_MAX) {
+        if (node->engine != NULL) {
+            sim_fault_node_undo(sim, node);
+        }
+        return;
+    }
+    /* The seeds of a newcomer may be outside the core: an operator would name others. */
+    bool lost = sim->scenario->core.count > 0 && catalog_id_is_none(&node->disk.state.cluster_id);
+    bool replaced = was_replaced(sim, node);
+    if ((lost || replaced) && node->engine != NULL) {
+        sim_node_crash(sim, node);
+    }
+    if (replaced) {
+        PROBE("sim.replaced_is_emptied");
+        sim_node_wipe(sim, node);
+    }
+    if (node->engine == NULL && !node->removed && node->joined) {
+        node->starts++;
+        sim_node_start(sim, node);
+    }
+}
+
+/* The only one that knew of a removal may have lost its disk since: the operator, who still sees the member, asks again. */
+static void removals_repeat(struct sim *sim, const struct sim_node *gone) {
+    struct sim_node *by = NULL;
+    for (size_t i = 0; i < sim->node_count; i++) {
+        struct sim_node *node = &sim->nodes[i];
+        if (!sim_required(sim, node) || node->engine == NULL) {
+            continue;
+        }
+        if (knows_removal(node, gone)) {
+            return;
+        }
+        by = by == NULL && node->disk.state.ready ? node : by;
+    }
+    if (by != NULL) {
+        PROBE("sim.removal_repeated");
+        sim_operation_remove(sim, by, &sim->nodes[gone->index]);
+    }
+}
+
+void sim_fault_heal(struct sim *sim) {
+    bool core = core_stands(sim);
+    sim_link_end(sim, 0);
+    sim_link_hasten(sim);
+    for (size_t i = 0; i < sim->node_count; i++) {
+        if (core && !scenario_nodes_hold(&sim->scenario->core, i)) {
+            sim->nodes[i].abandoned = true;
+        } else {
+            node_heal(sim, &sim->nodes[i]);
+        }
+    }
+    if (core) {
+        PROBE("sim.core_healed");
+        sim_link_isolate(sim);
+    }
+    for (size_t i = 0; i < sim->scenario->node_count && !sim->failed; i++) {
+        if (sim->nodes[i].removed) {
+            removals_repeat(sim, &sim->nodes[i]);
+        }
+    }
+}
