@@ -35,6 +35,7 @@ static bool came_to_an_end(const struct sim_result *result) {
 bool paired_costs_too_much(const struct paired *paired) {
     const struct sim_stats *with = &paired->with.stats;
     const struct sim_stats *without = &paired->without.stats;
-    return !came_to_an_end(&paired->with) || with->lag > 2 * without->lag + with->acknowledged ||
+    return !came_to_an_end(&paired->with) ||
+           with->lag > 2 * without->lag + with->acknowledged / 4 ||
            with->settle_intervals > 2 * without->settle_intervals + 1;
 }

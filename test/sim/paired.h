@@ -15,8 +15,8 @@ struct paired {
 
 /* Runs both. `scenario` is expanded; bad about the node is each fault that names it alone. */
 void paired_run(const struct scenario *scenario, size_t bad, struct paired *paired);
-/* Whether the others took more than twice as long, or did not come to an end. Writes take an interval to be seen missing, so
- * one more for each of them is within the error of the measure. */
+/* Whether the others took more than twice as long, or did not come to an end. Most writes are
+ * everywhere within the interval, so a quarter of an interval for each is within the error of the measure. */
 bool paired_costs_too_much(const struct paired *paired);
 
 #endif

@@ -42,7 +42,7 @@ END_TEST
 
 START_TEST(too_much) {
     /* More than twice the lag, more than twice the intervals to settle, or a run that ended badly are too much. */
-    struct paired paired = {.with.stats = {.lag = 210, .acknowledged = 10, .settle_intervals = 7},
+    struct paired paired = {.with.stats = {.lag = 202, .acknowledged = 10, .settle_intervals = 7},
                             .without.stats = {.lag = 100, .settle_intervals = 3}};
     ck_assert(!paired_costs_too_much(&paired));
     paired.with.stats.lag++;
