@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
 
 void sim_kit_run(const char *text, const struct sim_options *options, struct sim_result *result) {
     struct scenario scenario;
@@ -94,4 +95,24 @@ struct scenario_action sim_kit_link(enum scenario_action_type type, size_t from,
     return (struct scenario_action){.type = type,
                                     .nodes = scenario_nodes_of(1, &indexes[0]),
                                     .to = scenario_nodes_of(1, &indexes[1])};
+}
+
+void sim_kit_start(struct sim_kit *kit, size_t index) {
+    struct sim_node *node = &kit->sim.nodes[index];
+    sim_node_start(&kit->sim, node);
+    while (node->batches != NULL) {
+        sim_node_stored(&kit->sim, node);
+    }
+}
+
+void sim_kit_verdict(struct sim_kit *kit, const char *id, const char *what) {
+    if (id == NULL) {
+        ck_assert_msg(!kit->sim.failed, "%s", kit->result.reason);
+        return;
+    }
+    ck_assert_msg(kit->sim.failed, "%s is silent: %s", id, what);
+    ck_assert_str_eq(kit->result.invariant, id);
+    ck_assert_msg(strstr(kit->result.reason, what) != NULL, "%s", kit->result.reason);
+    kit->sim.failed = false;
+    kit->result.invariant[0] = '\0';
 }

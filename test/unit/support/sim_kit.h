@@ -29,6 +29,10 @@ void sim_kit_close(struct sim_kit *kit);
 struct catalog_entry *sim_kit_entry(const char *entity, catalog_clock clock);
 /* Puts it on a disk. */
 void sim_kit_put(struct sim_disk *disk, struct catalog_entry *entry);
+/* Starts the node's engine; what that hands to its disk lands. It founds a cluster if it is the first, or a founder. */
+void sim_kit_start(struct sim_kit *kit, size_t index);
+/* Asserts that this invariant was violated, with `what` in the reason, and forgets it; with NULL that none was. */
+void sim_kit_verdict(struct sim_kit *kit, const char *id, const char *what);
 /* An action on these links, without any other argument. */
 struct scenario_action sim_kit_link(enum scenario_action_type type, size_t from, size_t to);
 
