@@ -150,12 +150,13 @@ int simulate_one(const struct sim_arguments *arguments) {
         written = report_files(arguments, &scenario, &result, &report);
         report_close(&report);
     }
-    if (arguments->shrink && result.verdict != CHAOS_HELD && result.verdict != CHAOS_UNKNOWN) {
+    bool failed = result.verdict != CHAOS_HELD && result.verdict != CHAOS_UNKNOWN;
+    if (arguments->shrink && failed) {
         unsigned runs = simulate_shrink(arguments, &scenario, &result);
         printf("shrunk in %u runs to %zu nodes, %zu actions, %.1f s of load\n", runs,
                scenario.node_count, scenario.action_count, (double)scenario.load_ms / 1000);
     }
-    if (arguments->save != NULL || arguments->shrink) {
+    if (arguments->save != NULL || (arguments->shrink && failed)) {
         written = file_write(arguments->save == NULL ? "-" : arguments->save, &scenario,
                              write_scenario) &&
                   written;
