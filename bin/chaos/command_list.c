@@ -4,7 +4,7 @@
  */
 #include "bin/chaos/chaos.h"
 #include "merkle/instrument.h"
-#include "test/sim/scenario.h"
+#include "test/sim/sim.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -80,6 +80,16 @@ static void list_probes(void) {
     }
 }
 
+static void list_checks(void) {
+    size_t count;
+    const struct sim_invariant *invariants = sim_invariants(&count);
+    printf("\nChecks of simulated runs:\n");
+    for (size_t i = 0; i < count; i++) {
+        printf("  %-6s %s%s\n", invariants[i].id, invariants[i].statement,
+               invariants[i].later ? " (not yet)" : "");
+    }
+}
+
 static void list_plants(void) {
 #ifdef ATTUNE_PLANTS
     printf("\nPlanted bugs, and what must notice each:\n");
@@ -91,10 +101,11 @@ static void list_plants(void) {
 
 int command_list(int argc, char **argv) {
     static const struct argp argp = {
-        NULL, NULL, "",  "Lists classes of faults, actions and their arguments, and probes.",
+        NULL, NULL, "",  "Lists classes of faults, actions and their arguments, checks, and probes.",
         NULL, NULL, NULL};
     argp_parse(&argp, argc, argv, 0, NULL, NULL);
     list_actions();
+    list_checks();
     list_probes();
     list_plants();
     if (fflush(stdout) != 0) {

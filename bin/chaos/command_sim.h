@@ -22,7 +22,7 @@ struct sim_arguments {
         probes_least; /* a sweep is not enough if a probe has fewer hits; 0: they are only listed */
     /* how the checks themselves are checked (FAULTS.md 3) */
     const char *plant;    /* B07; only in a build with planted bugs */
-    const char *hollow;   /* C03: this invariant is never reported */
+    const char *hollow;   /* C03: these invariants are never reported */
     bool lossless;        /* C02: nothing is ever lost, delayed, repeated or reordered */
     bool canary;          /* C01: one seed of 100 fails on purpose */
     const char *scenario; /* file; NULL */

@@ -35,7 +35,7 @@ static bool plant(const char *name) {
     return false;
 }
 
-static bool hollow_exists(const char *id) {
+static bool is_check(const char *id) {
     size_t count;
     const struct sim_invariant *invariants = sim_invariants(&count);
     for (size_t i = 0; i < count; i++) {
@@ -43,8 +43,21 @@ static bool hollow_exists(const char *id) {
             return true;
         }
     }
-    chaos_complain("there is no check \"%.20s\"; see attune-chaos list", id);
     return false;
+}
+
+static bool hollow_exists(const char *hollow) {
+    char copy[400];
+    char *position = NULL;
+    (void)snprintf(copy, sizeof copy, "%s", hollow);
+    for (char *word = strtok_r(copy, ",", &position); word != NULL;
+         word = strtok_r(NULL, ",", &position)) {
+        if (!is_check(word)) {
+            chaos_complain("there is no check \"%.20s\"; see attune-chaos list", word);
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool only_is_known(const char *only) {

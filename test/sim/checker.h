@@ -85,6 +85,9 @@ void sim_checker_looked(struct sim *sim, const struct sim_checker *checker);
 void sim_violated(struct sim *sim, const struct sim_checker *checker, const struct sim_node *node,
                   const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* C03: whether the options say that it always passes. */
+bool sim_checker_is_hollow(const struct sim *sim, const char *id);
+
 /* Calls of all checkers, for the world (checkers.c). */
 void sim_checkers_open(struct sim *sim);
 void sim_checkers_close(struct sim *sim);

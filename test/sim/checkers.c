@@ -86,6 +86,17 @@ void sim_violated(struct sim *sim, const struct sim_checker *checker, const stru
     sim_fail(sim, checker->id, checker->liveness ? CHAOS_DIVERGED : CHAOS_VIOLATED, node, text);
 }
 
+bool sim_checker_is_hollow(const struct sim *sim, const char *id) {
+    size_t size = strlen(id);
+    for (const char *at = sim->options->hollow; at != NULL; at = strchr(at, ',')) {
+        at += *at == ',';
+        if (size > 0 && strncmp(at, id, size) == 0 && (at[size] == ',' || at[size] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const struct sim_invariant *sim_invariants(size_t *count) {
     static struct sim_invariant list[sizeof sim_checkers / sizeof *sim_checkers];
     for (size_t i = 0; i < sim_checker_count; i++) {

@@ -75,7 +75,7 @@ struct sim_options {
     uint64_t events_max; /* 0: none; a fuzzer's bound: the run then ends as unknown */
     uint64_t (*nanoseconds)(
         void);          /* a clock, to say what share the checks take; NULL: not measured */
-    const char *hollow; /* C03: this invariant is never reported; NULL */
+    const char *hollow; /* C03: these invariants are never reported; "S2,G6"; NULL */
     bool lossless;      /* C02: the network never drops, delays, repeats or reorders */
     bool lag_counted;   /* stats.lag, over all nodes but `lag_except` (paired.h) */
     size_t lag_except;

@@ -109,6 +109,7 @@ START_TEST(the_list_has_all_that_there_is) {
                                         "  late_join      join           nodes\n",
                                         "  loss           loss           [nodes] to for percent\n",
                                         "  damage         damage         nodes count\n",
+                                        "  S3     no entry moves to an older version",
                                         "  set            nodes key body\n",
                                         "  diff           nodes to\n"};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
