@@ -88,8 +88,12 @@ START_TEST(turns_never_end) {
     sim->now_ms += 2 * interval_ms;
     sim_check_l2.interval(sim);
     sim_kit_verdict(&kit, "L2", "no turn for");
-    engine->tick_ms = engine->join_next_ms = GOSSIP_NEVER;
+    engine->probe_sequence++;
+    other->engine->probe_sequence++;
     stepped(&sim_check_l2, GOSSIP_TICK);
+    other->frozen_until_ms = UINT64_MAX;
+    engine->tick_ms = engine->join_next_ms = GOSSIP_NEVER;
+    sim_check_l2.interval(sim);
     sim_kit_verdict(&kit, "L2", "later than its next turn");
 }
 END_TEST
