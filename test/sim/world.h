@@ -172,6 +172,12 @@ struct sim_band {
     bool at_once;          /* it had an effect in that moment */
 };
 
+/* Two entries, and which checkers have compared them (enum sim_entry_mark). */
+struct sim_entry_pair {
+    struct merkle_digest before, after;
+    uint8_t marks;
+};
+
 struct sim {
     const struct scenario *scenario;
     const struct sim_options *options;
@@ -203,8 +209,10 @@ struct sim {
     struct sim_band *bands;
     size_t band_count, band_capacity;
     struct catalog_entry **interned; /* intern.c: an open hash table by digest */
+    uint8_t *interned_marks;         /* of each: enum sim_entry_mark */
     size_t interned_count, interned_capacity;
-    void **check_states; /* one for each checker */
+    struct sim_entry_pair *pairs; /* of entries that were compared lately */
+    void **check_states;          /* one for each checker */
     uint64_t *check_looks;
 
     struct sim_stats stats;
@@ -349,6 +357,17 @@ void sim_node_store_close(struct sim_node *node);
 /* intern.c: the harness's own copy of an entry, held for the caller; the end of them all */
 struct catalog_entry *sim_entry_keep(struct sim *sim, const struct catalog_entry *entry);
 void sim_entries_close(struct sim *sim);
+/* Whether this copy is shown to this checker for the first time; true for what is none of the harness's copies. */
+enum sim_entry_mark {
+    SIM_MARK_S6 = 1,
+    SIM_MARK_S7 = 2,
+    SIM_MARK_S9 = 4,
+    SIM_MARK_S12 = 8,
+    SIM_MARK_S3 = 16,
+};
+bool sim_entries_first(struct sim *sim, const struct catalog_entry *before,
+                       const struct catalog_entry *after, enum sim_entry_mark mark); /* of two */
+bool sim_entry_first(struct sim *sim, const struct catalog_entry *entry, enum sim_entry_mark mark);
 
 /* memory.c */
 void sim_memory_init(struct sim_memory *memory);
