@@ -109,9 +109,11 @@ enum gossip_event_type {
 
 enum gossip_operation_type {
     GOSSIP_WRITE = 1,
-    GOSSIP_SYNC = 2,          /* exchange now with one member or with all */
-    GOSSIP_DIFF = 3,          /* what differs between here and one member; changes nothing */
-    GOSSIP_MEMBER_REMOVE = 4, /* for good */
+    GOSSIP_SYNC = 2, /* exchange now with one member or with all */
+    GOSSIP_DIFF = 3, /* what differs between here and one member; changes nothing */
+    /* for good. GOSSIP_EBUSY, CATALOG_EFULL, CATALOG_EIO: it stands and is told to the others, and goes to disk here once
+     * the store takes it; asked again it is answered when it is stored, or GOSSIP_ENOMEMBER */
+    GOSSIP_MEMBER_REMOVE = 4,
 };
 
 struct gossip_operation {

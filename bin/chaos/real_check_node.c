@@ -45,14 +45,23 @@ static void let_go(struct real_run *run) {
     wait_ms(REST_BEFORE_COUNTING_MS);
 }
 
+static void take_larger(struct real_usage *usage, const struct real_usage *other) {
+    if (other->resident_bytes > usage->resident_bytes)
+        usage->resident_bytes = other->resident_bytes;
+    if (other->descriptors > usage->descriptors)
+        usage->descriptors = other->descriptors;
+}
+
 void real_usage_baseline(struct real_run *run) {
     for (size_t i = 0; i < run->book.node_count; i++) {
         if (real_watch_is_up(run, i))
             run->watches[i].baseline_connections = connections_of(run, i);
     }
     let_go(run);
-    for (size_t i = 0; i < run->book.node_count; i++)
+    for (size_t i = 0; i < run->book.node_count; i++) {
         run->watches[i].baseline = real_node_usage(&run->nodes[i]);
+        take_larger(&run->usage_start, &run->watches[i].baseline);
+    }
 }
 
 /* Nodes that joined later have none of their own: then the largest of the others. */
@@ -85,6 +94,7 @@ static void check_usage(struct real_run *run, size_t node, double connections,
     struct real_usage baseline = baseline_of(run, node, &others);
     if (usage.resident_bytes == 0 || baseline.resident_bytes == 0)
         return;
+    take_larger(&run->usage_end, &usage);
     uint64_t memory_max =
         baseline.resident_bytes + MEMORY_SLACK_BYTES + MEMORY_PER_EXPORTED_BYTE * exported_bytes;
     real_tally(tally, usage.resident_bytes <= memory_max,

@@ -175,13 +175,15 @@ struct real_run {
     uint64_t sampled_ms, tick_due_ms;
     uint64_t healed_ms, equal_ms; /* of the run; equal_ms 0: never */
     uint64_t rest_ms;             /* when the quiet intervals began */
-    uint64_t emptied_ms;          /* from rest until every node had had nothing to do */
-    uint64_t start_took_ms;       /* from nothing to ready and equal */
-    uint64_t end_took_ms;         /* from SIGTERM to the last exit */
-    unsigned rests_broken;        /* how often they began anew */
-    uint64_t required;            /* nodes that must agree at the end, a bit each */
-    uint64_t removed, foreign;    /* by the operator; founders of a cluster of their own */
-    bool newcomers;               /* after the heal a required node had to join first */
+    struct real_usage usage_start,
+        usage_end;             /* the largest of all nodes, without our connections */
+    uint64_t emptied_ms;       /* from rest until every node had had nothing to do */
+    uint64_t start_took_ms;    /* from nothing to ready and equal */
+    uint64_t end_took_ms;      /* from SIGTERM to the last exit */
+    unsigned rests_broken;     /* how often they began anew */
+    uint64_t required;         /* nodes that must agree at the end, a bit each */
+    uint64_t removed, foreign; /* by the operator; founders of a cluster of their own */
+    bool newcomers;            /* after the heal a required node had to join first */
     struct real_band *bands;
     size_t band_count;
     struct real_rest rests[REAL_NODES_MAX];

@@ -163,6 +163,18 @@ static void report_traffic(struct real_run *run) {
         report_figure(&run->report, figures[i].name, (double)figures[i].value, figures[i].unit);
 }
 
+static void report_usage(struct real_run *run) {
+    struct report *report = &run->report;
+    report_figure(report, "memory of a node at the start, at most",
+                  (double)run->usage_start.resident_bytes, "bytes");
+    report_figure(report, "memory of a node at the end, at most",
+                  (double)run->usage_end.resident_bytes, "bytes");
+    report_figure(report, "descriptors of a node at the start",
+                  (double)run->usage_start.descriptors, "");
+    report_figure(report, "descriptors of a node at the end", (double)run->usage_end.descriptors,
+                  "");
+}
+
 static void report_figures(struct real_run *run) {
     struct report *report = &run->report;
     if (run->equal_ms != 0)
@@ -190,6 +202,7 @@ static void report_figures(struct real_run *run) {
         report_figure(report, "HTTP p99 under faults", (double)run->latencies_us[late] / 1000,
                       "ms");
     }
+    report_usage(run);
     report_operations(run);
     if (run->ground != NULL)
         report_traffic(run);

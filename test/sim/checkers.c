@@ -14,6 +14,10 @@ static const struct sim_checker check_s2 = {
     .id = "S2", .statement = "no acknowledged write is missing but what the god's view excuses"};
 static const struct sim_checker check_s4 = {
     .id = "S4", .statement = "agreement is answered only if each member has it", .later = true};
+static const struct sim_checker check_l6 = {
+    .id = "L6",
+    .statement = "one bad peer costs the others at most twice the time (pairs of runs: paired.c)",
+    .liveness = true};
 static const struct sim_checker check_l4 = {
     .id = "L4", .statement = "agreement comes in time, or says who is missing", .later = true};
 
@@ -22,7 +26,7 @@ const struct sim_checker *const sim_checkers[] = {
     SIM_CHECKERS(X)
 #undef X
         & check_s2,
-    &check_s4, &check_l4};
+    &check_l6, &check_s4, &check_l4};
 const size_t sim_checker_count = sizeof sim_checkers / sizeof *sim_checkers;
 
 static size_t index_of(const struct sim_checker *checker) {

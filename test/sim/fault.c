@@ -105,8 +105,25 @@ static void stop(struct sim *sim, struct sim_node *node, const struct scenario_a
     sim_node_step(sim, node, &(struct gossip_event){.type = GOSSIP_STOP});
 }
 
+static bool is_ready_on(const struct sim_disk *disk) {
+    return disk->exists && disk->state.ready;
+}
+
+/* Whoever is ready admits the others; where the last such disk is lost nothing is left but newcomers, who wait for ever (an
+ * operator would found anew, and import). */
+static bool is_last_ready(const struct sim *sim, const struct sim_node *node) {
+    for (size_t i = 0; i < sim->scenario->node_count; i++) {
+        const struct sim_node *other = &sim->nodes[i];
+        if (other != node && other->cluster == node->cluster && !other->removed &&
+            !other->disk_lies && is_ready_on(&other->disk)) {
+            return false;
+        }
+    }
+    return is_ready_on(&node->disk);
+}
+
 static void lie(struct sim *sim, struct sim_node *node, const struct scenario_action *action) {
-    if (node->disk_lies) {
+    if (node->disk_lies || is_last_ready(sim, node)) {
         return;
     }
     /* What was durable when the lies began is what the power cut at their end leaves. */
@@ -133,23 +150,6 @@ void sim_fault_crash(struct sim *sim, struct sim_node *node) {
     kill(sim, node);
     start_at(sim, node, until_ms);
     sim_fired(sim, SCENARIO_CLASS_CRASH);
-}
-
-static bool is_ready_on(const struct sim_disk *disk) {
-    return disk->exists && disk->state.ready;
-}
-
-/* Whoever is ready admits the others; where the last such disk is lost nothing is left but newcomers, who wait for ever (an
- * operator would found anew, and import). */
-static bool is_last_ready(const struct sim *sim, const struct sim_node *node) {
-    for (size_t i = 0; i < sim->scenario->node_count; i++) {
-        const struct sim_node *other = &sim->nodes[i];
-        if (other != node && other->cluster == node->cluster && !other->removed &&
-            !other->disk_lies && is_ready_on(&other->disk)) {
-            return false;
-        }
-    }
-    return is_ready_on(&node->disk);
 }
 
 /* The disk fails or is slow, whoever uses it; it has fired when a commit meets that. False: the action is none of these. */

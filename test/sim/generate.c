@@ -18,7 +18,7 @@ enum {
     LOAD_MS_SPAN = 46000,
     FAULTS_FROM_MS = 4000, /* the cluster stands by then */
     FOR_MS_MEAN = 4000,
-    FOR_MS_MIN = 300,
+    FOR_MS_MIN = 600,
     TRIES_MIN = 5, /* of each class */
     DRAWS_MAX = 6, /* of a node that suits */
     REAL_STORE_PERCENT = 7,
@@ -115,7 +115,7 @@ static void arguments_draw(struct drawing *drawing, struct scenario_action *acti
         action->count = 1 + below(drawing, 64, "piece");
         break;
     case SCENARIO_CORRUPT:
-        action->percent = 2 + action->percent / 8;
+        action->percent = 4 + action->percent / 5;
         break;
     case SCENARIO_CLOCK:
         action->span_ms = (int64_t)below(drawing, 240000, "jump") - 120000;
@@ -131,7 +131,7 @@ static void arguments_draw(struct drawing *drawing, struct scenario_action *acti
         break;
     case SCENARIO_STRANGER:
     case SCENARIO_LIAR:
-        action->count = 1 + below(drawing, 8, "times");
+        action->count = 3 + below(drawing, 8, "times");
         break;
     default:
         break;
@@ -420,6 +420,7 @@ void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t se
         unsigned weight = weight_of(each) * chance / 64;
         on[i] = choice_below(choice, 64, scenario_class_name(each)) >= 64 - weight;
     }
+    on[SCENARIO_CLASS_CLONE] = on[SCENARIO_CLASS_CLONE] && !scenario->real_store;
     /* What says which nodes there are, and when, comes first. */
     if (on[SCENARIO_CLASS_OTHER_CLUSTER] && scenario->node_count > NODES_MIN) {
         add_other_cluster(&drawing);

@@ -151,6 +151,20 @@ uint32_t sim_god_missing(const struct sim *sim, const struct sim_node *node) {
     return missing;
 }
 
+/* Over all nodes but one: the writes of the others that a node lacks, though it is not meant to be without them for ever. */
+uint64_t sim_god_lag(const struct sim *sim, size_t except) {
+    uint64_t lag = 0;
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+        for (size_t j = 0; j < sim->acknowledged_count && i != except; j++) {
+            const struct sim_acknowledged *write = &sim->acknowledged[j];
+            lag += sim_required(sim, node) && write->node != except && !write->lost &&
+                   write->cluster == node->cluster && !sim_disk_holds(&node->disk, write->entry);
+        }
+    }
+    return lag;
+}
+
 void sim_god_close(struct sim *sim) {
     for (size_t i = 0; i < sim->acknowledged_count; i++) {
         catalog_entry_release(sim->acknowledged[i].entry);

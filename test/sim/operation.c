@@ -163,7 +163,10 @@ static void removed(struct sim *sim, size_t index) {
 void sim_operation_reply(struct sim *sim, struct sim_node *node, const struct gossip_reply *reply) {
     unsigned kind = (unsigned)(reply->token % TOKEN_KINDS);
     sim_trace(sim, node, "reply %s", reply->code == 0 ? "ok" : gossip_error_name(reply->code));
-    if (reply->code != 0) {
+    /* Of a removal an error of the disk says that it is not stored yet (gossip.h): it stands all the same. */
+    bool unstored =
+        reply->code == GOSSIP_EBUSY || reply->code == CATALOG_EFULL || reply->code == CATALOG_EIO;
+    if (reply->code != 0 && !(kind == TOKEN_REMOVE && unstored)) {
         return;
     }
     if (kind == TOKEN_REMOVE) {

@@ -160,7 +160,7 @@ static void vacuity_check(struct sim *sim) {
                     scenario_class_name((enum scenario_class)i));
         }
     }
-    if (sim->stats.fired[SCENARIO_CLASS_CRASH] > 3 && sim->stats.crashes_in_commit == 0) {
+    if (sim->stats.fired[SCENARIO_CLASS_CRASH] > 8 && sim->stats.crashes_in_commit == 0) {
         unknown(sim, "no crash met a commit", "crash");
     }
     for (unsigned i = 0; i < SIM_OPERATION_COUNT; i++) {

@@ -268,6 +268,9 @@ static void interval_passed(struct sim *sim) {
         sim->stats.load_node_ms += sim->phase == SIM_LOAD ? up_ms : 0;
         sim->stats.rest_node_ms += sim->phase >= SIM_CHECK ? up_ms : 0;
     }
+    if (sim->options->lag_counted) {
+        sim->stats.lag += sim_god_lag(sim, sim->options->lag_except);
+    }
     if (sim->options->report != NULL) {
         sim_report_sample(sim);
     }

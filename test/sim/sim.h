@@ -50,7 +50,9 @@ struct sim_stats {
     /* simulated, over all nodes that were up; of it under faults, and at rest (check and quiet phases) */
     uint64_t node_ms, load_node_ms, rest_node_ms;
     uint64_t quiet_bytes, quiet_intervals; /* sent in the quiet phase, all nodes */
-    uint64_t store_crashes;                /* power cuts of a real store that was opened again */
+    uint64_t
+        lag; /* with options.lag_counted: at each interval, the writes that are missing on a node, over all nodes */
+    uint64_t store_crashes; /* power cuts of a real store that was opened again */
 };
 
 /* What one event was, so that two runs can be laid side by side. */
@@ -75,6 +77,8 @@ struct sim_options {
         void);          /* a clock, to say what share the checks take; NULL: not measured */
     const char *hollow; /* C03: these invariants are never reported; "S2,G6"; NULL */
     bool lossless;      /* C02: the network never drops, delays, repeats or reorders */
+    bool lag_counted;   /* stats.lag, over all nodes but `lag_except` (paired.h) */
+    size_t lag_except;
 };
 
 struct sim_result {

@@ -395,6 +395,7 @@ void sim_god_follow(struct sim *sim);
 /* Only disks that are never reached again hold it: of nodes outside the healed core, of removed ones, of clones. */
 bool sim_god_out_of_reach(const struct sim *sim, struct catalog_entry *entry);
 uint32_t sim_god_missing(const struct sim *sim, const struct sim_node *node);
+uint64_t sim_god_lag(const struct sim *sim, size_t except);
 void sim_god_close(struct sim *sim);
 
 #endif

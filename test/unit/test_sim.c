@@ -54,6 +54,19 @@ START_TEST(another_seed_differs) {
 }
 END_TEST
 
+START_TEST(the_seed_decides_what_happens) {
+    /* Also where it draws no writes: of the same actions another seed makes another run. */
+    static const char text[] = SIM_KIT_HEAD SIM_KIT_WRITES "  - {at: 3s, do: loss, percent: 30}\n";
+    struct sim_result again;
+    char other[sizeof text + 20];
+    (void)snprintf(other, sizeof other, "%sseed: 2\n", text);
+    sim_kit_run(text, NULL, &result);
+    sim_kit_run(other, NULL, &again);
+    ck_assert_uint_ne(again.trace_hash, result.trace_hash);
+    ck_assert_uint_ne(again.stats.frames_lost, result.stats.frames_lost);
+}
+END_TEST
+
 START_TEST(records_that_end_too_soon) {
     /* More events than the run before had are a difference too. */
     struct sim_result again;
@@ -237,6 +250,7 @@ START_TEST(expectations) {
     } runs[] = {
         {"{entries: 2, conflicts: 0}", NULL},
         {"{entries: 3}", "2 entries, expected are 3"},
+        {"{entries: 1}", "2 entries, expected are 1"},
         {"{conflicts: 1}", "0 conflicts, expected are 1"},
         {"{entries: 2, intervals: 5}", NULL},
     };
@@ -310,6 +324,7 @@ Suite *sim_suite(void) {
     Suite *suite = suite_create("sim");
     add(suite, "sim_again", twice_the_same, 1);
     add(suite, "sim_again", another_seed_differs, 1);
+    add(suite, "sim_again", the_seed_decides_what_happens, 1);
     add(suite, "sim_again", records_that_end_too_soon, 1);
     add(suite, "sim_again", watching_changes_nothing, 1);
     add(suite, "sim_course", all_phases, 1);
@@ -319,7 +334,7 @@ Suite *sim_suite(void) {
     add(suite, "sim_course", choices_of_somebody_else, 1);
     add(suite, "sim_vacuity", proves_nothing, 4);
     add(suite, "sim_vacuity", a_network_without_faults, 1);
-    add(suite, "sim_expect", expectations, 4);
+    add(suite, "sim_expect", expectations, 5);
     add(suite, "sim_fail", a_violation_says_where, 1);
     add(suite, "sim_fail", a_hollow_check_is_silent, 1);
     add(suite, "sim_fail", bounds_of_settling, 1);
