@@ -56,7 +56,7 @@ struct attune_probe {
       "S9,G11,L1,S3,G6")                                                                           \
     X(B06, "acknowledged before it is stored; SQLite does not sync", "S2")                         \
     X(B07, "the error of a commit is ignored", "S2,L8,G6")                                         \
-    X(B11, "origin and clock begin anew with the same name on an empty disk", "S7,S15")             \
+    X(B11, "origin and clock begin anew with the same name on an empty disk", "S7,S15")            \
     X(B12, "the clock's high-water mark is not read at a start", "S12")                            \
     X(B13, "clocks past the year 2200 are taken from peers", "S11,S12,unit:message_decode")        \
     X(B14, "any write may follow on a staged one, and a drop on a drop",                           \
