@@ -17,7 +17,7 @@ DESTDIR ?=
 # --- configuration ----------------------------------------------------------------------------------------------------
 
 # Goals that need a build of their own choose it; all others take MODE.
-MODE_OF_GOAL := $(filter fuzz coverage,$(MAKECMDGOALS))
+MODE_OF_GOAL := $(filter fuzz coverage plant,$(MAKECMDGOALS))
 MODE := $(firstword $(MODE_OF_GOAL) $(MODE) release)
 
 CC_OF_MODE_asan := clang
@@ -112,7 +112,7 @@ REPLAYS := $(FUZZ_TARGETS:%=$(OUT)/fuzz/%-replay)
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo check unit bench sim fuzz install uninstall deps coverage format format-check tidy layering clang-tidy \
+.PHONY: all demo check unit bench sim plant fuzz install uninstall deps coverage format format-check tidy layering clang-tidy \
         test-programs unit-program simulator replays clean help FORCE
 
 all: $(OUT)/libattune.a $(OUT)/libattune.so $(BUILT_PROGRAMS) ## builds the library and the programs (default)
@@ -227,6 +227,11 @@ SEEDS ?= 1-100
 sim: $(SIMULATOR) ## runs the simulator: SEED=N one seed with its trace, SEEDS=A-B a range
 	@range='$(SEEDS)'; from=$${range%-*}; \
 	$(SIMULATOR) sim $(if $(SEED),--seed $(SEED) --trace,--from $$from --seeds $$(($${range#*-} - from + 1)))
+
+PLANTS ?=
+plant: simulator unit-program ## plants bugs that the checks must catch; PLANTS="B07 B12" only these
+	@$(if $(PLANTS),,$(MAKE) --no-print-directory BUILD=$(BUILD) CC=gcc MODE=release simulator)
+	@scripts/plant.py --out $(OUT) --release $(BUILD)/attune-chaos $(PLANTS)
 
 TIME ?= 60
 fuzz: $(FUZZ_TARGETS:%=$(OUT)/fuzz/%) ## fuzzes each decoder for TIME=60 seconds, from the corpora in test/fuzz/corpus

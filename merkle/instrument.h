@@ -48,40 +48,41 @@ struct attune_probe {
  * exist yet. */
 #define ATTUNE_PLANT_LIST(X)                                                                       \
     X(B01, "of versions that survive a merge the order is by milliseconds alone",                  \
-      "L1,unit:catalog_merge")                                                                     \
+      "S3,S7,S9,unit:catalog_merge")                                                               \
     X(B02, "at equal clocks a merge puts the smaller origin in force",                             \
-      "L1,unit:catalog_merge_algebra")                                                             \
-    X(B03, "an entry that is replaced is stored, the tree keeps the old one", "G11")               \
-    X(B04, "the tree has an entry before its commit, and keeps it if that fails", "G11,L1,S3,G6")  \
+      "S7,S9,unit:catalog_merge_algebra")                                                          \
+    X(B03, "an entry that is replaced is stored, the tree keeps the old one", "G11,L1")            \
+    X(B04, "the tree has an entry before its commit, and keeps it if that fails",                  \
+      "S9,G11,L1,S3,G6")                                                                           \
     X(B06, "acknowledged before it is stored; SQLite does not sync", "S2")                         \
-    X(B07, "the error of a commit is ignored", "S2,G6")                                            \
-    X(B11, "origin and clock begin anew with the same name on an empty disk", "S6")                \
+    X(B07, "the error of a commit is ignored", "S2,L8,G6")                                         \
+    X(B11, "origin and clock begin anew with the same name on an empty disk", "S7,S15")            \
     X(B12, "the clock's high-water mark is not read at a start", "S12")                            \
-    X(B13, "clocks past the year 2200 are taken from peers", "S12,unit:message_decode")            \
+    X(B13, "clocks past the year 2200 are taken from peers", "S11,S12,unit:message_decode")        \
     X(B14, "any write may follow on a staged one, and a drop on a drop",                           \
       "S7,unit:catalog_plan_new")                                                                  \
-    X(B15, "an answer that ended at its limit counts as the whole", "S3,L1")                       \
-    X(B16, "the member with the highest index never has its turn", "L2")                           \
+    X(B15, "an answer that ended at its limit counts as the whole", "SEEN,S14,S3,L1")              \
+    X(B16, "the member with the highest index never has its turn", "L2,L1")                        \
     X(B17, "after a failed dial the interval is not armed again", "L2,L1")                         \
-    X(B18, "neither a silent hello nor a silent exchange is ended", "L3")                          \
+    X(B18, "neither a silent hello nor a silent exchange is ended", "L3,L1")                       \
     X(B19, "a malformed message leaves its exchange in its slot", "L3,L2")                         \
     X(B20, "what a member does not acknowledge is repeated and kept without bound",                \
       "S10,unit:push_tick")                                                                        \
     X(B21, "an inner node stays that has too few items left", "unit:merkle_tree_insert")           \
     X(B22, "leaves and inner nodes are hashed under one seed", "S5,unit:merkle_tree_root")         \
-    X(B23, "only the first 8 bits of digests are compared", "L1,S3,G6,unit:merkle_walk")           \
+    X(B23, "only the first 8 bits of digests are compared", "L1,SEEN,S3,G6,unit:merkle_walk")      \
     X(B24, "the cluster is checked only on connections that we dialled",                           \
       "S11,unit:recv_hello_refuses")                                                               \
     X(B25, "memory is taken for as many elements as a message declares",                           \
       "S10,unit:message_decode")                                                                   \
     X(B27, "at a start the rows are not compared with the stored count and sum",                   \
-      "S3,unit:rows_set_aside")                                                                    \
-    X(B28, "of two contents of one version each node keeps its own", "L1,unit:catalog_merge")      \
+      "S8,unit:rows_set_aside")                                                                    \
+    X(B28, "of two contents of one version each node keeps its own", "unit:catalog_merge")         \
     X(B29, "a removed member comes back when it is told of", "S13,unit:member_update")             \
-    X(B30, "the clock is stored in 32 bits", "S12")                                                \
-    X(B31, "a merge drops fields of versions that it does not know", "S9,unit:catalog_merge")      \
+    X(B30, "the clock is stored in 32 bits", "S8,S12")                                             \
+    X(B31, "a merge drops fields of versions that it does not know", "S3,S9,unit:catalog_merge")   \
     X(B32, "an encoding that is not the shortest is taken, and hashed as it came",                 \
-      "S9,unit:catalog_msgpack_check")
+      "S11,S9,unit:catalog_msgpack_check")
 
 enum attune_plant {
     ATTUNE_PLANT_NONE = 0,

@@ -38,8 +38,9 @@ SECONDS_A_UNIT_MAX = 120
 MEMORY_BYTES_MAX = 8 << 30  # a bug may take all there is
 CANARY_EVERY = 100
 CHAIN_MAX = 4
-# Fast to catch, and each by something else.
-QUICK = "B03 B06 B07 B12 B19 B20 B23 B28 B30 B32".split()
+# Fast to catch, and each by another check; the second ones by one check alone.
+QUICK = "B03 B04 B06 B12 B14 B17 B19 B22 B25 B30".split()
+QUICK_ALONE = "B14 B19 B22 B25".split()
 HELD, VIOLATED, USAGE, UNKNOWN = 0, 1, 2, 5
 
 
@@ -275,6 +276,8 @@ def hollow_chain(simulator, bug, options):
     first, bound = catch.seed - catch.seeds + 1, min(options.seeds, 2 * catch.seeds + 8)
     while catch.invariant and len(bug.chain) < (1 if options.quick else CHAIN_MAX):
         bug.chain.append(catch.invariant)
+        if catch.invariant == "S15":
+            return ""  # an assertion of the engine: the process is gone, whatever the checks say
         catch = simulator.first_failure(first, bound, "--plant", bug.name, "--hollow", ",".join(bug.chain))
         if catch.invariant in bug.chain:
             return f"{bug.name} is reported by {catch.invariant}, which was hollowed; "
@@ -286,8 +289,10 @@ def hollow_check(simulator, bugs, options):
     """C03: without the one check that catches a bug it is missed, and its row is red."""
     wanted = 2 if options.quick else 5
     chosen = [bug for bug in bugs if bug.catches and all(catch.invariant for catch in bug.catches)]
+    if options.quick:
+        chosen = [bug for bug in chosen if bug.name in QUICK_ALONE]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        problem = "".join(pool.map(lambda bug: hollow_chain(simulator, bug, options), chosen[:4] if options.quick else chosen))
+        problem = "".join(pool.map(lambda bug: hollow_chain(simulator, bug, options), chosen))
     alone = [bug for bug in chosen if bug.missed and len(bug.chain) == 1]
     for bug in chosen:
         if bug.chain:
@@ -353,8 +358,9 @@ def main():
     if arguments.markdown:
         markdown(bugs, meta, arguments.markdown)
     colours = [bug.colour() for bug in bugs] + ["red" if problem else "green" for _, _, problem in meta]
-    met = {name for bug in bugs for name in [*bug.invariants(), *bug.chain]}
-    print(f"checks that no planted bug met: {' '.join(name for name in simulator.checks() if name not in met) or 'none'}")
+    if meta and not arguments.quick:
+        met = {name for bug in bugs for name in [*bug.invariants(), *bug.chain]}
+        print(f"checks that no planted bug met: {' '.join(name for name in simulator.checks() if name not in met) or 'none'}")
     print(f"{colours.count('green')} as they must be, {colours.count('yellow')} yellow, {colours.count('red')} red")
     return 1 if "red" in colours else 0
 

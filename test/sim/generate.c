@@ -396,6 +396,7 @@ static void more_draw(struct drawing *drawing, unsigned chance) {
         class_draw(drawing, SCENARIO_CLASS_UPGRADE);
     } else if (scenario->real_store && scenario->core.count == 0) {
         class_draw(drawing, SCENARIO_CLASS_DAMAGE);
+        class_draw(drawing, SCENARIO_CLASS_DAMAGE);
     }
 }
 

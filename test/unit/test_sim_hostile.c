@@ -1,4 +1,5 @@
 /* test_sim_hostile.c - strangers and liars: each kind of them comes, is refused as what it is, and changes nothing. */
+#include "gossip/message.h"
 #include "test/unit/support/sim_kit.h"
 
 #include <check.h>
@@ -6,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIES = 11 };
+enum { LIES = 10 };
 
 static struct sim_result result;
 
@@ -67,6 +68,26 @@ START_TEST(nobody_to_lie_to) {
 }
 END_TEST
 
+START_TEST(some_lies_wait_for_a_question) {
+    /* About half of them are told when the node asks a member something, over that connection, and not before. */
+    struct sim_kit kit;
+    sim_kit_open(&kit, 2);
+    struct sim_node *node = &kit.sim.nodes[0];
+    for (unsigned i = 0; i < 40; i++) {
+        sim_hostile_liar(&kit.sim, node);
+    }
+    unsigned waiting = node->lies_waiting;
+    ck_assert_uint_gt(waiting, 8);
+    ck_assert_uint_lt(waiting, 32);
+    sim_hostile_answer(&kit.sim, node, 0, 0, GOSSIP__PUSH);
+    ck_assert_uint_eq(node->lies_waiting, waiting);
+    kit.sim.loading = false;
+    sim_hostile_answer(&kit.sim, node, 0, 0, GOSSIP__WALK);
+    ck_assert_uint_eq(node->lies_waiting, waiting);
+    sim_kit_close(&kit);
+}
+END_TEST
+
 START_TEST(what_a_stranger_sends) {
     /* A frame of its own whose length is right, marked as hostile, after the connection is there; never twice the same. */
     struct sim_kit kit;
@@ -98,6 +119,7 @@ Suite *sim_hostile_suite(void) {
     TCase *liar = tcase_create("sim_hostile_liar");
     tcase_add_test(liar, every_lie_is_told_and_refused);
     tcase_add_test(liar, nobody_to_lie_to);
+    tcase_add_test(liar, some_lies_wait_for_a_question);
     suite_add_tcase(suite, liar);
     TCase *stranger = tcase_create("sim_hostile_stranger");
     tcase_add_test(stranger, strangers_are_shown_out);
