@@ -76,6 +76,9 @@ static void gap_look(struct sim *sim, struct sim_node *node, struct turns *turns
         turns->since_ms = sim->now_ms;
         return;
     }
+    /* It may have been frozen and thawed since the last look. */
+    bool thawed = node->frozen_until_ms > turns->since_ms;
+    turns->since_ms = thawed ? node->frozen_until_ms : turns->since_ms;
     /* The interval may have grown with the cluster since it was drawn; ticks that fall on this instant come after it. */
     uint64_t most_ms = interval_most(node->engine) + 1;
     sim_checker_looked(sim, &sim_check_l2);
