@@ -76,7 +76,7 @@ static void slowest_fill(const struct sim *sim, struct report *report) {
     const struct sim_acknowledged *slowest = NULL;
     for (size_t i = 0; i < sim->acknowledged_count; i++) {
         const struct sim_acknowledged *write = &sim->acknowledged[i];
-        if (!write->lost && !write->out_of_reach && sim->nodes[write->node].cluster == 0 &&
+        if (!write->lost && !write->out_of_reach && write->cluster == 0 &&
             (slowest == NULL || is_slower(write, slowest))) {
             slowest = write;
         }
