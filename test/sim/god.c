@@ -13,11 +13,12 @@
 void sim_god_acknowledged(struct sim *sim, struct sim_node *node, struct catalog_entry *entry) {
     sim->acknowledged = sim_grow(sim->acknowledged, sim->acknowledged_count,
                                  &sim->acknowledged_capacity, sizeof *sim->acknowledged);
-    sim->acknowledged[sim->acknowledged_count++] =
-        (struct sim_acknowledged){.entry = sim_entry_keep(sim, entry),
-                                  .node = node->index,
-                                  .cluster = node->cluster,
-                                  .time_ms = sim->now_ms};
+    sim->acknowledged[sim->acknowledged_count++] = (struct sim_acknowledged){
+        .entry = sim_entry_keep(sim, entry),
+        .node = node->index,
+        .cluster = node->cluster,
+        .time_ms = sim->now_ms,
+        .out_of_reach = sim->phase > SIM_LOAD && !sim_required(sim, node)};
     sim->stats.acknowledged++;
 }
 

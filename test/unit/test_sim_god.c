@@ -148,6 +148,19 @@ START_TEST(gone_after_the_heal) {
 }
 END_TEST
 
+START_TEST(acknowledged_after_the_heal) {
+    /* What was under way then is out of reach if an unreachable node acknowledges it, and must be everywhere else. */
+    sim->nodes[1].abandoned = sim->nodes[2].abandoned = true;
+    sim_god_healed(sim);
+    sim->phase = SIM_SETTLE;
+    sim_god_acknowledged(sim, &sim->nodes[2], later);
+    check(false);
+    ck_assert_uint_eq(sim->stats.excused, 1);
+    sim_god_acknowledged(sim, &sim->nodes[0], later);
+    check(true);
+}
+END_TEST
+
 START_TEST(damage_met_after_the_heal) {
     /* What damage takes from the last required disk after the heal is out of reach while an unreachable one has it. */
     sim->nodes[2].abandoned = true;
@@ -188,6 +201,7 @@ Suite *sim_god_suite(void) {
     add(suite, "sim_god_disk_replaced", put_back_to_before);
     add(suite, "sim_god_check", held_by_the_unreachable);
     add(suite, "sim_god_healed", gone_after_the_heal);
+    add(suite, "sim_god_healed", acknowledged_after_the_heal);
     add(suite, "sim_god_healed", damage_met_after_the_heal);
     add(suite, "sim_god_check", another_cluster_is_apart);
     return suite;
