@@ -6,7 +6,7 @@
 
 /* --- samples: make no choice and change nothing ------------------------------------------------------------------------------ */
 
-/* Counts roots that differ; returns false for one that is new and for which there is no room any more. */
+/* Counts roots that differ, up to `max`. */
 static void root_note(struct merkle_digest *roots, uint32_t *count, uint32_t max,
                       const struct merkle_digest *root) {
     for (uint32_t i = 0; i < *count; i++) {
