@@ -51,7 +51,7 @@ struct sim_memory {
         step_peak;      /* in this step: taken in all, and most at a time above its beginning */
     uint64_t step_from; /* held when it began */
     uint64_t fail_after, fail_count; /* calls that succeed before `fail_count` fail in a row */
-    uint64_t failed;
+    uint64_t failed; /* in this life of the node: only then may its engine give up */
     bool
         checked; /* from here on: only what the engine itself takes counts, not what tests look at */
 };
@@ -84,7 +84,7 @@ struct sim_node {
     struct sim_memory memory;
 
     struct sim_disk disk, backup;
-    bool backup_exists, backup_of_lie;
+    bool backup_exists;
     struct sim_store *store;       /* NULL: the model alone */
     struct sim_batch *store_doubt; /* handed to it, and not known to be there */
     struct sim_backup *store_backup;
@@ -160,7 +160,7 @@ struct sim_acknowledged {
     size_t node;
     unsigned cluster;                /* of the node, then */
     uint64_t time_ms, everywhere_ms; /* on the last required disk; 0: not yet */
-    bool out_of_reach;               /* after the heal: only nodes that stay away have it */
+    bool out_of_reach;               /* when all was healed, only nodes that stay away had it */
     bool lost; /* no disk holds it, and only faults outside the promises took it from them */
 };
 
@@ -257,7 +257,7 @@ void sim_event_hasten(struct sim *sim, uint64_t time_ms);
 void sim_event_node(struct sim *sim, enum sim_event_type type, const struct sim_node *node,
                     uint32_t connection, uint64_t time_ms);
 
-/* --- disk.c, disk_load.c ----------------------------------------------------------------------------------------------- */
+/* --- disk.c ---------------------------------------------------------------------------------------------------------- */
 
 struct sim_batch *sim_batch_new(struct sim *sim, const struct catalog_batch *batch);
 void sim_batch_free(struct sim_batch *batch);
@@ -320,7 +320,7 @@ void sim_link_hasten(struct sim *sim);
 void sim_link_isolate(struct sim *sim);
 void sim_link_close(struct sim *sim);
 
-/* --- node.c, node_disk.c --------------------------------------------------------------------------------------------------- */
+/* --- node.c, node_disk.c, node_store.c -------------------------------------------------------------------------------------- */
 
 void sim_node_init(struct sim *sim, struct sim_node *node, size_t index);
 void sim_node_start(struct sim *sim, struct sim_node *node);
@@ -373,7 +373,7 @@ bool sim_entry_first(struct sim *sim, const struct catalog_entry *entry, enum si
 void sim_memory_init(struct sim_memory *memory);
 void sim_memory_step_begin(struct sim_memory *memory);
 
-/* --- fault.c, fault_process.c, hostile.c --------------------------------------------------------------------------------------- */
+/* --- fault.c, fault_heal.c, hostile.c ------------------------------------------------------------------------------------------ */
 
 void sim_fault_perform(struct sim *sim, size_t action_index);
 void sim_fault_undo(struct sim *sim, uint64_t number);
@@ -406,14 +406,15 @@ void sim_god_acknowledged(struct sim *sim, struct sim_node *node, struct catalog
 void sim_god_disk_replaced(struct sim *sim, struct sim_node *node, const struct sim_disk *after);
 /* Which acknowledged writes no required disk holds; compared with what is excused. */
 void sim_god_check(struct sim *sim);
-/* The heal has come: what only those have who stay away is out of reach. */
+/* The heal has come: from here on only what no required disk holds is excused. */
 void sim_god_healed(struct sim *sim);
 /* Notes for each acknowledged write when it was on the last required disk. */
 void sim_god_follow(struct sim *sim);
-/* How many acknowledged writes are missing on this disk. */
 /* Only disks that are never reached again hold it: of nodes outside the healed core, of removed ones, of clones. */
 bool sim_god_out_of_reach(const struct sim *sim, struct catalog_entry *entry);
+/* How many acknowledged writes are missing on this disk. */
 uint32_t sim_god_missing(const struct sim *sim, const struct sim_node *node);
+/* The same over all required disks but one node's, of the writes of the others. */
 uint64_t sim_god_lag(const struct sim *sim, size_t except);
 void sim_god_close(struct sim *sim);
 
