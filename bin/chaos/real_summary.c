@@ -6,7 +6,6 @@
 #include "bin/chaos/chaos.h"
 #include "bin/chaos/real_run.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -222,8 +221,10 @@ static void report_fill(struct real_run *run, enum chaos_verdict verdict, const 
     struct report *report = &run->report;
     (void)snprintf(report->verdict, sizeof report->verdict, "%s", chaos_verdict_name(verdict));
     (void)snprintf(report->reason, sizeof report->reason, "%s", reason);
-    (void)snprintf(report->again, sizeof report->again, "attune-chaos run %s --seed %" PRIu64,
-                   run->arguments.scenario, run->scenario.seed);
+    (void)snprintf(report->again, sizeof report->again,
+                   "attune-chaos run %s --seed %" PRIu64 "%s%s", run->arguments.scenario,
+                   run->scenario.seed, run->arguments.attuned != NULL ? " --attuned " : "",
+                   run->arguments.attuned != NULL ? run->arguments.attuned : "");
     report->seed = run->scenario.seed;
     report->equal_ms = run->equal_ms;
     report->end_ms = real_now(run);
@@ -241,33 +242,12 @@ static void report_fill(struct real_run *run, enum chaos_verdict verdict, const 
     }
 }
 
-static bool open_file(const char *path, FILE **file) {
+static bool write_file(const struct report *report, const char *path,
+                       bool (*write)(const struct report *report, FILE *file)) {
     if (path == NULL)
         return true;
-    *file = fopen(path, "w");
-    if (*file == NULL)
-        chaos_complain("%s: %s", path, strerror(errno));
-    return *file != NULL;
-}
-
-bool real_summary_open(struct real_run *run) {
-    if (!open_file(run->arguments.html, &run->html))
-        return false;
-    if (open_file(run->arguments.json, &run->json))
-        return true;
-    if (run->html != NULL)
-        fclose(run->html);
-    return false;
-}
-
-static bool write_file(const struct report *report, const char *path, FILE *file,
-                       bool (*write)(const struct report *report, FILE *file)) {
-    if (file == NULL)
-        return true;
-    bool written = write(report, file);
-    if (fclose(file) != 0 || !written)
-        chaos_complain("%s: %s", path, strerror(errno));
-    return written;
+    FILE *file = output_open(path);
+    return file != NULL && output_close(path, file, write(report, file));
 }
 
 /* --- what is printed --------------------------------------------------------------------------------------------- */
@@ -344,8 +324,8 @@ int real_summary(struct real_run *run) {
     }
     report_fill(run, verdict, list.text);
     print_run(run);
-    bool html = write_file(&run->report, run->arguments.html, run->html, report_write_html);
-    bool json = write_file(&run->report, run->arguments.json, run->json, report_write_json);
+    bool html = write_file(&run->report, run->arguments.html, report_write_html);
+    bool json = write_file(&run->report, run->arguments.json, report_write_json);
     printf("%s%s%s\n", chaos_verdict_name(verdict), list.text[0] != '\0' ? ": " : "", list.text);
     if (verdict != CHAOS_HELD)
         printf("again: %s\n", run->report.again);
