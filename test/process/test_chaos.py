@@ -198,6 +198,14 @@ def part_usage(chaos):
     expect(not (chaos.directory / "none.json").exists(), "a report of no run is left", chaos.directory)
 
 
+def part_output_lost(_):
+    """A verdict that cannot be written is none: 2."""
+    for arguments in (["list"], ["sim", "--seed", "3", "--nodes", "3", "--only", "crash"]):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            ended = subprocess.run([CHAOS, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        expect(ended.returncode == 2 and ended.stderr.count("\n") == 1, f"{arguments}: {ended.returncode}", ended.stderr)
+
+
 def part_interrupted(chaos):
     """SIGINT ends all that was started, and what is known is printed; SIGKILL leaves nobody either."""
     for number in (signal.SIGINT, signal.SIGKILL):
