@@ -45,6 +45,16 @@ static const char *why_never(const struct real_run *run, enum scenario_class cla
     return "nothing met it";
 }
 
+/* Nodes that answer and never say what they have would pass. */
+static void list_unchecked(const struct real_run *run, struct list *list) {
+    const struct scenario_expectations *expect = &run->scenario.expect;
+    bool expects = expect->entries >= 0 || expect->conflicts >= 0 || expect->seen[0] != '\0';
+    if (run->equal_ms != 0 && run->tallies[REAL_S1].evaluations == 0)
+        list_add(list, "S1 was never checked: no export was had between two equal roots");
+    if (expects && run->tallies[REAL_EXPECT].evaluations == 0)
+        list_add(list, "what is expected was never looked at");
+}
+
 /* What the run would have had to do to prove something. */
 static void list_vacuous(const struct real_run *run, struct list *list) {
     const uint64_t *fired = run->faults == NULL ? NULL : real_faults_fired(run->faults);
@@ -61,6 +71,7 @@ static void list_vacuous(const struct real_run *run, struct list *list) {
     }
     if (counted(run, REAL_COUNT_RECEIVED) == 0 && run->scenario.node_count > 1)
         list_add(list, "no entry was transferred");
+    list_unchecked(run, list);
 }
 
 static void list_violated(const struct real_run *run, const enum real_check_id *ids, size_t count,

@@ -168,6 +168,14 @@ def part_unknown(chaos):
     text = HEAD + "actions:\n  - {at: 300ms, do: sync, nodes: [n1]}\n"
     out, _ = chaos.run(5, chaos.scenario(text))
     expect("unknown: " in out and "no entry was transferred" in out, "it does not say what", out)
+    # A daemon without an export: nodes that never say what they have prove nothing by equal roots.
+    path = chaos.directory / "mute"
+    program = pathlib.Path(BUILD, "attuned").read_bytes()
+    expect(b"/v1/export" in program, "the path of the export is not in the program", path)
+    path.write_bytes(program.replace(b"/v1/export", b"/v1/exporx"))
+    path.chmod(0o755)
+    out, _ = chaos.run(5, chaos.scenario(LOST_PUSH), "--attuned", path)
+    expect("unknown: S1 was never checked" in out, "it does not say what", out)
 
 
 def part_usage(chaos):
