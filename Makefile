@@ -17,7 +17,7 @@ DESTDIR ?=
 # --- configuration ----------------------------------------------------------------------------------------------------
 
 # Goals that need a build of their own choose it; all others take MODE.
-MODE_OF_GOAL := $(filter fuzz coverage plant,$(MAKECMDGOALS))
+MODE_OF_GOAL := $(filter fuzz coverage plant,$(patsubst coverage-%,coverage,$(MAKECMDGOALS)))
 MODE := $(firstword $(MODE_OF_GOAL) $(MODE) release)
 
 CC_OF_MODE_asan := clang
@@ -37,7 +37,7 @@ SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-f
 CFLAGS_release := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -DATTUNE_RELEASE
 CFLAGS_debug := -Og
 CFLAGS_asan := -O1 $(SANITIZERS)
-CFLAGS_fuzz := -O1 $(SANITIZERS) -fsanitize=fuzzer-no-link
+CFLAGS_fuzz := -O1 $(SANITIZERS) -fsanitize=fuzzer-no-link -DATTUNE_PROBES
 CFLAGS_coverage := -O0 --coverage -DATTUNE_PROBES
 CFLAGS_plain := -O2
 CFLAGS_plant := -O2 -DATTUNE_PLANTS -DATTUNE_PROBES
@@ -112,8 +112,8 @@ REPLAYS := $(FUZZ_TARGETS:%=$(OUT)/fuzz/%-replay)
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo check unit bench sim plant fuzz install uninstall deps coverage format format-check tidy layering clang-tidy \
-        test-programs unit-program simulator replays clean help FORCE
+.PHONY: all demo check unit bench sim sim-long scale traces plant fuzz install uninstall deps coverage coverage-sim format \
+        format-check tidy layering clang-tidy test-programs unit-program simulator replays clean help FORCE
 
 all: $(OUT)/libattune.a $(OUT)/libattune.so $(BUILT_PROGRAMS) ## builds the library and the programs (default)
 
@@ -222,11 +222,23 @@ demo: ## three nodes agree, one misses a change and heals, one joins late
 bench: $(OUT)/attune-bench ## measures against the figures of comparable systems
 	$(OUT)/attune-bench
 
+# $(1): seeds as 5-9, or one
 SEED ?=
-SEEDS ?= 1-100
-sim: $(SIMULATOR) ## runs the simulator: SEED=N one seed with its trace, SEEDS=A-B a range
-	@range='$(SEEDS)'; from=$${range%-*}; \
-	$(SIMULATOR) sim $(if $(SEED),--seed $(SEED) --trace,--from $$from --seeds $$(($${range#*-} - from + 1)))
+SEEDS ?=
+first_of = $(firstword $(subst -, ,$(1)))
+sweep = $(SIMULATOR) sim --from $(first_of) --seeds $$(($(lastword $(subst -, ,$(1))) - $(first_of) + 1))
+
+sim: $(SIMULATOR) ## runs the simulator: SEED=N one seed with its trace, SEEDS=1-100 a range
+	$(if $(SEED),$(SIMULATOR) sim --seed $(SEED) --trace,$(call sweep,$(or $(SEEDS),1-100)))
+
+sim-long: $(SIMULATOR) ## sweeps SEEDS=1-5000 and shows how far it is; for an hour or a night
+	$(call sweep,$(or $(SEEDS),1-5000))
+
+scale: $(SIMULATOR) ## 3 to 1000 nodes: intervals until equal, bytes at rest, speed; SCALE="NODES:SEEDS ..."
+	@CHAOS=$(SIMULATOR) SCALE='$(SCALE)' scripts/scale.sh
+
+traces: ## the same traces from gcc -O0, gcc -O2 and clang -O2, for SEEDS=1-200
+	@BUILD=$(BUILD) SEEDS='$(or $(SEEDS),1-200)' scripts/traces.sh
 
 PLANTS ?=
 plant: simulator unit-program ## plants bugs that the checks must catch; PLANTS="B07 B12" only these
@@ -239,6 +251,9 @@ fuzz: $(FUZZ_TARGETS:%=$(OUT)/fuzz/%) ## fuzzes each decoder for TIME=60 seconds
 
 coverage: $(OUT)/unit $(SIMULATOR) ## prints line and branch coverage of merkle/, catalog/ and the engine
 	@OUT=$(OUT) scripts/coverage.sh
+
+coverage-sim: $(SIMULATOR) ## what SEEDS=1-200 alone reach of merkle/, catalog/ and the engine
+	@OUT=$(OUT) SEEDS='$(or $(SEEDS),1-200)' scripts/coverage_sim.py
 
 # --- style ------------------------------------------------------------------------------------------------------------
 

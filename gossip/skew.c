@@ -70,6 +70,10 @@ void gossip__skew_follow(struct gossip *engine) {
     for (size_t i = 0; i < engine->member_count; i++) {
         struct gossip__member *member = engine->members[i];
         member->wall_told_ms = 0; /* it is told again with the next digest */
+        if (member->exchange != NULL) {
+            member->exchange->wall_sent =
+                false; /* what an answer confirms now is the clock of before */
+        }
         if (member->skew_known) {
             skew_set(engine, member, member->skew_ms - jump_ms);
         }

@@ -60,7 +60,8 @@ bool real_equal(const struct real_run *run, uint64_t nodes, uint64_t since_ms) {
         if ((nodes >> i & 1) == 0)
             continue;
         /* Within a core nobody can be admitted that needs those who are gone: there only roots count. */
-        bool ready = (watch->ready_known && watch->ready) || run->scenario.core.count > 0;
+        bool ready =
+            (watch->ready_known && watch->ready) || (run->running && run->scenario.core.count > 0);
         if (!real_watch_is_up(run, i) || !watch->digest_known || !ready ||
             watch->digest_asked_ms < since_ms ||
             (run->running && watch->digest_asked_ms + 5 * period_ms < now_ms))
@@ -72,12 +73,13 @@ bool real_equal(const struct real_run *run, uint64_t nodes, uint64_t since_ms) {
     return true;
 }
 
-/* Those who must agree: all that are no clones, or the core; not who was removed, nor who founded another cluster. */
+/* Those who must agree: all that are no clones, or (after the heal) the core; not who was removed, nor who founded another cluster. */
 uint64_t real_required(const struct real_run *run) {
     const struct scenario *scenario = &run->scenario;
     uint64_t nodes = 0;
     for (size_t i = 0; i < scenario->node_count; i++) {
-        bool counts = scenario->core.count == 0 || scenario_nodes_hold(&scenario->core, i);
+        bool counts =
+            !run->running || scenario->core.count == 0 || scenario_nodes_hold(&scenario->core, i);
         bool apart = ((run->removed | run->foreign) >> i & 1) != 0;
         if (counts && !apart && run->watches[i].was_up)
             nodes |= UINT64_C(1) << i;

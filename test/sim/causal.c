@@ -151,24 +151,22 @@ static enum sim_causal_verdict survivor_look(const struct sim_past *past,
 }
 
 enum sim_causal_verdict sim_causal_look(struct sim_causal *causal,
-                                        const struct catalog_entry *before,
-                                        const struct catalog_entry *after) {
-    static struct catalog__pair pairs[PAIRS_MAX], old[PAIRS_MAX];
+                                        const struct catalog_entry *entry) {
+    static struct catalog__pair pairs[PAIRS_MAX];
     static catalog_clock joined[PAIRS_MAX];
-    size_t count = catalog__entry_pair_count(after);
-    size_t old_count = before == NULL ? 0 : catalog__entry_pair_count(before);
-    if (count > PAIRS_MAX || old_count > PAIRS_MAX) {
+    size_t count = catalog__entry_pair_count(entry);
+    if (count > PAIRS_MAX) {
         return SIM_CAUSAL_UNKNOWN;
     }
-    catalog__entry_pairs(after, pairs);
+    catalog__entry_pairs(entry, pairs);
     memset(joined, 0, count * sizeof *joined);
-    if (!in_force_is_largest(after, pairs, count)) {
+    if (!in_force_is_largest(entry, pairs, count)) {
         return SIM_CAUSAL_NOT_IN_FORCE;
     }
     enum sim_causal_verdict verdict = SIM_CAUSAL_RIGHT;
     for (size_t i = 0; i < count && verdict <= SIM_CAUSAL_UNKNOWN; i++) {
         if (pairs[i].version != NULL) {
-            const struct sim_past *past = past_of(causal, after, &pairs[i], pairs, count);
+            const struct sim_past *past = past_of(causal, entry, &pairs[i], pairs, count);
             enum sim_causal_verdict one = survivor_look(past, pairs, count, joined);
             verdict = one != SIM_CAUSAL_RIGHT ? one : verdict;
         }
@@ -176,9 +174,18 @@ enum sim_causal_verdict sim_causal_look(struct sim_causal *causal,
     for (size_t i = 0; i < count && verdict == SIM_CAUSAL_RIGHT; i++) {
         verdict = joined[i] < pairs[i].clock ? SIM_CAUSAL_LOST : verdict;
     }
-    if (before != NULL && verdict <= SIM_CAUSAL_UNKNOWN) {
-        catalog__entry_pairs(before, old);
-        verdict = covers(pairs, count, old, old_count) ? verdict : SIM_CAUSAL_BACK;
-    }
     return verdict;
+}
+
+enum sim_causal_verdict sim_causal_compare(const struct catalog_entry *before,
+                                           const struct catalog_entry *after) {
+    static struct catalog__pair pairs[PAIRS_MAX], old[PAIRS_MAX];
+    size_t count = catalog__entry_pair_count(after);
+    size_t old_count = catalog__entry_pair_count(before);
+    if (count > PAIRS_MAX || old_count > PAIRS_MAX) {
+        return SIM_CAUSAL_UNKNOWN;
+    }
+    catalog__entry_pairs(after, pairs);
+    catalog__entry_pairs(before, old);
+    return covers(pairs, count, old, old_count) ? SIM_CAUSAL_RIGHT : SIM_CAUSAL_BACK;
 }

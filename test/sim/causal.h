@@ -36,10 +36,12 @@ enum sim_causal_verdict {
 };
 const char *sim_causal_text(enum sim_causal_verdict verdict);
 
-/* Looks at an entry that takes its place on a disk (`before`: NULL if nothing stood there), and notes its versions. */
+/* Looks at an entry by itself, and notes its versions. */
 enum sim_causal_verdict sim_causal_look(struct sim_causal *causal,
-                                        const struct catalog_entry *before,
-                                        const struct catalog_entry *after);
+                                        const struct catalog_entry *entry);
+/* Whether an entry may take the place of another: RIGHT or BACK. */
+enum sim_causal_verdict sim_causal_compare(const struct catalog_entry *before,
+                                           const struct catalog_entry *after);
 void sim_causal_close(struct sim_causal *causal);
 
 #endif

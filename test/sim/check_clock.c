@@ -95,7 +95,8 @@ static void s12_put(struct sim *sim, struct sim_node *node, struct catalog_entry
     sim_checker_looked(sim, &sim_check_s12);
     if (after->clock_highest > CATALOG_CLOCK_MAX) {
         sim_violated(sim, &sim_check_s12, node, "a clock past the year 2200 is on its disk");
-    } else if (after->version_count == 1 && !above_all_seen(after)) {
+    } else if (after->version_count == 1 && sim_entry_first(sim, after, SIM_MARK_S12) &&
+               !above_all_seen(after)) {
         sim_violated(sim, &sim_check_s12, node, "a version is not newer than what it replaced");
     } else if (is_new(node, before, after)) {
         sim_checker_looked(sim, &sim_check_s12);

@@ -12,7 +12,7 @@
 static void s3_put(struct sim *sim, struct sim_node *node, struct catalog_entry *before,
                    struct catalog_entry *after) {
     struct catalog_entry *merged = NULL;
-    if (before == NULL) {
+    if (before == NULL || !sim_entries_first(sim, before, after, SIM_MARK_S3)) {
         return;
     }
     sim_checker_looked(sim, &sim_check_s3);
@@ -109,8 +109,11 @@ static void s6_put(struct sim *sim, struct sim_node *node, struct catalog_entry 
                    struct catalog_entry *after) {
     enum { VERSIONS_MAX = 64 };
     struct catalog_version versions[VERSIONS_MAX];
-    size_t count = catalog_entry_versions(after, versions, VERSIONS_MAX);
     (void)before;
+    if (!sim_entry_first(sim, after, SIM_MARK_S6)) {
+        return;
+    }
+    size_t count = catalog_entry_versions(after, versions, VERSIONS_MAX);
     for (size_t i = 0; i < count && i < VERSIONS_MAX && !sim->failed; i++) {
         s6_version(sim, node, after->slot, &versions[i]);
     }

@@ -6,7 +6,7 @@
  *              failed meanwhile and forgotten them, or memory was short for some of them at first (the last REMEMBERED
  *              frames with entries of each life of a node)
  *   bytes      wherever an entry lands its bytes are the one encoding: they decode, and its parts put together anew give the
- *              same (each REBUILT_EVERYth); a version with fields of a newer format, and any of an unknown kind, has the
+ *              same; a version with fields of a newer format, and any of an unknown kind, has the
  *              same bytes on all disks. So equal sets of versions have equal bytes everywhere.
  */
 #include "test/sim/checker.h"
@@ -19,7 +19,6 @@
 
 enum {
     REMEMBERED = 64,
-    REBUILT_EVERY = 8,
     KNOWN_ELEMENTS_MAX = 7, /* of a version; the seventh is `previous` */
     PAIRS_MAX = 2048,
 };
@@ -47,7 +46,6 @@ struct s9 {
     struct at_node *nodes; /* of node_capacity */
     struct carried *carried;
     size_t carried_count, carried_capacity;
-    uint64_t puts;
 };
 
 static struct at_node *at(struct sim *sim, const struct sim_node *node) {
@@ -203,7 +201,7 @@ static void s9_put(struct sim *sim, struct sim_node *node, struct catalog_entry 
     struct catalog_version versions[VERSIONS_MAX];
     struct s9 *s9 = sim_checker_state(sim, &sim_check_s9);
     (void)before;
-    if (s9->puts++ % REBUILT_EVERY == 0 || after->kind > CATALOG_INDEX) {
+    if (sim_entry_first(sim, after, SIM_MARK_S9)) {
         sim_checker_looked(sim, &sim_check_s9);
         if (!rebuilds(after)) {
             sim_violated(sim, &sim_check_s9, node,

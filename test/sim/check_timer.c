@@ -3,7 +3,7 @@
  *   turns      at least every interval and its jitter (DESIGN 7.1: 20 %) a running node begins the turn of an interval, in
  *              which it exchanges with, pings or dials the next member; not while it stops, or was removed. Whether the turn
  *              led to a frame or a dial depends on backoff and is not claimed here.
- *   wake       the engine asks to be woken for it: its deadline is never further away than that, nor GOSSIP_NEVER
+ *   wake       the engine asks to be woken for it: at each interval its deadline is never further away than that, nor GOSSIP_NEVER
  *   contacts   at rest each of two members has sent something to the other within 2(n-1)-1 intervals, jitter on top, since
  *              the permutation is shuffled anew when it is used up; looked at if the quiet phase is that long
  */
@@ -60,10 +60,12 @@ static void l2_stepped(struct sim *sim, struct sim_node *node, const struct goss
         turns->sequence = engine->probe_sequence;
         turns->since_ms = sim->now_ms;
     }
-    uint64_t deadline_ms = gossip_deadline(engine);
+}
+
+static void wake_look(struct sim *sim, struct sim_node *node) {
+    uint64_t deadline_ms = gossip_deadline(node->engine);
     sim_checker_looked(sim, &sim_check_l2);
-    if (has_turns(sim, node) &&
-        (deadline_ms == GOSSIP_NEVER || deadline_ms > sim->now_ms + interval_most(engine))) {
+    if (deadline_ms == GOSSIP_NEVER || deadline_ms > sim->now_ms + interval_most(node->engine)) {
         sim_violated(sim, &sim_check_l2, node, "wants to be woken later than its next turn");
     }
 }
@@ -74,6 +76,9 @@ static void gap_look(struct sim *sim, struct sim_node *node, struct turns *turns
         turns->since_ms = sim->now_ms;
         return;
     }
+    /* It may have been frozen and thawed since the last look. */
+    bool thawed = node->frozen_until_ms > turns->since_ms;
+    turns->since_ms = thawed ? node->frozen_until_ms : turns->since_ms;
     /* The interval may have grown with the cluster since it was drawn; ticks that fall on this instant come after it. */
     uint64_t most_ms = interval_most(node->engine) + 1;
     sim_checker_looked(sim, &sim_check_l2);
@@ -87,6 +92,9 @@ static void l2_interval(struct sim *sim) {
     struct l2 *l2 = state_of(sim);
     for (size_t i = 0; i < sim->node_count && !sim->failed; i++) {
         gap_look(sim, &sim->nodes[i], &l2->turns[i]);
+        if (has_turns(sim, &sim->nodes[i])) {
+            wake_look(sim, &sim->nodes[i]);
+        }
     }
 }
 

@@ -148,13 +148,7 @@ static void s7_acknowledged(struct sim *sim, struct sim_node *node,
 
 /* --- merges ---------------------------------------------------------------------------------------------------------- */
 
-static void s7_put(struct sim *sim, struct sim_node *node, struct catalog_entry *before,
-                   struct catalog_entry *after) {
-    struct sim_causal *causal = sim_checker_state(sim, &sim_check_s7);
-    if (node->disk.state.horizon != 0) {
-        return; /* pairs leave contexts: another model */
-    }
-    enum sim_causal_verdict verdict = sim_causal_look(causal, before, after);
+static void verdict_look(struct sim *sim, struct sim_node *node, enum sim_causal_verdict verdict) {
     if (verdict == SIM_CAUSAL_UNKNOWN) {
         return;
     }
@@ -164,11 +158,25 @@ static void s7_put(struct sim *sim, struct sim_node *node, struct catalog_entry 
     }
 }
 
+static void s7_put(struct sim *sim, struct sim_node *node, struct catalog_entry *before,
+                   struct catalog_entry *after) {
+    struct sim_causal *causal = sim_checker_state(sim, &sim_check_s7);
+    if (node->disk.state.horizon != 0) {
+        return; /* pairs leave contexts: another model */
+    }
+    if (sim_entry_first(sim, after, SIM_MARK_S7)) {
+        verdict_look(sim, node, sim_causal_look(causal, after));
+    }
+    if (before != NULL && !sim->failed && sim_entries_first(sim, before, after, SIM_MARK_S7)) {
+        verdict_look(sim, node, sim_causal_compare(before, after));
+    }
+}
+
 /* What a real store turned out to hold after a power cut landed while nobody watched. */
 static void s7_started(struct sim *sim, struct sim_node *node, const struct catalog_load *load) {
     struct sim_causal *causal = sim_checker_state(sim, &sim_check_s7);
     for (size_t i = 0; node->store != NULL && i < load->entry_count; i++) {
-        (void)sim_causal_look(causal, NULL, load->entries[i]);
+        (void)sim_causal_look(causal, load->entries[i]);
     }
 }
 

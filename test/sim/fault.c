@@ -1,8 +1,8 @@
 /* fault.c - performs the scenario's faults, and undoes them when their time is over (fault_heal.c heals the world).
  *
  * A fault that lasts has a number; its end is an event of its own (UNDO). What needs a running process waits until it is up
- * and not frozen; what was meant for a node that was removed, or has not joined yet, has no effect, and does not count as
- * fired.
+ * and not frozen; what was meant for a node that was removed, or has not joined yet, has no effect (but that the clock of its
+ * machine is wrong when it joins), and does not count as fired.
  */
 #include "test/sim/checker.h"
 
@@ -85,10 +85,13 @@ static void clone(struct sim *sim, struct sim_node *node, const struct scenario_
     sim_fired(sim, SCENARIO_CLASS_CLONE);
 }
 
+/* The machine's clock: it is wrong already when a node joins later, and is set right there, too. */
 static void jump(struct sim *sim, struct sim_node *node, const struct scenario_action *action) {
     node->skew_ms += action->span_ms;
-    sim_trace(sim, node, "clock jumps by %lld ms", (long long)action->span_ms);
-    sim_fired(sim, SCENARIO_CLASS_CLOCK);
+    if (node->joined) {
+        sim_trace(sim, node, "clock jumps by %lld ms", (long long)action->span_ms);
+        sim_fired(sim, SCENARIO_CLASS_CLOCK);
+    }
 }
 
 static void stop(struct sim *sim, struct sim_node *node, const struct scenario_action *action) {
@@ -333,10 +336,10 @@ static void node_fault(struct sim *sim, struct sim_node *node,
         }
     } else if (action->type == SCENARIO_OTHER_CLUSTER) {
         other_cluster(sim, node, action);
-    } else if (!node->joined) {
-        return;
     } else if (action->type == SCENARIO_CLOCK) {
         jump(sim, node, action);
+    } else if (!node->joined) {
+        return;
     } else if (!needs_running(action->type)) {
         if (!disk_fault(sim, node, action)) {
             (void)process_fault(sim, node, action);
@@ -409,10 +412,12 @@ void sim_fault_node_undo(struct sim *sim, struct sim_node *node) {
         kill(sim, node);
         node->starts++; /* it never comes back, and its disk is thrown away */
         sim_node_wipe(sim, node);
-    } else if (node->founder && node->engine != NULL) {
+    } else if (node->founder) {
         node->founder = false;
-        kill(sim, node);
-        sim_node_start(sim, node);
+        if (node->engine != NULL) { /* else it is told of the others when it comes back */
+            kill(sim, node);
+            sim_node_start(sim, node);
+        }
         sim_fired(sim, SCENARIO_CLASS_OTHER_CLUSTER);
     } else if (node->disk_lies) {
         lie_ends(sim, node);

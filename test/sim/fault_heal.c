@@ -28,8 +28,11 @@ static bool knows_removal(const struct sim_node *node, const struct sim_node *go
 }
 
 /* A copy from before its id was replaced by that of an empty disk: it serves no more, and the operator sees why (issue 4
- * makes it join anew by itself). */
+ * makes it join anew by itself). Of a node whose disk was never put back that must not be, and is not mended here. */
 static bool was_replaced(const struct sim *sim, const struct sim_node *node) {
+    if (!node->outside_promises) {
+        return false;
+    }
     for (size_t i = 0; i < sim->scenario->node_count; i++) {
         const struct sim_node *other = &sim->nodes[i];
         if (other != node && other->cluster == node->cluster && !other->removed &&

@@ -16,6 +16,9 @@ enum {
     FEW_NODES = 6,
     LOAD_MS_MIN = 14000,
     LOAD_MS_SPAN = 46000,
+    LOAD_MS_SPAN_BRIEF = 4000,
+    EVERY_MS_BRIEF = 150,
+    GAP_MS_BRIEF = 1500,
     FAULTS_FROM_MS = 4000, /* the cluster stands by then */
     FOR_MS_MEAN = 4000,
     FOR_MS_MIN = 600,
@@ -34,6 +37,7 @@ struct drawing {
     struct scenario *scenario;
     struct choice *choice;
     size_t eligible; /* nodes that faults may meet: all but one that is a cluster of its own */
+    bool brief;      /* a fuzzer learns from many short runs; and its zeros must mean little */
 };
 
 static_assert((int)SCENARIO_CLASS_OTHER_CLUSTER + 2 == (int)SCENARIO_CLASS_COUNT &&
@@ -314,7 +318,8 @@ static void class_draw(struct drawing *drawing, enum scenario_class class) {
         if (once) {
             break;
         }
-        uint64_t gap_ms = 1 + choice_delay(drawing->choice, mean_ms, "next of class");
+        uint64_t gap_ms = (drawing->brief ? GAP_MS_BRIEF : 1) +
+                          choice_delay(drawing->choice, mean_ms, "next of class");
         uint64_t most_ms = tries < TRIES_MIN ? (load_ms - at_ms) / (TRIES_MIN - tries + 1) : gap_ms;
         at_ms += gap_ms < most_ms ? gap_ms : most_ms;
     }
@@ -326,7 +331,7 @@ static void load_draw(struct drawing *drawing) {
     struct scenario_load *load = &scenario->loads[scenario->load_count++];
     bool large = below(drawing, 8, "large bodies") == 7;
     *load = (struct scenario_load){.from_ms = 3000, .until_ms = scenario->load_ms};
-    load->every_ms = 30 + below(drawing, 180, "write every");
+    load->every_ms = (drawing->brief ? EVERY_MS_BRIEF : 30) + below(drawing, 180, "write every");
     load->entities = 3 + (unsigned)below(drawing, 14, "entities");
     load->drops_percent = 20 + (unsigned)below(drawing, 30, "drops");
     load->imports_percent = 10 + (unsigned)below(drawing, 20, "imports");
@@ -401,15 +406,19 @@ static void more_draw(struct drawing *drawing, unsigned chance) {
 }
 
 void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t seed, size_t nodes) {
-    struct drawing drawing = {.scenario = scenario, .choice = choice};
+    struct drawing drawing = {
+        .scenario = scenario, .choice = choice, .brief = choice->bytes != NULL};
     scenario_init(scenario);
     scenario->seed = seed;
     (void)snprintf(scenario->name, sizeof scenario->name, "seed-%llu", (unsigned long long)seed);
-    scenario->real_store = choice_percent(choice, REAL_STORE_PERCENT, "real store");
+    scenario->real_store =
+        !drawing.brief && choice_percent(choice, REAL_STORE_PERCENT, "real store");
     size_t span = scenario->real_store ? REAL_STORE_NODES_MAX - NODES_MIN + 1 : NODES_SPAN;
     size_t drawn = NODES_MIN + (size_t)choice_below(choice, span, "nodes");
     scenario->node_count = nodes != 0 ? nodes : drawn;
-    scenario->load_ms = LOAD_MS_MIN + choice_below(choice, LOAD_MS_SPAN, "load time");
+    scenario->load_ms =
+        LOAD_MS_MIN +
+        choice_below(choice, drawing.brief ? LOAD_MS_SPAN_BRIEF : LOAD_MS_SPAN, "load time");
     drawing.eligible = scenario->node_count;
     /* An eighth, a quarter or a half; in a few nodes too many faults leave nothing that others could meet. */
     unsigned chance =

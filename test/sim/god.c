@@ -1,9 +1,10 @@
 /* god.c - what was acknowledged, and which disks hold it: what may be missing in the end, and what must not.
  *
- * A write that was acknowledged is excused from being there if no disk of the world holds it any more, and only faults
- * outside the promises (an emptied, replaced, lying or damaged disk; a removed member) took it from the last one. The set
- * of writes that are missing must equal the set of those that are excused: one more means that something was lost, one less
- * that this book-keeping excuses what it need not.
+ * A write that was acknowledged is excused from being there if, when all is healed, no required disk holds it: either no
+ * disk of the world does, and only faults outside the promises (an emptied, replaced, lying or damaged disk; a removed
+ * member) took it from the last one; or only disks do that are never reached again. The set of writes that are missing in
+ * the end must equal the set of those that are excused. Who is excused may still come back by a message or a commit that
+ * was under way; then it is excused no more, and must be everywhere.
  */
 #include "test/sim/checker.h"
 
@@ -12,11 +13,12 @@
 void sim_god_acknowledged(struct sim *sim, struct sim_node *node, struct catalog_entry *entry) {
     sim->acknowledged = sim_grow(sim->acknowledged, sim->acknowledged_count,
                                  &sim->acknowledged_capacity, sizeof *sim->acknowledged);
-    sim->acknowledged[sim->acknowledged_count++] =
-        (struct sim_acknowledged){.entry = sim_entry_keep(sim, entry),
-                                  .node = node->index,
-                                  .cluster = node->cluster,
-                                  .time_ms = sim->now_ms};
+    sim->acknowledged[sim->acknowledged_count++] = (struct sim_acknowledged){
+        .entry = sim_entry_keep(sim, entry),
+        .node = node->index,
+        .cluster = node->cluster,
+        .time_ms = sim->now_ms,
+        .out_of_reach = sim->phase > SIM_LOAD && !sim_required(sim, node)};
     sim->stats.acknowledged++;
 }
 
@@ -32,6 +34,17 @@ static bool held_elsewhere(const struct sim *sim, const struct sim_node *except,
     return false;
 }
 
+static bool required_hold(const struct sim *sim, const struct sim_node *except,
+                          struct catalog_entry *entry) {
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+        if (node != except && sim_required(sim, node) && sim_disk_holds(&node->disk, entry)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What is being taken away from its last place is marked, and what a copy brings back is not lost any more; what comes back
  * by a late message is seen at the end. */
 void sim_god_disk_replaced(struct sim *sim, struct sim_node *node, const struct sim_disk *after) {
@@ -39,10 +52,14 @@ void sim_god_disk_replaced(struct sim *sim, struct sim_node *node, const struct 
         struct sim_acknowledged *write = &sim->acknowledged[i];
         bool stays = after != NULL && sim_disk_holds(after, write->entry);
         write->lost = write->lost && !stays;
-        if (!write->lost && !stays && sim_disk_holds(&node->disk, write->entry) &&
-            !held_elsewhere(sim, node, write->entry)) {
+        if (write->lost || stays || !sim_disk_holds(&node->disk, write->entry)) {
+            continue;
+        }
+        if (!held_elsewhere(sim, node, write->entry)) {
             PROBE("sim.write_excused");
             write->lost = true;
+        } else if (sim->phase > SIM_LOAD && !required_hold(sim, node, write->entry)) {
+            write->out_of_reach = true; /* damage that was met after the heal */
         }
     }
 }
@@ -63,16 +80,13 @@ static void missing_describe(const struct sim *sim, const struct sim_acknowledge
                    node == NULL ? "" : ", is not on ", node == NULL ? "" : node->name);
 }
 
-/* Nobody who is left has it: it counts as missing nowhere (for the report). */
+/* What a required disk holds now must be everywhere in the end: only what none of them holds is excused from here on. */
 void sim_god_healed(struct sim *sim) {
     for (size_t i = 0; i < sim->acknowledged_count; i++) {
         struct sim_acknowledged *write = &sim->acknowledged[i];
-        bool held = false;
-        for (size_t j = 0; j < sim->node_count && !held; j++) {
-            held = sim_required(sim, &sim->nodes[j]) &&
-                   sim_disk_holds(&sim->nodes[j].disk, write->entry);
-        }
-        write->out_of_reach = !held;
+        bool held = required_hold(sim, NULL, write->entry);
+        write->lost = write->lost && !held;
+        write->out_of_reach = !held && !write->lost && sim_god_out_of_reach(sim, write->entry);
     }
 }
 
@@ -99,8 +113,7 @@ void sim_god_check(struct sim *sim) {
                 lacks = lacks == NULL ? node : lacks;
             }
         }
-        bool only_abandoned = held == 0 && sim_god_out_of_reach(sim, write->entry);
-        bool excused = (write->lost || only_abandoned) && held == 0;
+        bool excused = (write->lost || write->out_of_reach) && held == 0;
         sim->stats.excused += excused;
         if (held < required && !excused) {
             missing_describe(sim, write, lacks, "an acknowledged write is missing", text);

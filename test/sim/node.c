@@ -121,6 +121,7 @@ void sim_node_start(struct sim *sim, struct sim_node *node) {
     node->tick_ms = UINT64_MAX;
     node->origin = config.origin;
     node->memory.fail_count = 0;
+    node->memory.failed = 0;
     if (!sim_node_disk_open(sim, node, &load)) {
         return;
     }

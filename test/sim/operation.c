@@ -121,7 +121,8 @@ void sim_operation_ask(struct sim *sim) {
         if (!sim_required(sim, node) || !sim_required(sim, other) || node == other) {
             continue;
         }
-        for (unsigned kind = SIM_OPERATION_SYNC; kind <= SIM_OPERATION_DIFF; kind++) {
+        for (unsigned kind = SIM_OPERATION_SYNC;
+             kind <= SIM_OPERATION_DIFF && sim_node_runs(sim, node); kind++) {
             sim->stats.tried[kind]++;
             struct gossip_operation operation = {
                 .type = kind == SIM_OPERATION_SYNC ? GOSSIP_SYNC : GOSSIP_DIFF,

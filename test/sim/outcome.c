@@ -15,27 +15,27 @@ const char *sim_phase_name(enum sim_phase phase) {
 
 /* --- equal ---------------------------------------------------------------------------------------------------------------------- */
 
-/* Whether somebody who has all could heal this node. */
-static bool is_another_whole(const struct sim *sim, const struct sim_node *node) {
+/* How many others have all, and could heal this node, or admit it. */
+static size_t others_whole(const struct sim *sim, const struct sim_node *node) {
+    size_t count = 0;
     for (size_t i = 0; i < sim->node_count; i++) {
         const struct sim_node *other = &sim->nodes[i];
         if (other == node || !sim_required(sim, other) || other->engine == NULL) {
             continue;
         }
         struct gossip_status status = gossip_status(other->engine, sim->now_ms, 0);
-        if (status.ready && !status.healing) {
-            return true;
-        }
+        count += status.ready && !status.healing;
     }
-    return false;
+    return count;
 }
 
-/* In a healed core nobody is admitted or healed that needs those who are gone: there only roots count. */
+/* In a healed core nobody is admitted (by walks with two members, DESIGN 7.4) or healed that needs those who are gone: of them
+ * only roots count. */
 static bool is_sound(const struct sim *sim, const struct sim_node *node,
                      const struct gossip_status *status) {
     bool core = sim->scenario->core.count > 0;
-    bool ready = status->ready || core;
-    bool healed = !status->healing || (core && !is_another_whole(sim, node));
+    bool ready = status->ready || (core && others_whole(sim, node) < 2);
+    bool healed = !status->healing || (core && others_whole(sim, node) == 0);
     return ready && healed && status->store_error == 0;
 }
 

@@ -294,7 +294,8 @@ void scenario_print(const struct scenario *scenario, FILE *file);
 
 /* Replaces the loads by actions, drawn from the scenario's seed alone: the same writes in simulation and reality. */
 void scenario_expand(struct scenario *scenario);
-/* Draws a whole run: size, swarm of classes, actions (generate.c). `nodes`: 0 means drawn. */
+/* Draws a whole run: size, swarm of classes, actions (generate.c). `nodes`: 0 means drawn. From bytes runs are short, and
+ * without a real store. */
 void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t seed, size_t nodes);
 /* One line for people: "partition n1,n2 from all others for 31s". */
 void scenario_action_describe(const struct scenario_action *action, char *text, size_t size_bytes);

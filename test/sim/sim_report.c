@@ -6,7 +6,7 @@
 
 /* --- samples: make no choice and change nothing ------------------------------------------------------------------------------ */
 
-/* Counts roots that differ; returns false for one that is new and for which there is no room any more. */
+/* Counts roots that differ, up to `max`. */
 static void root_note(struct merkle_digest *roots, uint32_t *count, uint32_t max,
                       const struct merkle_digest *root) {
     for (uint32_t i = 0; i < *count; i++) {
@@ -76,7 +76,7 @@ static void slowest_fill(const struct sim *sim, struct report *report) {
     const struct sim_acknowledged *slowest = NULL;
     for (size_t i = 0; i < sim->acknowledged_count; i++) {
         const struct sim_acknowledged *write = &sim->acknowledged[i];
-        if (!write->lost && !write->out_of_reach && sim->nodes[write->node].cluster == 0 &&
+        if (!write->lost && !write->out_of_reach && write->cluster == 0 &&
             (slowest == NULL || is_slower(write, slowest))) {
             slowest = write;
         }

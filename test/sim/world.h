@@ -51,7 +51,7 @@ struct sim_memory {
         step_peak;      /* in this step: taken in all, and most at a time above its beginning */
     uint64_t step_from; /* held when it began */
     uint64_t fail_after, fail_count; /* calls that succeed before `fail_count` fail in a row */
-    uint64_t failed;
+    uint64_t failed; /* in this life of the node: only then may its engine give up */
     bool
         checked; /* from here on: only what the engine itself takes counts, not what tests look at */
 };
@@ -84,7 +84,7 @@ struct sim_node {
     struct sim_memory memory;
 
     struct sim_disk disk, backup;
-    bool backup_exists, backup_of_lie;
+    bool backup_exists;
     struct sim_store *store;       /* NULL: the model alone */
     struct sim_batch *store_doubt; /* handed to it, and not known to be there */
     struct sim_backup *store_backup;
@@ -160,7 +160,7 @@ struct sim_acknowledged {
     size_t node;
     unsigned cluster;                /* of the node, then */
     uint64_t time_ms, everywhere_ms; /* on the last required disk; 0: not yet */
-    bool out_of_reach;               /* after the heal: only nodes that stay away have it */
+    bool out_of_reach;               /* when all was healed, only nodes that stay away had it */
     bool lost; /* no disk holds it, and only faults outside the promises took it from them */
 };
 
@@ -170,6 +170,12 @@ struct sim_band {
     uint64_t from_ms, until_ms;
     uint64_t fired_before; /* what its class had come to */
     bool at_once;          /* it had an effect in that moment */
+};
+
+/* Two entries, and which checkers have compared them (enum sim_entry_mark). */
+struct sim_entry_pair {
+    struct merkle_digest before, after;
+    uint8_t marks;
 };
 
 struct sim {
@@ -203,8 +209,10 @@ struct sim {
     struct sim_band *bands;
     size_t band_count, band_capacity;
     struct catalog_entry **interned; /* intern.c: an open hash table by digest */
+    uint8_t *interned_marks;         /* of each: enum sim_entry_mark */
     size_t interned_count, interned_capacity;
-    void **check_states; /* one for each checker */
+    struct sim_entry_pair *pairs; /* of entries that were compared lately */
+    void **check_states;          /* one for each checker */
     uint64_t *check_looks;
 
     struct sim_stats stats;
@@ -249,7 +257,7 @@ void sim_event_hasten(struct sim *sim, uint64_t time_ms);
 void sim_event_node(struct sim *sim, enum sim_event_type type, const struct sim_node *node,
                     uint32_t connection, uint64_t time_ms);
 
-/* --- disk.c, disk_load.c ----------------------------------------------------------------------------------------------- */
+/* --- disk.c ---------------------------------------------------------------------------------------------------------- */
 
 struct sim_batch *sim_batch_new(struct sim *sim, const struct catalog_batch *batch);
 void sim_batch_free(struct sim_batch *batch);
@@ -312,7 +320,7 @@ void sim_link_hasten(struct sim *sim);
 void sim_link_isolate(struct sim *sim);
 void sim_link_close(struct sim *sim);
 
-/* --- node.c, node_disk.c --------------------------------------------------------------------------------------------------- */
+/* --- node.c, node_disk.c, node_store.c -------------------------------------------------------------------------------------- */
 
 void sim_node_init(struct sim *sim, struct sim_node *node, size_t index);
 void sim_node_start(struct sim *sim, struct sim_node *node);
@@ -349,12 +357,23 @@ void sim_node_store_close(struct sim_node *node);
 /* intern.c: the harness's own copy of an entry, held for the caller; the end of them all */
 struct catalog_entry *sim_entry_keep(struct sim *sim, const struct catalog_entry *entry);
 void sim_entries_close(struct sim *sim);
+/* Whether this copy is shown to this checker for the first time; true for what is none of the harness's copies. */
+enum sim_entry_mark {
+    SIM_MARK_S6 = 1,
+    SIM_MARK_S7 = 2,
+    SIM_MARK_S9 = 4,
+    SIM_MARK_S12 = 8,
+    SIM_MARK_S3 = 16,
+};
+bool sim_entries_first(struct sim *sim, const struct catalog_entry *before,
+                       const struct catalog_entry *after, enum sim_entry_mark mark); /* of two */
+bool sim_entry_first(struct sim *sim, const struct catalog_entry *entry, enum sim_entry_mark mark);
 
 /* memory.c */
 void sim_memory_init(struct sim_memory *memory);
 void sim_memory_step_begin(struct sim_memory *memory);
 
-/* --- fault.c, fault_process.c, hostile.c --------------------------------------------------------------------------------------- */
+/* --- fault.c, fault_heal.c, hostile.c ------------------------------------------------------------------------------------------ */
 
 void sim_fault_perform(struct sim *sim, size_t action_index);
 void sim_fault_undo(struct sim *sim, uint64_t number);
@@ -387,14 +406,15 @@ void sim_god_acknowledged(struct sim *sim, struct sim_node *node, struct catalog
 void sim_god_disk_replaced(struct sim *sim, struct sim_node *node, const struct sim_disk *after);
 /* Which acknowledged writes no required disk holds; compared with what is excused. */
 void sim_god_check(struct sim *sim);
-/* The heal has come: what only those have who stay away is out of reach. */
+/* The heal has come: from here on only what no required disk holds is excused. */
 void sim_god_healed(struct sim *sim);
 /* Notes for each acknowledged write when it was on the last required disk. */
 void sim_god_follow(struct sim *sim);
-/* How many acknowledged writes are missing on this disk. */
 /* Only disks that are never reached again hold it: of nodes outside the healed core, of removed ones, of clones. */
 bool sim_god_out_of_reach(const struct sim *sim, struct catalog_entry *entry);
+/* How many acknowledged writes are missing on this disk. */
 uint32_t sim_god_missing(const struct sim *sim, const struct sim_node *node);
+/* The same over all required disks but one node's, of the writes of the others. */
 uint64_t sim_god_lag(const struct sim *sim, size_t except);
 void sim_god_close(struct sim *sim);
 

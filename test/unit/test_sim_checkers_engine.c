@@ -260,9 +260,9 @@ START_TEST(one_process_takes_writes) {
     struct sim_node *copy = &sim->nodes[3];
     copy->clone_of = 0;
     copy->engine->state.node_id = node->engine->state.node_id;
-    calm(10);
+    calm(7);
     sim_kit_verdict(&kit, NULL, "");
-    calm(40);
+    calm(3);
     sim_kit_verdict(&kit, "S13", "the id of n1");
     copy->engine->duplicate_id = true;
     calm(40);

@@ -155,6 +155,42 @@ START_TEST(clocks_jump_back) {
 }
 END_TEST
 
+START_TEST(clock_of_who_joins_later) {
+    /* A clock that is wrong before its node joins is wrong when it does, does not count as fired, and is set right once. */
+    struct sim_kit kit;
+    const uint16_t node = 2;
+    sim_kit_open(&kit, 3);
+    struct sim_node *late = &kit.sim.nodes[2];
+    late->joined = false;
+    scenario_add(&kit.scenario, &(struct scenario_action){.type = SCENARIO_CLOCK,
+                                                          .span_ms = 5000,
+                                                          .for_ms = 1000,
+                                                          .nodes = scenario_nodes_of(1, &node)});
+    sim_fault_perform(&kit.sim, 0);
+    ck_assert_int_eq(late->skew_ms, 5000);
+    ck_assert_uint_eq(kit.sim.stats.fired[SCENARIO_CLASS_CLOCK], 0);
+    late->joined = true;
+    struct sim_event event;
+    ck_assert(sim_event_pop(&kit.sim, &event));
+    sim_fault_undo(&kit.sim, event.node);
+    ck_assert_int_eq(late->skew_ms, 0);
+    sim_kit_close(&kit);
+}
+END_TEST
+
+START_TEST(founder_that_is_down) {
+    /* A cluster of its own is told of the others also if its node is down in that moment: when it comes back. */
+    struct sim_kit kit;
+    sim_kit_open(&kit, 3);
+    kit.sim.nodes[2].founder = true;
+    sim_fault_undo(&kit.sim, 2);
+    ck_assert(!kit.sim.nodes[2].founder);
+    ck_assert_ptr_null(kit.sim.nodes[2].engine);
+    ck_assert_uint_eq(kit.sim.stats.fired[SCENARIO_CLASS_OTHER_CLUSTER], 1);
+    sim_kit_close(&kit);
+}
+END_TEST
+
 START_TEST(nobody_to_meet) {
     /* A fault that is meant for a node that never joined, or is gone for good, has no effect and does not count. */
     sim_kit_run(SIM_KIT_HEAD SIM_KIT_WRITES "  - {at: 6s, do: remove, nodes: [n1], to: [n3]}\n"
@@ -193,6 +229,8 @@ Suite *sim_fault_suite(void) {
     add(suite, "sim_fault_perform", does_what_it_says, FAULTS);
     add(suite, "sim_fault_perform", crashes_now_or_in_a_commit, 1);
     add(suite, "sim_fault_perform", clocks_jump_back, 1);
+    add(suite, "sim_fault_perform", clock_of_who_joins_later, 1);
+    add(suite, "sim_fault_undo", founder_that_is_down, 1);
     add(suite, "sim_fault_perform", nobody_to_meet, 1);
     add(suite, "sim_fault_heal", healing_ends_everything, 1);
     return suite;

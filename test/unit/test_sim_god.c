@@ -128,10 +128,48 @@ START_TEST(held_by_the_unreachable) {
     /* What only nodes have that are never reached again is out of reach, and excused; what a required one has is not. */
     sim->nodes[0].abandoned = true;
     ck_assert(sim_god_out_of_reach(sim, write));
+    sim_god_healed(sim);
     check(false);
     ck_assert_uint_eq(sim->stats.excused, 1);
     put_on(1);
     check(true);
+}
+END_TEST
+
+START_TEST(gone_after_the_heal) {
+    /* What a required disk held when all was healed must stay, though an unreachable one has it, too, or it was lost before. */
+    sim->nodes[2].abandoned = true;
+    put_on(2);
+    sim->acknowledged[0].lost = true;
+    sim_god_healed(sim);
+    ck_assert(!sim->acknowledged[0].lost && !sim->acknowledged[0].out_of_reach);
+    sim_disk_close(&sim->nodes[0].disk);
+    check(true);
+}
+END_TEST
+
+START_TEST(acknowledged_after_the_heal) {
+    /* What was under way then is out of reach if an unreachable node acknowledges it, and must be everywhere else. */
+    sim->nodes[1].abandoned = sim->nodes[2].abandoned = true;
+    sim_god_healed(sim);
+    sim->phase = SIM_SETTLE;
+    sim_god_acknowledged(sim, &sim->nodes[2], later);
+    check(false);
+    ck_assert_uint_eq(sim->stats.excused, 1);
+    sim_god_acknowledged(sim, &sim->nodes[0], later);
+    check(true);
+}
+END_TEST
+
+START_TEST(damage_met_after_the_heal) {
+    /* What damage takes from the last required disk after the heal is out of reach while an unreachable one has it. */
+    sim->nodes[2].abandoned = true;
+    put_on(2);
+    sim_god_healed(sim);
+    sim->phase = SIM_SETTLE;
+    empty(0);
+    ck_assert(!sim->acknowledged[0].lost && sim->acknowledged[0].out_of_reach);
+    check(false);
 }
 END_TEST
 
@@ -162,6 +200,9 @@ Suite *sim_god_suite(void) {
     add(suite, "sim_god_disk_replaced", a_copy_brings_it_back);
     add(suite, "sim_god_disk_replaced", put_back_to_before);
     add(suite, "sim_god_check", held_by_the_unreachable);
+    add(suite, "sim_god_healed", gone_after_the_heal);
+    add(suite, "sim_god_healed", acknowledged_after_the_heal);
+    add(suite, "sim_god_healed", damage_met_after_the_heal);
     add(suite, "sim_god_check", another_cluster_is_apart);
     return suite;
 }

@@ -115,6 +115,22 @@ START_TEST(clock_is_told_until_answered) {
 }
 END_TEST
 
+START_TEST(jump_before_the_answer_is_told) {
+    /* The answer to a digest that bore the clock of before the jump does not count as told: the next digest bears the new one. */
+    struct solo *solo = solo_with_clocks(1);
+    struct gossip__member *member = solo->engine->members[0];
+    member->wall_told_ms = 0;
+    while (solo_sent(solo, 1, GOSSIP__DIGEST) == 0) {
+        solo_run(solo, 50);
+    }
+    ck_assert_uint_ne(solo_sent_last(solo, 1, GOSSIP__DIGEST)->digest.wall_s, 0);
+    solo->wall_late_ms -= HOUR_MS;
+    solo_answer_equal(solo, 1);
+    ck_assert_uint_eq(member->wall_told_ms, 0);
+    solo_free(solo);
+}
+END_TEST
+
 Suite *skew_suite(void);
 Suite *skew_suite(void) {
     Suite *suite = suite_create("skew");
@@ -127,6 +143,7 @@ Suite *skew_suite(void) {
     tcase_add_test(follow, waiting_is_no_jump);
     tcase_add_test(follow, jump_is_told_to_all);
     tcase_add_test(follow, clock_is_told_until_answered);
+    tcase_add_test(follow, jump_before_the_answer_is_told);
     suite_add_tcase(suite, follow);
     return suite;
 }
