@@ -10,8 +10,11 @@
 #include <unistd.h>
 
 enum {
-    PAGE_SIZE_BYTES = 4096
-}; /* SQLite's default; pages of a WAL lie elsewhere, which is as good */
+    PAGE_SIZE_BYTES = 4096, /* SQLite's default; pages of a WAL lie elsewhere, which is as good */
+    PAGES_MAX = 256,
+    LEAF_OF_TABLE =
+        0x0d, /* a page's first byte (but that of the first page, which is the header's) */
+};
 
 /* --- damage -------------------------------------------------------------------------------------------------------- */
 
@@ -22,16 +25,20 @@ static void flip(struct vfs_content *content, struct choice *choice, unsigned bi
     }
 }
 
-/* One of the pages that were written since: all of the write is lost, and what stands there is good in itself. */
+/* One of the pages that were written since: all of the write is lost, and what stands there is good in itself. Mostly one
+ * with rows, for any other breaks the tree that it is of. */
 static void make_stale(struct vfs_content *content, const struct vfs_content *old,
                        struct choice *choice) {
-    size_t written[256];
+    size_t written[PAGES_MAX];
     size_t count = 0;
     size_t pages = (content->size_bytes < old->size_bytes ? content->size_bytes : old->size_bytes) /
                    PAGE_SIZE_BYTES;
-    for (size_t i = 0; i < pages && count < 256; i++) {
+    bool any = choice_below(choice, 4, "damage: any page") == 3;
+    for (size_t i = 0; i < pages && count < PAGES_MAX; i++) {
         size_t at = i * PAGE_SIZE_BYTES;
-        if (memcmp(content->bytes + at, old->bytes + at, PAGE_SIZE_BYTES) != 0) {
+        bool has_rows = i > 0 && old->bytes[at] == LEAF_OF_TABLE;
+        if ((any || has_rows) &&
+            memcmp(content->bytes + at, old->bytes + at, PAGE_SIZE_BYTES) != 0) {
             written[count++] = at;
         }
     }
