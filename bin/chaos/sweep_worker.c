@@ -26,9 +26,11 @@ enum { END_MS_MAX = 60000 };
 
 /* --- in the worker ---------------------------------------------------------------------------------------------------- */
 
+/* What this seed has hit. The parent takes it with the result, before it gives the next seed. */
 static void hits_publish(const struct sweep_worker *worker) {
     for (size_t i = 0; i < probes_count(); i++) {
         worker->hits[i] = probes_at(i)->hits;
+        probes_at(i)->hits = 0;
     }
 }
 
@@ -89,10 +91,11 @@ static size_t hits_size_bytes(void) {
     return (probes_count() + 1) * sizeof(uint64_t);
 }
 
-/* Adds what the worker has counted to what this process has. */
+/* Adds what the worker's last seed has hit to what this process has. */
 static void hits_collect(struct sweep_worker *worker) {
     for (size_t i = 0; i < probes_count(); i++) {
         probes_at(i)->hits += worker->hits[i];
+        worker->hits[i] = 0;
     }
 }
 
@@ -186,6 +189,7 @@ bool sweep_worker_take(struct sweep_worker *worker, struct sweep_progress *progr
     if (alive) {
         assert(result->seed == worker->seed);
         worker->busy = false;
+        hits_collect(worker);
     } else {
         char how[80];
         kill(worker->pid,
