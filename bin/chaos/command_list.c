@@ -101,8 +101,10 @@ static void list_plants(void) {
 
 int command_list(int argc, char **argv) {
     static const struct argp argp = {
-        NULL, NULL, "",  "Lists classes of faults, actions and their arguments, checks, and probes.",
-        NULL, NULL, NULL};
+        NULL, NULL,
+        "",   "Lists classes of faults, actions and their arguments, checks, and probes.",
+        NULL, NULL,
+        NULL};
     argp_parse(&argp, argc, argv, 0, NULL, NULL);
     list_actions();
     list_checks();

@@ -13,7 +13,7 @@ struct sim_arguments {
     unsigned jobs;        /* 0: one for each processor */
     unsigned seconds_max; /* 0: the default of sweep.h */
     bool twice, trace, quiet;
-    bool stop_at_first; /* a sweep ends at the first failure, with one line for programs */
+    bool stop_at_first;      /* a sweep ends at the first failure, with one line for programs */
     const char *html, *json; /* files; NULL */
     bool shrink;
     const char *save; /* file for the (shrunk) scenario; NULL: stdout, where one is asked for */
