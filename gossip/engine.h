@@ -343,6 +343,7 @@ struct gossip {
     /* sessions */
     struct gossip__session *sessions;
     size_t session_count;
+    bool sessions_closing;    /* some were closed in this step */
     uint32_t connection_last; /* of those that we dial */
 
     /* members, without this node itself */

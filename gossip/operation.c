@@ -174,9 +174,7 @@ static bool is_own_name(const struct gossip *engine, struct catalog_text name) {
 static void remove_operation(struct gossip *engine, const struct gossip_operation *operation) {
     struct gossip__member *member = gossip__member_by_name(engine, operation->member);
     int code = 0;
-    if (engine->store_error != 0) {
-        code = engine->store_error;
-    } else if (is_own_name(engine, operation->member)) {
+    if (is_own_name(engine, operation->member)) {
         code = GOSSIP_ESELF;
     } else if (member == NULL || member->state == GOSSIP_MEMBER_REMOVED) {
         code = GOSSIP_ENOMEMBER;
@@ -193,8 +191,9 @@ static void remove_operation(struct gossip *engine, const struct gossip_operatio
         .token = operation->token,
     };
     if (waiter.ticket == 0 || !gossip__flight_wait(engine, &waiter)) {
+        /* Removed here, told to the others, and stored as soon as the store takes it. */
         reply_code(engine, operation->token,
-                   GOSSIP_EBUSY); /* removed here, and stored as soon as there is room */
+                   engine->store_error != 0 ? engine->store_error : GOSSIP_EBUSY);
     }
 }
 

@@ -177,6 +177,7 @@ static void session_detach(struct gossip *engine, struct gossip__session *sessio
     struct gossip__member *member = session->member;
     bool established = session->state == GOSSIP__SESSION_ESTABLISHED;
     session->closing = true;
+    engine->sessions_closing = true;
     session->member = NULL;
     if (member == NULL) {
         return;
@@ -248,6 +249,10 @@ void gossip__session_refuse(struct gossip *engine, struct gossip__session *sessi
 }
 
 void gossip__session_sweep(struct gossip *engine) {
+    if (!engine->sessions_closing) {
+        return; /* in almost every step */
+    }
+    engine->sessions_closing = false;
     struct gossip__session **link = &engine->sessions;
     while (*link != NULL) {
         struct gossip__session *session = *link;

@@ -4,6 +4,7 @@
  *   command_sim.c     simulated nodes
  *   command_run.c     real processes (real.h)              probes.c                  what was reached
  *   command_list.c    what there is                        arguments.c               numbers, and why not
+ *                                                          output.c                  reports and other files
  *
  * Exit codes are those of test/sim/verdict.h.
  */
@@ -38,6 +39,15 @@ bool argument_number(const char *option, const char *text, uint64_t min, uint64_
                      uint64_t *value);
 /* Whether so many seeds from `from` on exist (count > 0). False: complained. */
 bool argument_seeds(uint64_t from, uint64_t count);
+
+/* --- files (output.c) ----------------------------------------------------------------------------------------------- */
+
+/* Whether the file could be written; nothing is changed. NULL, no file: true. "-" is stdout. False: complained. */
+bool output_possible(const char *path);
+/* Empties it. NULL: complained. */
+FILE *output_open(const char *path);
+/* `written`: what the writer says, with `errno`. False: something was not written; complained. */
+bool output_close(const char *path, FILE *file, bool written);
 
 /* --- probes (probes.c) ----------------------------------------------------------------------------------------------- */
 

@@ -7,7 +7,6 @@
 #include "test/sim/sim.h"
 
 #include <argp.h>
-#include <errno.h>
 #include <string.h>
 
 static const struct {
@@ -110,9 +109,5 @@ int command_list(int argc, char **argv) {
     list_checks();
     list_probes();
     list_plants();
-    if (fflush(stdout) != 0) {
-        chaos_complain("the list cannot be written: %s", strerror(errno));
-        return CHAOS_USAGE;
-    }
     return CHAOS_HELD;
 }

@@ -12,7 +12,6 @@
 #include "bin/chaos/chaos.h"
 #include "bin/chaos/real_run.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,17 +21,6 @@ enum {
     SETTLE_MS = 5000,
     RESIDUE_MS_MAX = 120000, /* Linux's longest wait between two tries of TCP */
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void note_signal(int number) {
-    (void)number;
-    interrupted = 1;
-}
-
-bool real_interrupted(void) {
-    return interrupted != 0;
-}
 
 /* --- load -------------------------------------------------------------------------------------------------------- */
 
@@ -125,7 +113,8 @@ static bool heal(struct real_run *run) {
     real_note(run, "heal");
     run->faulty = false;
     if (!real_faults_heal(run->faults, core, message)) {
-        real_tally(&run->tallies[REAL_S15], false, "after the heal: %s", message);
+        if (!real_interrupted())
+            real_tally(&run->tallies[REAL_S15], false, "after the heal: %s", message);
         return false;
     }
     real_look(run);
@@ -266,15 +255,6 @@ static bool prepare(struct real_run *run) {
     return true;
 }
 
-static void catch_signals(void) {
-    struct sigaction action = {.sa_handler = note_signal};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
-
 static void run_close(struct real_run *run) {
     real_client_free(run->client);
     if (run->faults != NULL)
@@ -295,12 +275,8 @@ int command_run(int argc, char **argv) {
     struct real_run *run = calloc(1, sizeof *run);
     if (run == NULL)
         abort();
-    if (!real_options_read(argc, argv, &run->arguments) || !prepare(run)) {
-        free(run);
-        return CHAOS_USAGE;
-    }
-    if (!real_summary_open(run)) {
-        scenario_close(&run->scenario);
+    if (!real_options_read(argc, argv, &run->arguments) || !output_possible(run->arguments.html) ||
+        !output_possible(run->arguments.json) || !prepare(run)) {
         free(run);
         return CHAOS_USAGE;
     }
@@ -308,7 +284,7 @@ int command_run(int argc, char **argv) {
     real_book_open(&run->book, run->scenario.node_count);
     run->book.clocks_moved = run->scenario.classes[SCENARIO_CLASS_CLOCK];
     report_open(&run->report, &run->scenario, "run");
-    catch_signals();
+    real_interrupts_catch();
     course(run);
     int code = real_summary(run);
     run_close(run);

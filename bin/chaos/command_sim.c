@@ -21,7 +21,7 @@ enum {
     KEY_PROBES_LEAST,
     KEY_TWICE,
     KEY_TRACE,
-    KEY_HTML,
+    KEY_REPORT,
     KEY_JSON,
     KEY_QUIET,
     KEY_SHRINK,
@@ -41,10 +41,10 @@ static const struct argp_option options[] = {
     {"jobs", KEY_JOBS, "N", 0, "Processes of a sweep (default: one for each processor)", 0},
     {"nodes", KEY_NODES, "N", 0, "Nodes of each run (default: drawn from the seed)", 0},
     {"seconds-max", KEY_SECONDS_MAX, "N", 0,
-     "A run that takes longer counts as crashed (default: 300)", 0},
+     "A run of a sweep that takes longer counts as crashed (default: 300)", 0},
     {"twice", KEY_TWICE, NULL, 0, "Run each seed twice and compare (default: one of 20)", 0},
     {"trace", KEY_TRACE, NULL, 0, "Print what happens (one run)", 0},
-    {"html", KEY_HTML, "FILE", 0, "Write a report to look at (one run)", 0},
+    {"report", KEY_REPORT, "FILE", 0, "Write what happened over time as HTML (one run)", 0},
     {"json", KEY_JSON, "FILE", 0, "Write the same figures as JSON (one run)", 0},
     {"quiet", KEY_QUIET, NULL, 0, "No progress", 0},
     {"shrink", KEY_SHRINK, NULL, 0, "Make a run that fails as small as can be (one run)", 1},
@@ -103,7 +103,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state) {
     case KEY_TRACE:
         arguments->trace = true;
         return 0;
-    case KEY_HTML:
+    case KEY_REPORT:
         arguments->html = value;
         return 0;
     case KEY_JSON:
@@ -165,7 +165,7 @@ static bool fit_together(const struct sim_arguments *arguments) {
     } else if (!one && arguments->trace) {
         wrong = "--trace is for one run: give --seed or a scenario";
     } else if (!one && (arguments->html != NULL || arguments->json != NULL)) {
-        wrong = "--html and --json are for one run: give --seed or a scenario";
+        wrong = "--report and --json are for one run: give --seed or a scenario";
     } else if (!one && (arguments->shrink || arguments->save != NULL)) {
         wrong = "--shrink and --save are for one run: give --seed or a scenario";
     } else if (one && arguments->probes_least > 0) {
@@ -174,6 +174,11 @@ static bool fit_together(const struct sim_arguments *arguments) {
         wrong = "--stop-at-first is for a sweep";
     } else if (one && arguments->jobs > 0) {
         wrong = "--jobs is for a sweep";
+    } else if (one && arguments->seconds_max > 0) {
+        wrong = "--seconds-max is for a sweep";
+    } else if (arguments->twice &&
+               (arguments->trace || arguments->html != NULL || arguments->json != NULL)) {
+        wrong = "--twice compares two runs, and writes neither trace nor report";
     }
     if (wrong != NULL) {
         chaos_complain("%s", wrong);

@@ -153,8 +153,11 @@ static size_t allowance(struct real_half *half, double now) {
     }
     if (rule->fragment > 0 && size_bytes > rule->fragment)
         size_bytes = (size_t)rule->fragment;
-    if (rule->rate == 0)
+    if (rule->rate == 0) {
+        half->budget_bytes = (double)size_bytes; /* what passes now is no debt of a slow link */
+        half->budget_at = now;
         return size_bytes;
+    }
     double step = (double)rule->rate * RATE_STEP_S;
     half->budget_bytes += (now - half->budget_at) * (double)rule->rate;
     half->budget_at = now;

@@ -9,6 +9,7 @@
 #include "bin/chaos/chaos.h"
 
 #include <argp.h>
+#include <errno.h>
 #include <string.h>
 
 static const struct command commands[] = {
@@ -88,5 +89,11 @@ int main(int argc, char **argv) {
     char name[64];
     snprintf(name, sizeof(name), "attune-chaos %s", command->name);
     argv[at] = name;
-    return command->run(argc - at, argv + at);
+    int code = command->run(argc - at, argv + at);
+    /* A verdict that nobody could read is none; one that is bad is told by the exit code as well. */
+    if (code == CHAOS_HELD && (fflush(stdout) != 0 || ferror(stdout))) {
+        chaos_complain("standard output cannot be written: %s", strerror(errno));
+        code = CHAOS_USAGE;
+    }
+    return code;
 }

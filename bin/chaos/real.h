@@ -124,4 +124,10 @@ struct real_traffic {
 };
 struct real_traffic real_ground_traffic(const struct real_ground *ground);
 
+/* --- being interrupted (real_signal.c) ------------------------------------------------------------------------------- */
+
+/* From now on SIGINT, SIGTERM and SIGHUP only make real_interrupted() true, and SIGPIPE nothing. */
+void real_interrupts_catch(void);
+bool real_interrupted(void);
+
 #endif

@@ -85,7 +85,7 @@ static bool copy_frozen(struct real_faults *faults, struct real_node *node, cons
 
 bool real_fault_clone(struct real_faults *faults, struct real_fault *fault, struct real_node *node,
                       char why_not[120]) {
-    char message[REAL_MESSAGE_SIZE_MAX];
+    char message[REAL_MESSAGE_SIZE_MAX] = "its disk could not be copied";
     (void)fault;
     if (node->starts == 0)
         return down(node, why_not);

@@ -30,9 +30,13 @@ static bool find_program(struct real_ground *ground, char message[REAL_MESSAGE_S
         }
         places += length + (places[length] == ':');
     }
+    struct stat status;
     if (realpath(name, absolute) != NULL && access(absolute, X_OK) == 0 &&
-        real_path(ground->program, absolute, ""))
-        return true;
+        stat(absolute, &status) == 0 && real_path(ground->program, absolute, "")) {
+        if (S_ISREG(status.st_mode))
+            return true;
+        errno = EISDIR;
+    }
     snprintf(message, REAL_MESSAGE_SIZE_MAX, "cannot run %s: %s", ground->options.program,
              strerror(errno));
     return false;

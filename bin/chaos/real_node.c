@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ARGUMENTS_MAX = 96, LINE_SIZE_MAX = 4096, EXIT_MS_MAX = 1000, POLL_MS = 10 };
+enum { ARGUMENTS_MAX = 96, LINE_SIZE_MAX = 4096, EXIT_MS_MAX = 1000, POLL_MS = 10, LOOK_MS = 100 };
 
 struct call {
     const char *arguments[ARGUMENTS_MAX];
@@ -105,11 +105,17 @@ bool real_node_spawn(struct real_ground *ground, struct real_node *node,
     bool clocked = process->clocked && under == NULL;
     if (!make_disk(ground, node, message))
         return false;
+    if (clocked && !clock_environment(ground, node, variables)) {
+        snprintf(message, REAL_MESSAGE_SIZE_MAX, "%s gets no clock: %s", node->name,
+                 strerror(errno));
+        return false;
+    }
     int log = open(node->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (log < 0 || pipe2(ends, O_CLOEXEC) != 0 ||
-        (clocked && !clock_environment(ground, node, variables))) {
+    if (log < 0 || pipe2(ends, O_CLOEXEC) != 0) {
         snprintf(message, REAL_MESSAGE_SIZE_MAX, "%s cannot be started: %s", node->name,
                  strerror(errno));
+        if (log >= 0)
+            close(log);
         return false;
     }
     call_make(&call, ground, node, seeds, under);
@@ -140,9 +146,9 @@ bool real_node_spawn(struct real_ground *ground, struct real_node *node,
 static bool read_line(int descriptor, char line[LINE_SIZE_MAX]) {
     size_t size_bytes = 0;
     uint64_t until = real_now_ms() + REAL_START_MS_MAX, now;
-    while (size_bytes < LINE_SIZE_MAX - 1 && (now = real_now_ms()) < until) {
+    while (size_bytes < LINE_SIZE_MAX - 1 && (now = real_now_ms()) < until && !real_interrupted()) {
         struct pollfd wait = {.fd = descriptor, .events = POLLIN};
-        if (poll(&wait, 1, (int)(until - now)) <= 0)
+        if (poll(&wait, 1, until - now < LOOK_MS ? (int)(until - now) : LOOK_MS) <= 0)
             continue;
         ssize_t size = read(descriptor, line + size_bytes, LINE_SIZE_MAX - 1 - size_bytes);
         if (size <= 0)
@@ -194,12 +200,14 @@ static void give_up(struct real_ground *ground, struct real_node *node, bool spo
     node->exit_status = status;
     real_files_last_line(node->log, last, sizeof last);
     if (exited)
-        snprintf(message, REAL_MESSAGE_SIZE_MAX, "%s ended with %s %d when it was started: %s",
+        snprintf(message, REAL_MESSAGE_SIZE_MAX, "%s ended with %s %d when it was started%s%s",
                  node->name, WIFSIGNALED(status) ? "signal" : "code",
-                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), last);
+                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+                 last[0] == '\0' ? "" : ": ", last);
     else
-        snprintf(message, REAL_MESSAGE_SIZE_MAX, "%s did not say where it listens%s: %s",
-                 node->name, spoke ? " in a line that can be read" : " within 30 s", last);
+        snprintf(message, REAL_MESSAGE_SIZE_MAX, "%s did not say where it listens%s%s%s",
+                 node->name, spoke ? " in a line that can be read" : " within 30 s",
+                 last[0] == '\0' ? "" : ": ", last);
 }
 
 bool real_node_await(struct real_ground *ground, struct real_node *node,

@@ -42,15 +42,17 @@ static bool read_network(const char *text, enum real_network *network) {
     return false;
 }
 
+#define REFUSE(...) (chaos_complain(__VA_ARGS__), exit(CHAOS_USAGE))
+
 static error_t take_option(int key, char *value, struct argp_state *state) {
     struct real_arguments *arguments = state->input;
     switch (key) {
     case KEY_ATTUNED:
-        arguments->options.program = value;
+        arguments->attuned = value;
         return 0;
     case KEY_NETWORK:
         if (!read_network(value, &arguments->options.network))
-            argp_error(state, "--network takes auto, namespaces or loopback, not '%.100s'", value);
+            REFUSE("--network takes auto, namespaces or loopback, not \"%.60s\"", value);
         return 0;
     case KEY_REPORT:
         arguments->html = value;
@@ -72,12 +74,12 @@ static error_t take_option(int key, char *value, struct argp_state *state) {
         return 0;
     case ARGP_KEY_ARG:
         if (arguments->scenario != NULL)
-            argp_error(state, "one scenario at a time: '%.100s' is too many", value);
+            REFUSE("one scenario at a time: \"%.60s\" is another", value);
         arguments->scenario = value;
         return 0;
     case ARGP_KEY_END:
         if (arguments->scenario == NULL)
-            argp_error(state, "a scenario file is needed");
+            REFUSE("a scenario file is needed; see attune-chaos run --help");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -109,7 +111,6 @@ bool real_options_read(int argc, char **argv, struct real_arguments *arguments) 
     argp_err_exit_status = CHAOS_USAGE;
     if (argp_parse(&argp, argc, argv, 0, NULL, arguments) != 0)
         return false;
-    if (arguments->options.program == NULL)
-        arguments->options.program = program_find();
+    arguments->options.program = arguments->attuned != NULL ? arguments->attuned : program_find();
     return true;
 }

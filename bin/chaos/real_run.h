@@ -30,6 +30,7 @@ enum {
 struct real_arguments {
     const char *scenario; /* path */
     struct real_options options;
+    const char *attuned;     /* NULL: not given */
     const char *html, *json; /* NULL: not written */
     bool seed_given;
     uint64_t seed;
@@ -153,8 +154,7 @@ struct real_run {
     struct real_arguments arguments;
     struct scenario scenario;
     struct report report;
-    FILE *html, *json; /* NULL: not wanted */
-    bool *late;        /* nodes that an action starts, by index */
+    bool *late; /* nodes that an action starts, by index */
     struct real_ground *ground;
     struct real_faults *faults;
     struct real_client *client;
@@ -210,9 +210,6 @@ void real_note(const struct real_run *run, const char *format, ...)
 bool real_pass(struct real_run *run, uint64_t until_ms);
 /* After anything that may have started, ended, frozen or thawed processes. */
 void real_look(struct real_run *run);
-
-/* command_run.c */
-bool real_interrupted(void);
 
 /* real_start.c */
 bool real_start(struct real_run *run);
@@ -281,8 +278,6 @@ void real_usage_baseline(struct real_run *run);
 unsigned real_intervals_allowed(const struct real_run *run);
 
 /* real_summary.c */
-/* Opens the files of the report, so that nobody waits for a run whose report cannot be written. False: it has said why. */
-bool real_summary_open(struct real_run *run);
 int real_summary(struct real_run *run);
 
 #endif

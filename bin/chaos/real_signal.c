@@ -1,4 +1,5 @@
-/* real_signal.c - what is done to running processes: killed, stopped, frozen, traced; and how their end is seen. */
+/* real_signal.c - what is done to running processes: killed, stopped, frozen, traced; and how their end is seen. And what
+ * is done to us. */
 #include "bin/chaos/real_parts.h"
 
 #include <assert.h>
@@ -11,6 +12,31 @@
 #include <unistd.h>
 
 enum { ATTACH_MS_MAX = 3000, POLL_MS = 5 };
+
+/* --- to us ------------------------------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t interrupted;
+
+static void note_signal(int number) {
+    (void)number;
+    interrupted = 1;
+}
+
+void real_interrupts_catch(void) {
+    struct sigaction action = {.sa_handler = note_signal};
+    sigemptyset(&action.sa_mask);
+    interrupted = 0;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+bool real_interrupted(void) {
+    return interrupted != 0;
+}
+
+/* --- to others --------------------------------------------------------------------------------------------------- */
 
 /* It has ended, however: what is told of it. */
 static void ended(struct real_ground *ground, struct real_node *node, int status) {

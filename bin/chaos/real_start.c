@@ -27,9 +27,8 @@ static bool start_node(struct real_run *run, size_t index, size_t first, size_t 
     char message[REAL_MESSAGE_SIZE_MAX] = "";
     if (real_node_start(run->ground, &run->nodes[index], &seeds, message))
         return true;
-    run->usage_error = true;
-    (void)snprintf(run->reason, sizeof run->reason, "%s does not start: %s", run->nodes[index].name,
-                   message);
+    run->usage_error = !real_interrupted();
+    (void)snprintf(run->reason, sizeof run->reason, "%s", message);
     return false;
 }
 

@@ -6,7 +6,6 @@
 #include "bin/chaos/chaos.h"
 #include "bin/chaos/real_run.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -46,6 +45,16 @@ static const char *why_never(const struct real_run *run, enum scenario_class cla
     return "nothing met it";
 }
 
+/* Nodes that answer and never say what they have would pass. */
+static void list_unchecked(const struct real_run *run, struct list *list) {
+    const struct scenario_expectations *expect = &run->scenario.expect;
+    bool expects = expect->entries >= 0 || expect->conflicts >= 0 || expect->seen[0] != '\0';
+    if (run->equal_ms != 0 && run->tallies[REAL_S1].evaluations == 0)
+        list_add(list, "S1 was never checked: no export was had between two equal roots");
+    if (expects && run->tallies[REAL_EXPECT].evaluations == 0)
+        list_add(list, "what is expected was never looked at");
+}
+
 /* What the run would have had to do to prove something. */
 static void list_vacuous(const struct real_run *run, struct list *list) {
     const uint64_t *fired = run->faults == NULL ? NULL : real_faults_fired(run->faults);
@@ -62,6 +71,7 @@ static void list_vacuous(const struct real_run *run, struct list *list) {
     }
     if (counted(run, REAL_COUNT_RECEIVED) == 0 && run->scenario.node_count > 1)
         list_add(list, "no entry was transferred");
+    list_unchecked(run, list);
 }
 
 static void list_violated(const struct real_run *run, const enum real_check_id *ids, size_t count,
@@ -222,8 +232,10 @@ static void report_fill(struct real_run *run, enum chaos_verdict verdict, const 
     struct report *report = &run->report;
     (void)snprintf(report->verdict, sizeof report->verdict, "%s", chaos_verdict_name(verdict));
     (void)snprintf(report->reason, sizeof report->reason, "%s", reason);
-    (void)snprintf(report->again, sizeof report->again, "attune-chaos run %s --seed %" PRIu64,
-                   run->arguments.scenario, run->scenario.seed);
+    (void)snprintf(report->again, sizeof report->again,
+                   "attune-chaos run %s --seed %" PRIu64 "%s%s", run->arguments.scenario,
+                   run->scenario.seed, run->arguments.attuned != NULL ? " --attuned " : "",
+                   run->arguments.attuned != NULL ? run->arguments.attuned : "");
     report->seed = run->scenario.seed;
     report->equal_ms = run->equal_ms;
     report->end_ms = real_now(run);
@@ -241,33 +253,12 @@ static void report_fill(struct real_run *run, enum chaos_verdict verdict, const 
     }
 }
 
-static bool open_file(const char *path, FILE **file) {
+static bool write_file(const struct report *report, const char *path,
+                       bool (*write)(const struct report *report, FILE *file)) {
     if (path == NULL)
         return true;
-    *file = fopen(path, "w");
-    if (*file == NULL)
-        chaos_complain("%s: %s", path, strerror(errno));
-    return *file != NULL;
-}
-
-bool real_summary_open(struct real_run *run) {
-    if (!open_file(run->arguments.html, &run->html))
-        return false;
-    if (open_file(run->arguments.json, &run->json))
-        return true;
-    if (run->html != NULL)
-        fclose(run->html);
-    return false;
-}
-
-static bool write_file(const struct report *report, const char *path, FILE *file,
-                       bool (*write)(const struct report *report, FILE *file)) {
-    if (file == NULL)
-        return true;
-    bool written = write(report, file);
-    if (fclose(file) != 0 || !written)
-        chaos_complain("%s: %s", path, strerror(errno));
-    return written;
+    FILE *file = output_open(path);
+    return file != NULL && output_close(path, file, write(report, file));
 }
 
 /* --- what is printed --------------------------------------------------------------------------------------------- */
@@ -344,8 +335,8 @@ int real_summary(struct real_run *run) {
     }
     report_fill(run, verdict, list.text);
     print_run(run);
-    bool html = write_file(&run->report, run->arguments.html, run->html, report_write_html);
-    bool json = write_file(&run->report, run->arguments.json, run->json, report_write_json);
+    bool html = write_file(&run->report, run->arguments.html, report_write_html);
+    bool json = write_file(&run->report, run->arguments.json, report_write_json);
     printf("%s%s%s\n", chaos_verdict_name(verdict), list.text[0] != '\0' ? ": " : "", list.text);
     if (verdict != CHAOS_HELD)
         printf("again: %s\n", run->report.again);

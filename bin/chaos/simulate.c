@@ -193,3 +193,29 @@ void simulate_describe(const struct scenario *scenario, const struct sim_result 
                    scenario->name, scenario->seed, ATTUNE_COMMIT, ATTUNE_BUILD, result->trace_hash,
                    sim_phase_name(result->phase), node);
 }
+
+/* " OPTION VALUE", if there is a value. */
+static void again_add(char *text, size_t size_bytes, const char *option, const char *value) {
+    size_t used = strlen(text);
+    if (value != NULL) {
+        (void)snprintf(text + used, size_bytes - used, " %s%s%s", option,
+                       *option == '\0' ? "" : " ", value);
+    }
+}
+
+void simulate_again(const struct sim_arguments *arguments, uint64_t seed, char *text,
+                    size_t size_bytes) {
+    char number[24], nodes[24];
+    (void)snprintf(number, sizeof number, "%" PRIu64, seed);
+    (void)snprintf(nodes, sizeof nodes, "%" PRIu64, arguments->nodes);
+    (void)snprintf(text, size_bytes, "attune-chaos sim");
+    again_add(text, size_bytes, "", arguments->scenario);
+    again_add(text, size_bytes, "--seed", number);
+    again_add(text, size_bytes, "--nodes", arguments->nodes == 0 ? NULL : nodes);
+    again_add(text, size_bytes, "--only", arguments->only);
+    again_add(text, size_bytes, "--plant", arguments->plant);
+    again_add(text, size_bytes, "--hollow", arguments->hollow);
+    again_add(text, size_bytes, "", arguments->lossless ? "--lossless" : NULL);
+    again_add(text, size_bytes, "", arguments->canary ? "--canary" : NULL);
+    again_add(text, size_bytes, "", "--trace");
+}

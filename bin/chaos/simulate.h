@@ -6,7 +6,7 @@
 #include "test/sim/sim.h"
 
 /* One seed or file of 20 is run twice and compared, event by event. */
-enum { SIMULATE_TWICE_EVERY = 20, SIMULATE_CANARY_EVERY = 100 };
+enum { SIMULATE_TWICE_EVERY = 20, SIMULATE_CANARY_EVERY = 100, SIMULATE_AGAIN_SIZE_MAX = 1024 };
 
 /* Makes the planted bug and the other switches of the arguments true. False: complained. */
 bool simulate_prepare(const struct sim_arguments *arguments);
@@ -26,6 +26,10 @@ void simulate_run_twice(const struct sim_arguments *arguments, const struct scen
 /* "17, commit 0123abc, gcc-release, trace 0123..., quiet, n3": all that a failure is found again by. */
 void simulate_describe(const struct scenario *scenario, const struct sim_result *result, char *text,
                        size_t size_bytes);
+
+/* The line that runs the seed, or the arguments' file, again as these arguments did. */
+void simulate_again(const struct sim_arguments *arguments, uint64_t seed, char *text,
+                    size_t size_bytes);
 
 /* simulate_shrink.c: makes the failing scenario small, each run in a process of its own where it may crash. Returns how many
  * runs it took. */

@@ -2,28 +2,9 @@
  * repeated; a report to look at, and the smallest scenario that still fails, where these are wanted. */
 #include "bin/chaos/simulate.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* --- words ------------------------------------------------------------------------------------------------------------- */
-
-static void again_print(const struct sim_arguments *arguments, const struct scenario *scenario,
-                        char *text, size_t size_bytes) {
-    const char *only = arguments->only == NULL ? "" : arguments->only;
-    if (arguments->scenario != NULL) {
-        (void)snprintf(text, size_bytes, "attune-chaos sim %s --seed %" PRIu64 "%s%s --trace",
-                       arguments->scenario, scenario->seed, *only == '\0' ? "" : " --only ", only);
-        return;
-    }
-    char nodes[40] = "";
-    if (arguments->nodes != 0) {
-        (void)snprintf(nodes, sizeof nodes, " --nodes %" PRIu64, arguments->nodes);
-    }
-    (void)snprintf(text, size_bytes, "attune-chaos sim --seed %" PRIu64 "%s%s%s --trace",
-                   scenario->seed, nodes, *only == '\0' ? "" : " --only ", only);
-}
 
 /* The swarm's configuration, before the run: if that hangs, it is known what did. */
 static void plan_print(const struct scenario *scenario) {
@@ -68,40 +49,33 @@ static void figures_print(const struct scenario *scenario, const struct sim_resu
 
 /* --- files ------------------------------------------------------------------------------------------------------------- */
 
-static bool file_write(const char *path, const void *what,
-                       bool (*write)(const void *what, FILE *file)) {
-    bool standard = strcmp(path, "-") == 0;
-    FILE *file = standard ? stdout : fopen(path, "w");
-    bool written = file != NULL && write(what, file);
-    written = (file == NULL || standard || fclose(file) == 0) && written;
-    if (!written) {
-        chaos_complain("%.200s: %s", path, strerror(errno));
+static bool report_file(const char *path, const struct report *report,
+                        bool (*write)(const struct report *report, FILE *file)) {
+    if (path == NULL) {
+        return true;
     }
-    return written;
+    FILE *file = output_open(path);
+    return file != NULL && output_close(path, file, write(report, file));
 }
 
-static bool write_html(const void *report, FILE *file) {
-    return report_write_html(report, file);
-}
-
-static bool write_json(const void *report, FILE *file) {
-    return report_write_json(report, file);
-}
-
-static bool write_scenario(const void *scenario, FILE *file) {
+static bool scenario_file(const char *path, const struct scenario *scenario) {
+    FILE *file = output_open(path);
+    if (file == NULL) {
+        return false;
+    }
     scenario_print(scenario, file);
-    return fflush(file) == 0 && ferror(file) == 0;
+    return output_close(path, file, fflush(file) == 0 && ferror(file) == 0);
 }
 
 static bool report_files(const struct sim_arguments *arguments, const struct scenario *scenario,
                          const struct sim_result *result, struct report *report) {
-    again_print(arguments, scenario, report->again, sizeof report->again);
+    simulate_again(arguments, scenario->seed, report->again, sizeof report->again);
     (void)snprintf(report->verdict, sizeof report->verdict, "%s",
                    chaos_verdict_name(result->verdict));
     (void)snprintf(report->reason, sizeof report->reason, "%s", result->reason);
     (void)snprintf(report->content_root, sizeof report->content_root, "%s", result->content_root);
-    return (arguments->html == NULL || file_write(arguments->html, report, write_html)) &&
-           (arguments->json == NULL || file_write(arguments->json, report, write_json));
+    bool html = report_file(arguments->html, report, report_write_html);
+    return report_file(arguments->json, report, report_write_json) && html;
 }
 
 /* --- the run ----------------------------------------------------------------------------------------------------------- */
@@ -119,7 +93,7 @@ static void run(const struct sim_arguments *arguments, const struct scenario *sc
 
 static void end_print(const struct sim_arguments *arguments, const struct scenario *scenario,
                       const struct sim_result *result) {
-    char text[400];
+    char text[SIMULATE_AGAIN_SIZE_MAX];
     figures_print(scenario, result);
     if (result->verdict == CHAOS_HELD) {
         printf("held; trace %016" PRIx64 "\n", result->trace_hash);
@@ -127,7 +101,7 @@ static void end_print(const struct sim_arguments *arguments, const struct scenar
     }
     simulate_describe(scenario, result, text, sizeof text);
     printf("%s: %s\n  %s\n", chaos_verdict_name(result->verdict), result->reason, text);
-    again_print(arguments, scenario, text, sizeof text);
+    simulate_again(arguments, scenario->seed, text, sizeof text);
     printf("  again: %s\n", text);
 }
 
@@ -137,7 +111,9 @@ int simulate_one(const struct sim_arguments *arguments) {
     struct report report;
     bool written = true;
     bool wants_report = arguments->html != NULL || arguments->json != NULL;
-    if (!simulate_prepare(arguments) || !simulate_scenario(arguments, arguments->from, &scenario)) {
+    if (!simulate_prepare(arguments) || !output_possible(arguments->html) ||
+        !output_possible(arguments->json) || !output_possible(arguments->save) ||
+        !simulate_scenario(arguments, arguments->from, &scenario)) {
         return CHAOS_USAGE;
     }
     plan_print(&scenario);
@@ -157,9 +133,8 @@ int simulate_one(const struct sim_arguments *arguments) {
                scenario.node_count, scenario.action_count, (double)scenario.load_ms / 1000);
     }
     if (arguments->save != NULL || (arguments->shrink && failed)) {
-        written = file_write(arguments->save == NULL ? "-" : arguments->save, &scenario,
-                             write_scenario) &&
-                  written;
+        written =
+            scenario_file(arguments->save == NULL ? "-" : arguments->save, &scenario) && written;
     }
     scenario_close(&scenario);
     return written ? (int)result.verdict : (int)CHAOS_USAGE;

@@ -115,9 +115,9 @@ static void failure_print(struct context *context, const struct sweep_result *re
     printf("seed %" PRIu64 " %s: %s\n", result->seed, chaos_verdict_name(result->verdict),
            result->reason);
     if (!unknown) {
-        printf("  trace %016" PRIx64 "; again: attune-chaos sim --seed %" PRIu64
-               " --trace; smaller: --shrink\n",
-               result->trace_hash, result->seed);
+        char again[SIMULATE_AGAIN_SIZE_MAX];
+        simulate_again(context->arguments, result->seed, again, sizeof again);
+        printf("  trace %016" PRIx64 "; again: %s; smaller: --shrink\n", result->trace_hash, again);
     }
     (void)fflush(stdout);
 }
@@ -244,7 +244,7 @@ int simulate_sweep(const struct sim_arguments *arguments) {
     };
     enum chaos_verdict verdict = sweep_run(&options, &totals);
     bool few_unknown = totals.verdicts[CHAOS_UNKNOWN] * 10 <= totals.done;
-    if (verdict == CHAOS_UNKNOWN && few_unknown && !totals.interrupted) {
+    if (verdict == CHAOS_UNKNOWN && few_unknown && totals.done == totals.count) {
         verdict = CHAOS_HELD;
     }
     if (arguments->stop_at_first) {

@@ -168,6 +168,14 @@ def part_unknown(chaos):
     text = HEAD + "actions:\n  - {at: 300ms, do: sync, nodes: [n1]}\n"
     out, _ = chaos.run(5, chaos.scenario(text))
     expect("unknown: " in out and "no entry was transferred" in out, "it does not say what", out)
+    # A daemon without an export: nodes that never say what they have prove nothing by equal roots.
+    path = chaos.directory / "mute"
+    program = pathlib.Path(BUILD, "attuned").read_bytes()
+    expect(b"/v1/export" in program, "the path of the export is not in the program", path)
+    path.write_bytes(program.replace(b"/v1/export", b"/v1/exporx"))
+    path.chmod(0o755)
+    out, _ = chaos.run(5, chaos.scenario(LOST_PUSH), "--attuned", path)
+    expect("unknown: S1 was never checked" in out, "it does not say what", out)
 
 
 def part_usage(chaos):
@@ -181,14 +189,29 @@ def part_usage(chaos):
             ([chaos.directory / "nowhere.yaml"], r"nowhere\.yaml"),
             ([many], r"many\.yaml: .*65.*64"),
             ([simulated], r"simulated\.yaml: .*simulator only"),
-            ([scenario, "--attuned", "/bin/false"], r"n1 does not start"),
+            ([scenario, "--attuned", "/bin/false"], r"n1 ended with code 1 when it was started$"),
             ([scenario, "--attuned", chaos.directory / "nothing"], r"nothing"),
+            ([scenario, "--attuned", chaos.directory], r"cannot run .*: Is a directory"),
             ([scenario, "--seed", "one"], r"--seed.*one"),
             ([scenario, "--network", "carrier"], r"--network.*carrier"),
             ([scenario, "--json", "/nowhere/report.json"], r"/nowhere/report\.json: No such file"),
             ([], r"scenario")]:
         _, err = chaos.run(2, *arguments)
-        expect(re.search(expected, err), f"{arguments}: not told why ({expected})", err)
+        expect(re.search(expected, err, re.MULTILINE), f"{arguments}: not told why ({expected})", err)
+        expect(err.count("\n") == 1, f"{arguments}: not one line", err)
+    kept = chaos.directory / "kept.html"
+    kept.write_text("the last report", encoding="utf-8")
+    chaos.run(2, scenario, "--attuned", "/bin/false", "--report", kept, "--json", chaos.directory / "none.json")
+    expect(kept.read_text(encoding="utf-8") == "the last report", "the last report is gone", kept)
+    expect(not (chaos.directory / "none.json").exists(), "a report of no run is left", chaos.directory)
+
+
+def part_output_lost(_):
+    """A verdict that cannot be written is none: 2."""
+    for arguments in (["list"], ["sim", "--seed", "3", "--nodes", "3", "--only", "crash"]):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            ended = subprocess.run([CHAOS, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        expect(ended.returncode == 2 and ended.stderr.count("\n") == 1, f"{arguments}: {ended.returncode}", ended.stderr)
 
 
 def part_interrupted(chaos):
@@ -204,6 +227,21 @@ def part_interrupted(chaos):
         if number == signal.SIGINT:
             expect(process.returncode == 5 and "interrupted" in out, f"exit code {process.returncode}", out, err)
             expect(json.loads((chaos.directory / "cut.json").read_text())["verdict"] == "unknown", "not unknown", out)
+
+
+def part_interrupted_start(chaos):
+    """SIGINT is heard also while a node does not say where it listens."""
+    path = chaos.directory / "hangs"
+    path.write_text("#!/bin/sh\nexec sleep 100\n", encoding="utf-8")
+    path.chmod(0o755)
+    with chaos.start(chaos.scenario(SPLIT), "--attuned", path) as process:
+        until(chaos.left, "no node runs", 20)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=SECONDS_MAX)
+    expect(process.returncode == 5 and "interrupted" in out, f"exit code {process.returncode}", out, err)
+    expect(time.monotonic() - began < 10, "it was not heard", time.monotonic() - began)
+    expect(not chaos.left(), "processes are left", chaos.left())
 
 
 def part_writes(_):

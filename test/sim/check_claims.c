@@ -36,6 +36,12 @@ static void g6_landed(struct sim *sim, struct sim_node *node, const struct sim_b
     note(sim, node);
 }
 
+/* A disk that was put back or damaged holds what no batch has made. */
+static void g6_started(struct sim *sim, struct sim_node *node, const struct catalog_load *load) {
+    (void)load;
+    note(sim, node);
+}
+
 static bool has_held(struct sim *sim, const struct sim_node *node,
                      const struct merkle_digest *sum) {
     const struct held *held = held_of(sim, node);
@@ -112,6 +118,7 @@ const struct sim_checker sim_check_g6 = {
     .id = "G6",
     .statement = "a node says that all agree only if each member has had its root on disk",
     .state_size_bytes = sizeof(struct g6),
+    .started = g6_started,
     .landed = g6_landed,
     .interval = g6_interval,
     .finished = g6_finished,

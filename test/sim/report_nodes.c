@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <string.h>
 
 enum { SHADE_COUNT = 6, COLUMNS_TALL = 600, COLUMNS_THIN = 360, SHADE_WIDTH = 62 };
 static const uint32_t shade_from[SHADE_COUNT] = {0, 1, 2, 4, 10, 100};
@@ -148,10 +149,14 @@ void report__nodes_draw(struct report_picture *picture) {
     size_t count = picture->series->node_count;
     assert(count > 0);
     bool tall = count <= REPORT_ROWS_TALL_MAX;
+    /* From outside a write is seen some time after it was done, also when all roots are equal again. */
+    bool asked = strcmp(picture->report->mode, "run") == 0;
     report__heading(picture, "Missing on each node",
-                    tall ? "acknowledged writes that are not on its disk, by powers of two; a gap: "
-                           "the node was down"
-                         : "acknowledged writes not on its disk; a gap: it was down");
+                    asked ? "acknowledged writes not seen on it yet, by asking; a gap: it was down"
+                    : tall
+                        ? "acknowledged writes that are not on its disk, by powers of two; a gap: "
+                          "the node was down"
+                        : "acknowledged writes not on its disk; a gap: it was down");
     if (tall) {
         tall_draw(picture, count <= 5 ? 34 : count <= 12 ? 26 : 18);
         return;

@@ -53,9 +53,10 @@ void sim_fail(struct sim *sim, const char *invariant, enum chaos_verdict verdict
     result->failed_ms = sim->now_ms;
     result->failed_node = node == NULL ? SIZE_MAX : node->index;
     (void)snprintf(result->invariant, sizeof result->invariant, "%s", invariant);
-    (void)snprintf(result->reason, sizeof result->reason, "%s at %llu ms (%s)%s%s: %.440s",
-                   invariant, (unsigned long long)sim->now_ms, sim_phase_name(sim->phase),
-                   node == NULL ? "" : ", ", node == NULL ? "" : node->name, text);
+    (void)snprintf(result->reason, sizeof result->reason, "%s%sat %llu ms (%s)%s%s: %.440s",
+                   invariant, *invariant == '\0' ? "" : " ", (unsigned long long)sim->now_ms,
+                   sim_phase_name(sim->phase), node == NULL ? "" : ", ",
+                   node == NULL ? "" : node->name, text);
     if (sim->trace != NULL) {
         fprintf(sim->trace, "%s %s\n", chaos_verdict_name(verdict), result->reason);
     }

@@ -220,7 +220,7 @@ bool sim_upgrade(struct sim *sim, struct sim_node *node) {
     uint64_t count = 1 + choice_below(sim->choice, WRITES_MAX, "newer writes");
     for (uint64_t i = 0; i < count; i++) {
         bool known = choice_below(sim->choice, 3, "newer kind") > 0;
-        writing.clock = batch->state.high_water + 1;
+        writing.clock = catalog_clock_next(batch->state.high_water, sim_wall_ms(sim, node));
         if (write_one(sim, node, &writing, known, batch)) {
             batch->state.high_water = writing.clock;
         }

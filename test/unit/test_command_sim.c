@@ -45,7 +45,7 @@ START_TEST(each_argument_arrives) {
     ck_assert_uint_eq(arguments.nodes, 9);
     ck_assert_uint_eq(arguments.seconds_max, 60);
     ck_assert(arguments.twice && arguments.quiet && !arguments.trace);
-    ck_assert(parsed("--seed 18446744073709551615 --trace --html a --json b", &arguments));
+    ck_assert(parsed("--seed 18446744073709551615 --trace --report a --json b", &arguments));
     ck_assert(arguments.single && !arguments.sweep && arguments.trace);
     ck_assert_uint_eq(arguments.from, UINT64_MAX);
     ck_assert_str_eq(arguments.html, "a");
@@ -74,7 +74,11 @@ START_TEST(what_makes_no_sense_is_refused_in_one_line) {
         "--seconds-max 0",
         "--seconds-max 86401",
         "--trace",
-        "--seeds 5 --html a",
+        "--seeds 5 --report a",
+        "--seed 1 --seconds-max 5",
+        "--seed 1 --twice --trace",
+        "a.yaml --twice --report a",
+        "--seed 1 --twice --json a",
         "--json a",
         "--seed 1 --jobs 2",
         "--seed 1 --stop-at-first",

@@ -237,6 +237,7 @@ START_TEST(a_network_without_faults) {
     ck_assert_int_eq(result.verdict, CHAOS_UNKNOWN);
     ck_assert_uint_eq(result.stats.frames_lost, 0);
     ck_assert_ptr_nonnull(strstr(result.reason, "loss"));
+    ck_assert_msg(strncmp(result.reason, "at ", 3) == 0, "%s", result.reason);
 }
 END_TEST
 

@@ -123,6 +123,25 @@ START_TEST(all_that_a_failure_is_found_by) {
 }
 END_TEST
 
+START_TEST(the_same_arguments_again) {
+    /* The line that repeats a run has all that decides what it does, for one run as for a seed of a sweep. */
+    char text[SIMULATE_AGAIN_SIZE_MAX];
+    simulate_again(&(struct sim_arguments){.sweep = true}, 9, text, sizeof text);
+    ck_assert_str_eq(text, "attune-chaos sim --seed 9 --trace");
+    simulate_again(&(struct sim_arguments){.nodes = 30,
+                                           .only = "loss,crash",
+                                           .plant = "B07",
+                                           .hollow = "S2",
+                                           .lossless = true,
+                                           .canary = true},
+                   9, text, sizeof text);
+    ck_assert_str_eq(text, "attune-chaos sim --seed 9 --nodes 30 --only loss,crash --plant B07 "
+                           "--hollow S2 --lossless --canary --trace");
+    simulate_again(&(struct sim_arguments){.scenario = "a.yaml"}, 9, text, sizeof text);
+    ck_assert_str_eq(text, "attune-chaos sim a.yaml --seed 9 --trace");
+}
+END_TEST
+
 Suite *simulate_suite(void);
 Suite *simulate_suite(void) {
     Suite *suite = suite_create("simulate");
@@ -137,6 +156,7 @@ Suite *simulate_suite(void) {
     suite_add_tcase(suite, run);
     TCase *describe = tcase_create("simulate_describe");
     tcase_add_test(describe, all_that_a_failure_is_found_by);
+    tcase_add_test(describe, the_same_arguments_again);
     suite_add_tcase(suite, describe);
     return suite;
 }
