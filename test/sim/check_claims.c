@@ -94,7 +94,7 @@ static void g6_interval(struct sim *sim) {
 
 /* At rest it must know better than "no". */
 static void g6_finished(struct sim *sim) {
-    if (sim->scenario->core.count > 0) {
+    if (sim->core_only) {
         return;
     }
     for (size_t i = 0; i < sim->node_count && !sim->failed; i++) {

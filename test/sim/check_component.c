@@ -116,7 +116,7 @@ static void l5_interval(struct sim *sim) {
 }
 
 static void l5_phase(struct sim *sim, enum sim_phase phase) {
-    if (phase == SIM_CHECK && sim->scenario->core.count > 0) {
+    if (phase == SIM_CHECK && sim->core_only) {
         sim_checker_looked(sim, &sim_check_l5);
     }
 }

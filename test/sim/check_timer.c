@@ -130,8 +130,7 @@ static void l2_finished(struct sim *sim) {
     const struct l2 *l2 = state_of(sim);
     size_t members = sim->node_count;
     uint64_t most_ms = (2 * members - 1) * (sim->scenario->interval_ms * 6 / 5 + 1);
-    if (l2->contacted_ms == NULL || sim->scenario->core.count > 0 ||
-        sim->now_ms - l2->quiet_since_ms < most_ms) {
+    if (l2->contacted_ms == NULL || sim->core_only || sim->now_ms - l2->quiet_since_ms < most_ms) {
         return;
     }
     for (size_t i = 0; i < members && !sim->failed; i++) {

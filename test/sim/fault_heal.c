@@ -58,7 +58,7 @@ static void node_heal(struct sim *sim, struct sim_node *node) {
         return;
     }
     /* The seeds of a newcomer may be outside the core: an operator would name others. */
-    bool lost = sim->scenario->core.count > 0 && catalog_id_is_none(&node->disk.state.cluster_id);
+    bool lost = sim->core_only && catalog_id_is_none(&node->disk.state.cluster_id);
     bool replaced = was_replaced(sim, node);
     if ((lost || replaced) && node->engine != NULL) {
         sim_node_crash(sim, node);
@@ -94,6 +94,7 @@ static void removals_repeat(struct sim *sim, const struct sim_node *gone) {
 
 void sim_fault_heal(struct sim *sim) {
     bool core = core_stands(sim);
+    sim->core_only = core;
     sim_link_end(sim, 0);
     sim_link_hasten(sim);
     for (size_t i = 0; i < sim->node_count; i++) {

@@ -83,7 +83,7 @@ static size_t seeds_of(const struct sim *sim, const struct sim_node *node, const
     if (node->founder || sim->node_count == 1 || (original == 0 && node->starts == 1)) {
         return 0;
     }
-    if (sim->phase > SIM_LOAD && sim->scenario->core.count > 0) {
+    if (sim->phase > SIM_LOAD && sim->core_only) {
         return seeds_of_core(sim, original, seeds);
     }
     size_t first = original == 0 ? 1 : 0;

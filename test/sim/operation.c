@@ -114,7 +114,7 @@ void sim_operation_perform(struct sim *sim, const struct scenario_action *action
  * (who has heard just now that a member was replaced). */
 void sim_operation_ask(struct sim *sim) {
     size_t asked = 0;
-    size_t count = sim->scenario->core.count == 0 ? sim->scenario->node_count : 0;
+    size_t count = !sim->core_only ? sim->scenario->node_count : 0;
     for (size_t i = 0; i < count && asked < ASKED_MAX; i++) {
         struct sim_node *node = &sim->nodes[i];
         struct sim_node *other = &sim->nodes[(i + 1) % sim->scenario->node_count];

@@ -33,7 +33,7 @@ static size_t others_whole(const struct sim *sim, const struct sim_node *node) {
  * only roots count. */
 static bool is_sound(const struct sim *sim, const struct sim_node *node,
                      const struct gossip_status *status) {
-    bool core = sim->scenario->core.count > 0;
+    bool core = sim->core_only;
     bool ready = status->ready || (core && others_whole(sim, node) < 2);
     bool healed = !status->healing || (core && others_whole(sim, node) == 0);
     return ready && healed && status->store_error == 0;
@@ -165,7 +165,7 @@ static void vacuity_check(struct sim *sim) {
     }
     for (unsigned i = 0; i < SIM_OPERATION_COUNT; i++) {
         bool asks = i == SIM_OPERATION_SYNC || i == SIM_OPERATION_DIFF;
-        if (asks && sim->scenario->core.count > 0) {
+        if (asks && sim->core_only) {
             continue; /* with all: nobody outside the core answers */
         }
         if (sim->stats.tried[i] > 0 && sim->stats.succeeded[i] == 0) {

@@ -374,7 +374,7 @@ static void quiet_phase(struct sim *sim) {
     }
     phase_begin(sim, SIM_CHECK);
     sim_operation_ask(sim);
-    uint64_t wait = sim->scenario->core.count == 0
+    uint64_t wait = !sim->core_only
                         ? REPEATS_INTERVALS
                         : REPEATS_INTERVALS_OF_CORE + 2 * sim_settle_bound(sim->node_count);
     run_until(sim, sim->now_ms + wait * interval_ms);

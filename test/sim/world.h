@@ -187,6 +187,8 @@ struct sim {
     uint64_t hash;
     enum sim_phase phase;
     bool loading; /* faults and operations are on */
+    /* healed is the scenario's core and nobody else; a core in which nobody could admit the others is none, and all is */
+    bool core_only;
     bool hostile; /* the step under way is that of a hostile frame */
     struct sim_event *heap;
     size_t heap_count, heap_capacity;
