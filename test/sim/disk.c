@@ -4,6 +4,7 @@
  */
 #include "test/sim/checker.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -229,6 +230,7 @@ void sim_disk_copy(struct sim_disk *to, const struct sim_disk *from) {
 
 void sim_disk_from_load(struct sim_disk *disk, const struct catalog_load *load) {
     sim_disk_close(disk);
+    assert(disk->entries == NULL && disk->entry_count == 0 && disk->members == NULL);
     disk->exists = !load->fresh;
     disk->state = load->state;
     disk->quarantined = load->rows_missing ? (size_t)load->quarantined_count : 0;

@@ -201,6 +201,7 @@ void sim_node_store_crash(struct sim *sim, struct sim_node *node) {
     count = count == 0 ? 0 : (size_t)choice_below(sim->choice, count + 1, "commit under way");
     for (size_t i = 0; i < count; i++) {
         struct sim_batch *batch = node->batches;
+        assert(batch != NULL);
         node->batches = batch->next;
         doubt_add(node, batch);
     }
