@@ -146,7 +146,7 @@ static void report_operations(struct real_run *run) {
         report_figure(&run->report, name, (double)operations->skipped, "");
     }
     for (size_t i = 0; i < run->load.code_count; i++) {
-        (void)snprintf(name, sizeof name, "refused: %s", run->load.codes[i].name);
+        (void)snprintf(name, sizeof name, "refused: %.38s", run->load.codes[i].name);
         report_figure(&run->report, name, (double)run->load.codes[i].count, "");
     }
 }

@@ -5,7 +5,8 @@
  *              flights, waiters, callers, and the buffers of an update, which keep the size of the largest step
  *   a message  in the step that takes it in, no more is taken than STEP_BASE + STEP_FACTOR times its bytes and those of the
  *              frames that it is answered with, and what the disk is handed; and, where that is not enough, the rings of
- *              what is under way once more, and twice the largest entry that it may be merged with
+ *              what is under way once more, its members (an ADMIT tells a newcomer of all), and twice the largest entry that
+ *              it may be merged with
  *   counts     sessions, exchanges, their requests, queues, pushes, flights, operations, frames of one step
  *
  * gossip_verify() asserts the engine's own invariants beside.
@@ -187,7 +188,8 @@ static void message_look(struct sim *sim, struct sim_node *node, const struct go
     sim_checker_looked(sim, &sim_check_s10);
     uint64_t most = STEP_BASE + STEP_FACTOR * bytes;
     if (node->memory.step_peak > most) {
-        most += of_rings(node->engine) + of_orders(node->engine) + of_merge(&node->disk);
+        most += of_rings(node->engine) + of_orders(node->engine) + of_members(node->engine) +
+                of_merge(&node->disk);
     }
     if (node->memory.step_peak > most) {
         sim_violated(sim, &sim_check_s10, node,
