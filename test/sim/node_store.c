@@ -232,7 +232,7 @@ void sim_node_store_close(struct sim_node *node) {
 void sim_node_store_wipe(struct sim *sim, struct sim_node *node) {
     (void)sim;
     doubt_clear(node);
-    node->store_damaged = false;
+    node->store_damaged = node->disk_lies; /* a lying disk may not have it tomorrow */
     sim_store_wipe(node->store);
 }
 
@@ -260,7 +260,7 @@ void sim_node_store_backup(struct sim *sim, struct sim_node *node) {
 void sim_node_store_restore(struct sim *sim, struct sim_node *node) {
     (void)sim;
     doubt_clear(node);
-    node->store_damaged = false;
+    node->store_damaged = node->disk_lies; /* a lying disk may not have it tomorrow */
     sim_store_restore(node->store, node->store_backup);
 }
 
