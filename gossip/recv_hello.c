@@ -213,6 +213,17 @@ static bool own_name_taken(const struct gossip *engine, const struct gossip__mem
 static bool name_taken(struct gossip *engine, const struct gossip__member *member,
                        const struct gossip__hello *hello, struct gossip__member *other) {
     bool gone = other->state == GOSSIP_MEMBER_DEAD || other->state == GOSSIP_MEMBER_LEFT;
+    bool is_its_name = member != NULL && text_is(hello->name, member->row.name);
+    if (hello->ready && is_its_name && gone && !other->row.ready && other->dial_failures > 0 &&
+        engine->stored.ready) {
+        /* Of two newcomers on one machine, one after the other, the first never got in: it would be missed for ever. */
+        PROBE("gossip.ghost_of_name_removed");
+        gossip__notice(engine, GOSSIP_NOTICE_CLUSTER, GOSSIP_WARNING, other->row.name,
+                       "a newcomer that never got in is gone, and its name is a member's; it is "
+                       "removed");
+        gossip__member_set_state(engine, other, GOSSIP_MEMBER_REMOVED);
+        return false;
+    }
     if (hello->ready) {
         return other->row.ready && !gone &&
                (member == NULL || !text_is(hello->name, member->row.name));

@@ -300,6 +300,32 @@ START_TEST(dead_is_dialled_before_its_name_goes) {
 }
 END_TEST
 
+/* A row of the name and address of b, under an id that nobody has any more. */
+static struct gossip__member *ghost_of_b(struct pair *pair, bool ready) {
+    struct catalog_member_row row = {
+        .id = {.bytes = {0x77}}, .name = "b", .address = "b:1", .ready = ready};
+    row.state = GOSSIP_MEMBER_JOINING;
+    struct gossip__member *ghost =
+        gossip__member_add(pair_engine(pair, 'a'), &row, GOSSIP_MEMBER_JOINING);
+    gossip__member_set_state(pair_engine(pair, 'a'), ghost, GOSSIP_MEMBER_DEAD);
+    return ghost;
+}
+
+START_TEST(ghost_of_a_newcomer_goes) {
+    /* A newcomer that never got in, and whose name is a member's now, is removed once its address leads to that member: nobody
+     * would ever take its name over, and all would miss it. A member that is dead stays, whoever sits at its address. */
+    for (unsigned ready = 0; ready < 2; ready++) {
+        struct pair *pair = cluster(2);
+        struct gossip__member *ghost = ghost_of_b(pair, ready == 1);
+        pair_run(pair, 10000);
+        ck_assert_int_eq(ghost->state, ready == 1 ? GOSSIP_MEMBER_DEAD : GOSSIP_MEMBER_REMOVED);
+        struct gossip_status status = gossip_status(pair_engine(pair, 'a'), pair_now(pair), 0);
+        ck_assert_int_eq(status.agreed == GOSSIP_YES, ready == 0);
+        pair_free(pair);
+    }
+}
+END_TEST
+
 START_TEST(memory_is_short) {
     /* Whichever allocation fails while a hello is taken, nothing is lost but the message, and nothing leaks. */
     size_t fired = 0;
@@ -335,6 +361,7 @@ Suite *recv_hello_suite(void) {
     tcase_add_test(tcase, larger_newcomer_gives_way);
     tcase_add_test(tcase, each_reason);
     tcase_add_test(tcase, dead_is_dialled_before_its_name_goes);
+    tcase_add_test(tcase, ghost_of_a_newcomer_goes);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("recv_hello_duplicate");
     tcase_add_test(tcase, copied_disk_is_refused);
