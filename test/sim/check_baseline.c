@@ -126,9 +126,10 @@ static uint64_t kept_bytes(const struct gossip *engine) {
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
         bytes += buffers[i]->capacity_bytes;
     }
-    for (size_t i = 0; i < engine->flight_capacity; i++) {
-        bytes +=
-            engine->flights[i].entry_capacity * (sizeof(void *) + sizeof(struct gossip__arrival));
+    for (size_t i = 0; i < engine->flight_count; i++) { /* other places of the ring hold nothing */
+        size_t place = (engine->flight_first + i) % engine->flight_capacity;
+        bytes += engine->flights[place].entry_capacity *
+                 (sizeof(void *) + sizeof(struct gossip__arrival));
     }
     for (size_t i = 0; i < engine->member_count; i++) {
         const struct gossip__push_queue *queue = &engine->members[i]->push;
