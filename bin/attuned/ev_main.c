@@ -1,6 +1,7 @@
 /* ev_main.c - the loop of the daemon: service, HTTP and signals, from the first port to the last answer.
  *
  *   start:  HTTP sockets -> service (store, gossip, join) -> HTTP answers -> attuned.json, the same line on stdout
+ *           (on a full disk the file comes when there is room: what the node has is served all the same)
  *   SIGTERM, SIGINT:  the service tells the peers and finishes what is in flight, HTTP still answers; then exit 0
  *   again, or DRAIN_S later:  at once. What is acknowledged is on disk in any case (G2).
  *   SIGHUP: reads the options again; the log's level and format change, other changes need a restart and are named
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #define DRAIN_S 10.0
+#define STATE_AGAIN_S 1.0
 
 struct daemon {
     struct ev_loop *loop;
@@ -31,6 +33,8 @@ struct daemon {
     struct ev_http *http;
     ev_signal terminate, interrupt, hangup;
     ev_timer drain;
+    struct merkle_buffer state_line; /* of attuned.json */
+    ev_timer state_again;            /* until the disk has room for it */
     bool stopping;
     int exit_code;
 };
@@ -192,14 +196,37 @@ static bool start_service(struct daemon *daemon) {
     return refuse(problem.message[0] != '\0' ? problem.message : gossip_error_message(code));
 }
 
+static void on_state_again(struct ev_loop *loop, ev_timer *timer, int events) {
+    struct daemon *daemon = timer->data;
+    char message[300];
+    (void)events;
+    if (state_file_write(daemon->options->data_dir, &daemon->state_line, message) ==
+        STATE_FILE_WRITTEN)
+        ev_timer_stop(loop, timer);
+}
+
+/* False: it can neither be written nor be waited for. */
+static bool state_write(struct daemon *daemon) {
+    char message[300];
+    enum state_file_result result =
+        state_file_write(daemon->options->data_dir, &daemon->state_line, message);
+    if (result == STATE_FILE_FAILED)
+        return refuse(message);
+    if (result == STATE_FILE_NO_SPACE) {
+        log_write(LOG_DAEMON, LOG_LEVEL_WARNING, NULL, "%s; it is written when there is room",
+                  message);
+        ev_timer_init(&daemon->state_again, on_state_again, STATE_AGAIN_S, STATE_AGAIN_S);
+        daemon->state_again.data = daemon;
+        ev_timer_start(daemon->loop, &daemon->state_again);
+    }
+    return true;
+}
+
 /* Says where this process can be reached, once it can. */
 static bool announce(struct daemon *daemon) {
-    struct merkle_buffer line;
-    char message[300];
     struct gossip_status status =
         gossip_status(gossip_service_engine(daemon->service), gossip_service_now(daemon->service),
                       gossip_service_wall(daemon->service));
-    merkle_buffer_init(&line, &merkle_allocator_libc);
     state_file_print(
         &(struct state_file){
             .pid = (long)getpid(),
@@ -210,16 +237,12 @@ static bool announce(struct daemon *daemon) {
             .http = ev_http_address(daemon->http),
             .metrics = ev_http_metrics_address(daemon->http),
         },
-        &line);
-    bool written = state_file_write(daemon->options->data_dir, &line, message);
-    if (!written) {
-        refuse(message);
-    } else {
-        fwrite(line.data, 1, line.size_bytes, stdout);
-        fflush(stdout);
-    }
-    merkle_buffer_close(&line);
-    return written;
+        &daemon->state_line);
+    if (!state_write(daemon))
+        return false;
+    fwrite(daemon->state_line.data, 1, daemon->state_line.size_bytes, stdout);
+    fflush(stdout);
+    return true;
 }
 
 static bool start(struct daemon *daemon) {
@@ -248,11 +271,13 @@ int ev_main_run(const struct options *options, ev_main_reload reload, void *cont
     }
     log_setup(options->log_level, options->log_format, wall_ms);
     watch_signals(&daemon);
+    merkle_buffer_init(&daemon.state_line, &merkle_allocator_libc);
     if (start(&daemon)) {
         log_write(LOG_DAEMON, LOG_LEVEL_INFO, NULL,
                   "version " ATTUNE_VERSION ", gossip on %s, HTTP on %s",
                   gossip_service_address(daemon.service), ev_http_address(daemon.http));
         ev_run(daemon.loop, 0);
+        ev_timer_stop(daemon.loop, &daemon.state_again);
         state_file_remove(options->data_dir);
     } else {
         daemon.exit_code = 1;
@@ -260,5 +285,6 @@ int ev_main_run(const struct options *options, ev_main_reload reload, void *cont
     ev_http_free(daemon.http);
     if (daemon.service != NULL)
         gossip_service_free(daemon.service);
+    merkle_buffer_close(&daemon.state_line);
     return daemon.exit_code;
 }

@@ -52,18 +52,21 @@ static bool write_whole(const char *path, const struct merkle_buffer *json) {
     return closed && done == json->size_bytes;
 }
 
-bool state_file_write(const char *directory, const struct merkle_buffer *json, char message[300]) {
+enum state_file_result state_file_write(const char *directory, const struct merkle_buffer *json,
+                                        char message[300]) {
     char path[PATH_MAX], fresh[PATH_MAX];
     if (json->failed || !path_in(directory, "attuned.json", path) ||
         !path_in(directory, "attuned.json.new", fresh)) {
         snprintf(message, 300, "cannot write attuned.json: out of memory, or the path is too long");
-        return false;
+        return STATE_FILE_FAILED;
     }
     if (write_whole(fresh, json) && rename(fresh, path) == 0)
-        return true;
-    snprintf(message, 300, "cannot write %.200s: %s", path, strerror(errno));
+        return STATE_FILE_WRITTEN;
+    int reason = errno;
+    snprintf(message, 300, "cannot write %.200s: %s", path, strerror(reason));
     unlink(fresh);
-    return false;
+    unlink(path);
+    return reason == ENOSPC || reason == EDQUOT ? STATE_FILE_NO_SPACE : STATE_FILE_FAILED;
 }
 
 void state_file_remove(const char *directory) {
