@@ -24,6 +24,9 @@ enum {
     FOR_MS_MIN = 600,
     TRIES_MIN = 5, /* of each class */
     DRAWS_MAX = 6, /* of a node that suits */
+    MANY_MIN = 150,
+    MANY_SPAN = 500,
+    MANY_BRIEF = 60,
     REAL_STORE_PERCENT = 7,
     REAL_STORE_NODES_MAX = 5,
     CORE_PERCENT = 25,
@@ -405,6 +408,18 @@ static void more_draw(struct drawing *drawing, unsigned chance) {
     }
 }
 
+/* Few keys make writes collide, and fit into one leaf of the tree: one run in twelve has hundreds beside, so that walks go
+ * down, and answers end at their limits. */
+static void many_draw(struct drawing *drawing) {
+    struct scenario *scenario = drawing->scenario;
+    if (below(drawing, 12, "many entries") == 11) {
+        struct scenario_load *load = &scenario->loads[scenario->load_count++];
+        *load = (struct scenario_load){.from_ms = 3000, .until_ms = scenario->load_ms};
+        load->entries =
+            drawing->brief ? MANY_BRIEF : MANY_MIN + below(drawing, MANY_SPAN, "entries");
+    }
+}
+
 void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t seed, size_t nodes) {
     struct drawing drawing = {
         .scenario = scenario, .choice = choice, .brief = choice->bytes != NULL};
@@ -451,5 +466,6 @@ void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t se
         core_draw(&drawing);
     }
     more_draw(&drawing, chance);
+    many_draw(&drawing);
     scenario_sort(scenario);
 }
