@@ -13,7 +13,7 @@
 #ifndef CATALOG_SQLITE_STORE_H
 #define CATALOG_SQLITE_STORE_H
 
-#include "catalog/catalog.h"
+#include "catalog/store.h"
 #include "catalog/store_directory.h"
 
 #include <sqlite3.h>

@@ -19,7 +19,7 @@
  *
  * An order holds the copy of its batch and becomes the result, so nothing is allocated after submit.
  */
-#include "catalog/catalog.h"
+#include "catalog/store.h"
 
 #include <assert.h>
 #include <pthread.h>

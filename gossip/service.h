@@ -17,6 +17,7 @@
 #ifndef GOSSIP_SERVICE_H
 #define GOSSIP_SERVICE_H
 
+#include "catalog/store.h"
 #include "gossip/gossip.h"
 
 struct ev_loop; /* <ev.h> */

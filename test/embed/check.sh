@@ -47,7 +47,7 @@ if grep -vE '^(merkle|catalog|gossip)_[a-z0-9]' exported.txt || grep -E '^(merkl
     fail "libattune.so exports what is not public (above)"
 fi
 
-for header in merkle/merkle.h catalog/catalog.h gossip/gossip.h gossip/service.h; do
+for header in merkle/merkle.h catalog/catalog.h catalog/store.h gossip/gossip.h gossip/service.h; do
     echo "#include <$header>" >header.c
     gcc "${warnings[@]}" $(packages --cflags) -fsyntax-only header.c || fail "$header does not compile alone"
 done

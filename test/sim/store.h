@@ -19,7 +19,7 @@
 #ifndef TEST_SIM_STORE_H
 #define TEST_SIM_STORE_H
 
-#include "catalog/catalog.h"
+#include "catalog/store.h"
 #include "test/sim/choice.h"
 #include "test/sim/vfs.h"
 

@@ -2,7 +2,7 @@
 #ifndef TEST_UNIT_SUPPORT_STORE_KIT_H
 #define TEST_UNIT_SUPPORT_STORE_KIT_H
 
-#include "catalog/catalog.h"
+#include "catalog/store.h"
 
 enum { STORE_KIT_KEYS = 48, STORE_KIT_PATH_MAX = 200 };
 
