@@ -465,11 +465,14 @@ struct catalog_batch {
     struct catalog_node_state state;
 };
 
+enum { CATALOG_DAMAGE_SIZE = 280 }; /* of a sentence, with its end */
+
 /* What a store held when it was opened. */
 struct catalog_load {
-    bool fresh;       /* nothing was ever stored in this file: `state` has only zeros */
-    bool damaged;     /* another one was set aside before (fresh, too): tell the operator */
-    char damage[280]; /* its name now, and what was wrong with it; empty unless damaged */
+    bool fresh;   /* nothing was ever stored in this file: `state` has only zeros */
+    bool damaged; /* another one was set aside before (fresh, too): tell the operator */
+    /* its name now, and what was wrong with it; empty unless damaged */
+    char damage[CATALOG_DAMAGE_SIZE];
     struct catalog_node_state state;
     struct catalog_entry **entries; /* in slot order, each held by the load */
     size_t entry_count;

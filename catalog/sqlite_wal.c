@@ -56,14 +56,17 @@ static struct failure open_and_rewrite(struct catalog_store *store, sqlite3_vfs 
                                        sqlite3_int64 *bad_offset) {
     int exists = 0;
     int code = vfs->xAccess(vfs, path, SQLITE_ACCESS_EXISTS, &exists);
-    if (code == SQLITE_OK && exists != 0) {
+    if (code == SQLITE_OK && exists == 0) {
+        return (struct failure){.code = SQLITE_OK};
+    }
+    if (code == SQLITE_OK) {
         code = vfs->xOpen(vfs, path, file,
                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_WAL, NULL);
     }
-    if (code == SQLITE_OK && exists != 0) {
+    if (code == SQLITE_OK) {
         code = catalog__wal_check(store->allocator, file, bad_offset);
     }
-    if (code == SQLITE_OK && exists != 0 && *bad_offset < 0) {
+    if (code == SQLITE_OK && *bad_offset < 0) {
         code = rewrite(file, chunk);
     }
     struct failure failure = {.code = code};

@@ -67,7 +67,6 @@ static void state_load(struct gossip *engine, const struct catalog_load *load) {
     engine->incarnation_started = state->incarnation;
     engine->stored = *state; /* not yet, as to the identity; but who falls back to it keeps that */
     engine->quarantined_count = load->quarantined_count;
-    static_assert(sizeof engine->store_damage == sizeof load->damage, "the same text");
     memcpy(engine->store_damage, load->damage, sizeof engine->store_damage);
 }
 

@@ -231,8 +231,8 @@ struct gossip__exchange {
     size_t unstored_batches;
     /* an entry was missing, refused, or not stored: the walk is not finished */
     bool incomplete;
-    bool
-        have_refused; /* the member does not take what it lacks (its store is down, say): not asked again at once */
+    /* the member does not take what it lacks (its store is down, say): not asked again at once */
+    bool have_refused;
     /* slots (uint64_t) of pulled entries that superseded ours: no push is needed */
     struct merkle_buffer settled;
     size_t pushes_waiting;           /* messages of haves that are queued or not acknowledged */
@@ -324,9 +324,9 @@ struct gossip {
     bool state_dirty;
     int store_error; /* 0 while the store takes batches */
     uint64_t quarantined_count;
-    char store_damage[280];         /* as in the load; told with the first step */
-    uint64_t root_changes;          /* catalog changes at which `root` was computed */
-    gossip_time_ms root_changed_ms; /* when our root last changed */
+    char store_damage[CATALOG_DAMAGE_SIZE]; /* as in the load; told with the first step */
+    uint64_t root_changes;                  /* catalog changes at which `root` was computed */
+    gossip_time_ms root_changed_ms;         /* when our root last changed */
     /* above GOSSIP__PUSH_ALL_MEMBERS_MAX members: pass pushes on */
     bool relay_new;
 
