@@ -155,7 +155,6 @@ void gossip__exchange_pushed(struct gossip *engine, struct gossip__member *membe
     }
     if (refused > 0) {
         PROBE("gossip.have_refused");
-        exchange->incomplete = true;
         exchange->have_refused = true;
         exchange->pushed -= refused < exchange->pushed ? refused : exchange->pushed;
     }

@@ -134,12 +134,13 @@ static void write_operation(struct gossip *engine, const struct gossip_operation
         .wall_ms = PLANTED(ATTUNE_B11) ? 0 : engine->wall_ms,
     };
     int code = gossip__write_refusal(engine);
-    if (code == 0) {
+    if (code != 0) {
+        refusal_probe(code);
+    } else {
         code = catalog_plan_new(engine->catalog, operation->writes, operation->write_count, &writer,
                                 &plan);
     }
     if (code != 0) {
-        refusal_probe(code);
         engine->counters.writes_refused++;
         reply_code(engine, operation->token, code);
         return;

@@ -209,33 +209,35 @@ static bool own_name_taken(const struct gossip *engine, const struct gossip__mem
     return engine->stored.ready && (member == NULL || !text_is(hello->name, member->row.name));
 }
 
+static void remove_namesake(struct gossip *engine, struct gossip__member *other, const char *why) {
+    gossip__notice(engine, GOSSIP_NOTICE_CLUSTER, GOSSIP_WARNING, other->row.name, "%s", why);
+    gossip__member_set_state(engine, other, GOSSIP_MEMBER_REMOVED);
+}
+
 /* 6. Whether the peer has to give way to another member of its name. May take that one out of its way. */
 static bool name_taken(struct gossip *engine, const struct gossip__member *member,
                        const struct gossip__hello *hello, struct gossip__member *other) {
     bool gone = other->state == GOSSIP_MEMBER_DEAD || other->state == GOSSIP_MEMBER_LEFT;
+    bool removable = gone && other->dial_failures > 0 && engine->stored.ready;
     bool is_its_name = member != NULL && text_is(hello->name, member->row.name);
-    if (hello->ready && is_its_name && gone && !other->row.ready && other->dial_failures > 0 &&
-        engine->stored.ready) {
+    if (removable && !hello->ready) {
+        /* An empty disk under its old name: the id that was on the old disk will not come back. */
+        PROBE("gossip.name_taken_over");
+        remove_namesake(
+            engine, other,
+            "a newcomer takes over the name of a member that is gone; that one is removed");
+        return false;
+    }
+    if (removable && is_its_name && !other->row.ready) {
         /* Of two newcomers on one machine, one after the other, the first never got in: it would be missed for ever. */
         PROBE("gossip.ghost_of_name_removed");
-        gossip__notice(engine, GOSSIP_NOTICE_CLUSTER, GOSSIP_WARNING, other->row.name,
-                       "a newcomer that never got in is gone, and its name is a member's; it is "
-                       "removed");
-        gossip__member_set_state(engine, other, GOSSIP_MEMBER_REMOVED);
+        remove_namesake(
+            engine, other,
+            "a newcomer that never got in is gone, and its name is a member's; it is removed");
         return false;
     }
     if (hello->ready) {
-        return other->row.ready && !gone &&
-               (member == NULL || !text_is(hello->name, member->row.name));
-    }
-    if (gone && engine->stored.ready && other->dial_failures > 0) {
-        PROBE("gossip.name_taken_over");
-        /* An empty disk under its old name: the id that was on the old disk will not come back. */
-        gossip__notice(
-            engine, GOSSIP_NOTICE_CLUSTER, GOSSIP_WARNING, other->row.name,
-            "a newcomer takes over the name of a member that is gone; that one is removed");
-        gossip__member_set_state(engine, other, GOSSIP_MEMBER_REMOVED);
-        return false;
+        return other->row.ready && !gone && !is_its_name;
     }
     if (gone && engine->stored.ready) {
         /* Whether it is really gone. Who is not ready takes nobody out of the way, so it need not know: it would dial again at
