@@ -160,7 +160,9 @@ struct catalog_entry {
     uint64_t slot;
     catalog_clock clock;         /* of the version in force */
     catalog_clock clock_highest; /* the largest in versions and context */
-    uint64_t number;             /* of the version in force */
+    catalog_clock
+        prune_clock; /* the lowest horizon that changes it (catalog_prune); UINT64_MAX: none */
+    uint64_t number; /* of the version in force */
     uint16_t kind;
     uint8_t state;  /* of the version in force: enum catalog_state */
     bool conflict;  /* more than one version with different (state, body) */
@@ -211,6 +213,11 @@ struct catalog_version catalog_entry_in_force(const struct catalog_entry *entry)
 int catalog_merge(const struct merkle_allocator *allocator, struct catalog_entry *a,
                   struct catalog_entry *b, catalog_clock horizon, struct catalog_entry **merged,
                   bool *forked);
+
+/* What a horizon leaves of an entry (DESIGN 4.7): `*pruned` is the entry itself, held, if it changes nothing; another one,
+ * without the pairs and drops that it passed; or NULL, if it is a tombstone at or below it. CATALOG_ENOMEM. */
+int catalog_prune(const struct merkle_allocator *allocator, struct catalog_entry *entry,
+                  catalog_clock horizon, struct catalog_entry **pruned);
 
 /* How two versions of one entry stand to each other; either may be NULL. */
 enum catalog_relation {
@@ -288,6 +295,13 @@ struct catalog_entry *catalog_pending_find(const struct catalog *catalog,
                                            const struct catalog_key *key);
 /* Puts an entry on the pending layer (holds it) for a store ticket. Tickets rise. CATALOG_ENOMEM: nothing changed. */
 int catalog_pending_put(struct catalog *catalog, struct catalog_entry *entry, uint64_t ticket);
+/* Takes an entry away with this ticket: until it is stored, catalog_pending_find says NULL and catalog_find the entry.
+ * CATALOG_ENOTFOUND (there is none on the pending layer), CATALOG_ENOMEM: nothing changed. */
+int catalog_pending_remove(struct catalog *catalog, const struct catalog_key *key, uint64_t ticket);
+/* The newest entries (pending over stored) that this horizon changes, those with the lowest prune_clock first, up to `max`,
+ * borrowed until the next change; returns how many it wrote. Tells the same ones again until they are put or removed. */
+size_t catalog_prunable(struct catalog *catalog, catalog_clock horizon,
+                        struct catalog_entry **entries, size_t max);
 /* The batch of this ticket is on disk: its entries become stored: tree, indexes and readers see them. CATALOG_ENOMEM is
  * fatal for the owner: what is on disk and what is in memory differ; it must stop and start again from the disk. */
 int catalog_pending_stored(struct catalog *catalog, uint64_t ticket);
@@ -311,7 +325,13 @@ void catalog_sum_remove(struct catalog_sum *sum, const struct merkle_digest *dig
 
 /* --- writes (DESIGN 4.3, 4.4) ------------------------------------------------------------------------------------ */
 
-enum catalog_operation { CATALOG_SET = 1, CATALOG_DROP = 2 };
+enum catalog_operation {
+    CATALOG_SET = 1,
+    CATALOG_DROP = 2,
+    /* writes again what the version of one node (`take`) says, over all others; only in a conflict: else CATALOG_ESTATE.
+     * CATALOG_ENOTFOUND: that node has no version in it (the message names those that have) */
+    CATALOG_RESOLVE = 3,
+};
 
 struct catalog_write {
     enum catalog_operation operation;
@@ -320,11 +340,15 @@ struct catalog_write {
     const uint8_t
         *body; /* canonical, for CATALOG_SET; NULL with CATALOG_PENDING_DROP: the body in force */
     size_t body_size_bytes;
-    /* to set: CATALOG_ACTIVE (0 means that) or, from an import, CATALOG_PENDING_ADD/_DROP */
+    /* to set: CATALOG_ACTIVE (0 means that) or, from an import or a staged change, CATALOG_PENDING_ADD/_DROP */
     enum catalog_state state;
-    bool cascade;         /* a drop of a schema also drops the foreign keys that reference it */
-    bool number_expected; /* If-Match */
-    uint64_t number;      /* 0: must not exist */
+    /* a step or the abort of a staged change (DESIGN 7.6), by the member to whom it belongs: what is pending may be left.
+     * Without it CATALOG_ESTATE, unless the write resolves a conflict */
+    bool step;
+    struct catalog_text take; /* CATALOG_RESOLVE: the node's name */
+    bool cascade;             /* a drop of a schema also drops the foreign keys that reference it */
+    bool number_expected;     /* If-Match */
+    uint64_t number;          /* 0: must not exist */
 };
 
 /* Who writes: stamps new versions. */
@@ -439,6 +463,11 @@ struct catalog_node_state {
     bool ready;     /* has been ready once: a member; else a newcomer that must join first */
     bool healing;   /* a row is missing or set aside: no writes until a walk has finished */
     bool had_entry; /* this cluster once had an entry (DESIGN 7.1: two clusters of one name) */
+    bool removed;   /* this id was removed: the next start takes a new one (DESIGN 4.7) */
+    /* while it joins: whose horizon it took; none: nobody's yet */
+    struct catalog_id admitter_id;
+    /* while it joins under a new id: its former one, which the others then remove; none */
+    struct catalog_id replaced_id;
     struct catalog_sum sum; /* over all entries, with this batch */
 };
 
@@ -452,10 +481,18 @@ struct catalog_member_row {
     bool ready;
 };
 
-/* What is to be stored in one transaction. An immutable order for the store: entries replace the row of their key,
- * member rows that of their id. */
+/* What is to be stored in one transaction. An immutable order for the store, done in the order of its fields: `reset` first
+ * forgets all entries and what was kept, `removed` takes rows away by their key, entries replace the row of their key, member
+ * rows that of their id. */
 struct catalog_batch {
     uint64_t ticket; /* rises by one with each batch */
+    bool reset;      /* this node starts empty under a new id; `kept` is what it had (DESIGN 4.7) */
+    struct catalog_entry *
+        *kept; /* held until they have been written to a file: a table of their own */
+    size_t kept_count;
+    bool kept_cleared; /* what was kept is in a file: forget it */
+    struct catalog_entry **removed;
+    size_t removed_count;
     struct catalog_entry **entries;
     size_t entry_count;
     /* forget all member rows first (this node leaves an empty cluster for another) */
@@ -476,6 +513,8 @@ struct catalog_load {
     struct catalog_node_state state;
     struct catalog_entry **entries; /* in slot order, each held by the load */
     size_t entry_count;
+    struct catalog_entry **kept; /* as batches left them, each held by the load */
+    size_t kept_count;
     struct catalog_member_row *members;
     size_t member_count;
     uint64_t quarantined_count; /* rows in quarantine, with those set aside now */

@@ -49,7 +49,8 @@
     X(GOSSIP_ESTARTED, -86, "started", "the service runs already")                                 \
     X(GOSSIP_EDIRECTORY, -87, "data_dir", "cannot use the data directory")                         \
     X(GOSSIP_ESTALE, -88, "stale", "this node has been cut off for longer than allowed")           \
-    X(GOSSIP_EDUPLICATE, -89, "duplicate_id", "another live process has this node's id")
+    X(GOSSIP_EDUPLICATE, -89, "duplicate_id", "another live process has this node's id")           \
+    X(GOSSIP_ENOTAGREED, -90, "not_agreed", "not all members have confirmed in time")
 
 enum gossip_error {
 #define X(code, number, name, message) code = (number),
@@ -114,6 +115,19 @@ enum gossip_operation_type {
     /* for good. GOSSIP_EBUSY, CATALOG_EFULL, CATALOG_EIO: it stands and is told to the others, and goes to disk here once
      * the store takes it; asked again it is answered when it is stored, or GOSSIP_ENOMEMBER */
     GOSSIP_MEMBER_REMOVE = 4,
+    /* waits until all required members have what is stored here now (DESIGN 7.5): one entry, or, with key.kind 0, the
+     * whole catalog. CATALOG_ENOTFOUND: no such entry; GOSSIP_EJOINING; GOSSIP_ENOTAGREED at the deadline */
+    GOSSIP_AGREEMENT = 5,
+    /* a staged change (DESIGN 7.6) of the one entry of `writes`, all its steps, or its abort. Refused as a write is;
+     * CATALOG_ESTATE: another change of it is pending; GOSSIP_ENOTAGREED: the deadline passed, what stands is in the reply;
+     * GOSSIP_EUNREACHABLE: it belongs to a member that does not answer */
+    GOSSIP_STAGED = 6,
+};
+
+enum gossip_staged {
+    GOSSIP_STAGED_SET = 1,   /* pending_add, then active */
+    GOSSIP_STAGED_DROP = 2,  /* pending_drop, then dropped */
+    GOSSIP_STAGED_ABORT = 3, /* back to what was before */
 };
 
 struct gossip_operation {
@@ -125,7 +139,14 @@ struct gossip_operation {
     bool dry_run;
     /* GOSSIP_SYNC (empty: all), GOSSIP_DIFF, GOSSIP_MEMBER_REMOVE */
     struct catalog_text member;
-    gossip_duration_ms timeout_ms; /* SYNC, DIFF: answered by then; 0 means 5 s */
+    /* AGREEMENT */
+    struct catalog_key key;
+    enum gossip_staged staged; /* STAGED */
+    /* AGREEMENT, STAGED: members that are dead or have left are not waited for, if a majority of all has confirmed */
+    bool skip_dead;
+    /* SYNC, DIFF: answered by then; 0 means 5 s. AGREEMENT: 0 answers from what is known now. STAGED: of the whole, 0 as
+     * with AGREEMENT */
+    gossip_duration_ms timeout_ms;
 };
 
 struct gossip_event {
@@ -217,6 +238,22 @@ struct gossip_sync_member {
     enum gossip_sync_result result;
 };
 
+enum gossip_agreement_state {
+    GOSSIP_AGREED = 1,      /* has it, or what superseded it, on disk */
+    GOSSIP_LAGGING = 2,     /* answers, and has not */
+    GOSSIP_UNREACHABLE = 3, /* does not answer */
+    GOSSIP_NOT_ASKED = 4,   /* a timeout of 0: not known from what was heard */
+};
+const char *
+gossip_agreement_state_name(enum gossip_agreement_state state); /* "agreed" ... "unknown" */
+
+struct gossip_agreement_member {
+    const char *name;
+    enum gossip_agreement_state state;
+    gossip_duration_ms
+        since_ms; /* how long ago it confirmed, was asked first, was last heard; GOSSIP_NEVER: never heard */
+};
+
 struct gossip_reply {
     uint64_t token;
     /* 0 or an error of this folder or of catalog/; with `plan` problems: the first problem's code */
@@ -227,6 +264,12 @@ struct gossip_reply {
     bool differences_cut;                    /* more than bounds.h keeps */
     const struct gossip_sync_member *synced; /* SYNC */
     size_t synced_count;
+    /* AGREEMENT, STAGED: this node first, the others by name; also with GOSSIP_ENOTAGREED */
+    const struct gossip_agreement_member *agreement;
+    size_t agreement_count;
+    /* STAGED: the entry as it stands here now, held until the next step; NULL if absent */
+    struct catalog_entry *staged_entry;
+    const char *text; /* one sentence beside the code, for the caller; NULL */
 };
 
 enum gossip_notice_type {
@@ -262,6 +305,10 @@ struct gossip_update {
     size_t reply_count;
     const struct gossip_notice *notices;
     size_t notice_count;
+    /* What this node alone had when it took a new id (DESIGN 4.7): the driver writes it to a file before it hands over the
+     * batches of the next update. */
+    struct catalog_entry *const *kept;
+    size_t kept_count;
     bool stopped; /* after GOSSIP_STOP: nothing is in flight any more */
 };
 
@@ -317,6 +364,7 @@ struct gossip_member_status {
     int64_t skew_ms;           /* its wall clock less ours, as of its last digest */
     gossip_duration_ms rtt_ms; /* smoothed; 0 until measured */
     uint32_t push_queue_count;
+    catalog_clock seen; /* as it last said; 0: not heard since this node's start */
 };
 
 /* Fills up to `max` (this node first, the others by name); returns how many there are. Texts are valid until the next
@@ -345,6 +393,11 @@ struct gossip_status {
     size_t disagreeing_count;
     int64_t agreement_age_ms; /* DESIGN 7.7; -1: unknown */
     catalog_clock high_water, seen, horizon;
+    /* DESIGN 4.7: who holds the horizon back from `high_water`; NULL: nobody, or this node itself (`horizon_held_self`) */
+    const char *horizon_holder;
+    bool horizon_held_self;
+    gossip_duration_ms
+        horizon_age_ms; /* since when the horizon has been behind what was written; 0: it is not */
     uint64_t quarantined_count;
     size_t connection_count;
     size_t store_batches_in_flight;

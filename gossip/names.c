@@ -34,6 +34,16 @@ const char *gossip_close_reason_name(enum gossip_close_reason reason) {
     return NAME_OF(names, reason);
 }
 
+const char *gossip_agreement_state_name(enum gossip_agreement_state state) {
+    static const char *const names[] = {
+        [GOSSIP_AGREED] = "agreed",
+        [GOSSIP_LAGGING] = "lagging",
+        [GOSSIP_UNREACHABLE] = "unreachable",
+        [GOSSIP_NOT_ASKED] = "unknown",
+    };
+    return NAME_OF(names, state);
+}
+
 const char *gossip_phase_name(enum gossip_phase phase) {
     static const char *const names[GOSSIP_PHASE_COUNT] = {
         [GOSSIP_PHASE_HELLO] = "hello", [GOSSIP_PHASE_DIGEST] = "digest",

@@ -246,6 +246,10 @@ void gossip__operation(struct gossip *engine, const struct gossip_operation *ope
     case GOSSIP_DIFF:
         gossip__caller_add(engine, operation);
         break;
+    case GOSSIP_AGREEMENT:
+    case GOSSIP_STAGED:
+        reply_code(engine, operation->token, GOSSIP_EBUSY);
+        break;
     }
 }
 
