@@ -65,6 +65,12 @@ struct catalog_entry *catalog_pending_find(const struct catalog *catalog,
     return node != NULL ? catalog__node_newest(node) : NULL;
 }
 
+struct catalog_entry *catalog_pending_next(const struct catalog *catalog, uint16_t kind,
+                                           struct catalog_text entity,
+                                           const struct catalog_key *after) {
+    return catalog__next(catalog, CATALOG__PENDING, kind, entity, after);
+}
+
 int catalog_pending_put(struct catalog *catalog, struct catalog_entry *entry, uint64_t ticket) {
     struct catalog__orders *orders = &catalog->orders;
     assert(orders->count == 0 || newest(orders)->ticket <= ticket);
