@@ -364,6 +364,7 @@ struct catalog_writer {
     struct catalog_text node;
     catalog_clock high_water;
     uint64_t wall_ms;
+    catalog_clock horizon; /* what it has passed leaves with the write (catalog_prune) */
 };
 
 /* The outcome of one write of a batch. */

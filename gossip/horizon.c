@@ -95,9 +95,11 @@ void gossip__horizon_prune(struct gossip *engine) {
     }
 }
 
-/* The smallest `seen` of all members that are required, this node included. 0 if that of one is not known. */
+/* The smallest `seen` of all members that are required, this node included. 0 if that of one is not known. Who is alone has
+ * seen all there is. */
 static catalog_clock smallest_seen(const struct gossip *engine) {
-    catalog_clock smallest = engine->stored.seen;
+    bool alone = gossip__member_required_count(engine) == 1;
+    catalog_clock smallest = alone ? engine->stored.high_water : engine->stored.seen;
     for (size_t i = 0; i < engine->member_count; i++) {
         const struct gossip__member *member = engine->members[i];
         if (member->state != GOSSIP_MEMBER_REMOVED && member->seen < smallest) {
@@ -123,24 +125,27 @@ void gossip__horizon_follow(struct gossip *engine) {
         PROBE("gossip.horizon_raised_by_seen");
         engine->horizon_own_ms =
             engine->now_ms + GOSSIP__HORIZON_INTERVALS * gossip__swim_interval(engine);
+        engine->state.seen =
+            candidate > engine->state.seen ? candidate : engine->state.seen; /* alone */
         gossip__horizon_raise(engine, candidate);
         engine->recheck_wanted = true; /* the others hear of it at once */
     }
 }
 
-/* What a member says of itself, and what this node has of it: the lower holds the horizon back. */
-static catalog_clock reached(const struct gossip__member *member) {
-    return member->seen < member->counted ? member->seen : member->counted;
-}
-
+/* What this node lacks of a member keeps its own `seen` down; where it lacks nothing, what the member lacks does. */
 const struct gossip__member *gossip__horizon_holder(const struct gossip *engine) {
-    const struct gossip__member *holder = NULL;
+    const struct gossip__member *counted = NULL;
+    const struct gossip__member *seen = NULL;
     for (size_t i = 0; i < engine->member_count; i++) {
         const struct gossip__member *member = engine->members[i];
-        if (member->state != GOSSIP_MEMBER_REMOVED && reached(member) < engine->stored.high_water &&
-            (holder == NULL || reached(member) < reached(holder))) {
-            holder = member;
+        if (member->state == GOSSIP_MEMBER_REMOVED) {
+            continue;
         }
+        counted = counted == NULL || member->counted < counted->counted ? member : counted;
+        seen = seen == NULL || member->seen < seen->seen ? member : seen;
     }
-    return holder;
+    if (counted != NULL && counted->counted < engine->stored.high_water) {
+        return counted;
+    }
+    return seen != NULL && seen->seen < engine->stored.high_water ? seen : NULL;
 }

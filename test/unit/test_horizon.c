@@ -2,6 +2,7 @@
 #include "test/unit/support/pair.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char body[] = "{\"fields\":{\"a\":{\"type\":\"string\"}}}";
@@ -110,15 +111,34 @@ START_TEST(context_is_pruned) {
     struct pair *pair = cluster(2);
     pair_write(pair, 'a', CATALOG_SCHEMA, "posts", "", body);
     pair_run(pair, 1000);
-    pair_write(pair, 'b', CATALOG_SCHEMA, "posts", "", other_body);
+    pair_engine(pair, 'a')->horizon_own_ms = pair_engine(pair, 'b')->horizon_own_ms =
+        pair_now(pair) + 10000;
+    pair_write(pair, 'a', CATALOG_SCHEMA, "posts", "", other_body);
+    pair_run(pair, 1000);
+    pair_write(pair, 'b', CATALOG_SCHEMA, "posts", "", body);
     pair_run(pair, 1000);
     uint32_t size_before = entry(pair, 'a', "posts")->size_bytes;
     ck_assert_uint_ne(entry(pair, 'a', "posts")->prune_clock, UINT64_MAX);
     pair_run(pair, SETTLED_MS);
     ck_assert_uint_lt(entry(pair, 'a', "posts")->size_bytes, size_before);
     ck_assert_uint_eq(entry(pair, 'a', "posts")->prune_clock, UINT64_MAX);
-    ck_assert_uint_eq(entry(pair, 'a', "posts")->number, 2);
+    ck_assert_uint_eq(entry(pair, 'a', "posts")->number, 3);
     must_agree(pair, 2);
+    pair_free(pair);
+}
+END_TEST
+
+START_TEST(write_leaves_nothing_to_prune) {
+    /* S1: a write over what the horizon has passed bears no pair of it, so that writer and readers hold the same bytes. */
+    struct pair *pair = cluster(2);
+    pair_write(pair, 'a', CATALOG_SCHEMA, "posts", "", body);
+    pair_run(pair, SETTLED_MS);
+    ck_assert_uint_ge(pair_disk_state(pair, 'b')->horizon, entry(pair, 'b', "posts")->clock);
+    pair_write(pair, 'b', CATALOG_SCHEMA, "posts", "", other_body);
+    pair_run(pair, 100);
+    ck_assert_uint_eq(entry(pair, 'b', "posts")->prune_clock, UINT64_MAX);
+    ck_assert(merkle_digest_equal(&entry(pair, 'a', "posts")->digest,
+                                  &entry(pair, 'b', "posts")->digest));
     pair_free(pair);
 }
 END_TEST
@@ -263,6 +283,7 @@ Suite *horizon_suite(void) {
     suite_add_tcase(suite, follow);
     TCase *prune = tcase_create("horizon_prune");
     tcase_add_test(prune, context_is_pruned);
+    tcase_add_test(prune, write_leaves_nothing_to_prune);
     tcase_add_test(prune, raise_that_was_cut_off_is_finished);
     tcase_add_test(prune, large_raise_goes_in_batches);
     suite_add_tcase(suite, prune);

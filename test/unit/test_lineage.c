@@ -258,21 +258,26 @@ START_TEST(newcomer_below_the_horizon_begins_again) {
 }
 END_TEST
 
+/* "d" comes with the word that it was of this id before. */
+static void replacing(struct pair *pair, const struct catalog_id *id) {
+    pair_start(pair, 'd', (struct pair_start){.join = {"a:1"}});
+    struct gossip *engine = pair_engine(pair, 'd');
+    engine->state.replaced_id = *id;
+    engine->state.cluster_id = pair_engine(pair, 'a')->state.cluster_id;
+    pair_run(pair, 100);
+}
+
 START_TEST(former_id_that_lives_is_not_removed) {
     /* Whoever says that it replaces an id takes no member with it that lives here, and one that is gone it does. */
     struct pair *pair = cluster(3);
     struct catalog_id id = pair_member(pair, 'a', "c")->row.id;
-    pair_start(pair, 'd', (struct pair_start){.join = {"a:1"}});
-    pair_engine(pair, 'd')->state.replaced_id = id;
-    pair_run(pair, 100);
+    replacing(pair, &id);
     ck_assert_int_eq(gossip__member_find(pair_engine(pair, 'a'), &id)->state, GOSSIP_MEMBER_ALIVE);
     pair_kill(pair, 'c', true);
     pair_kill(pair, 'd', true);
     pair_disk_wipe(pair, 'd');
     pair_next_id(pair, 'd', 0x11);
-    pair_start(pair, 'd', (struct pair_start){.join = {"a:1"}});
-    pair_engine(pair, 'd')->state.replaced_id = id;
-    pair_run(pair, 100);
+    replacing(pair, &id);
     ck_assert_int_eq(gossip__member_find(pair_engine(pair, 'a'), &id)->state,
                      GOSSIP_MEMBER_REMOVED);
     pair_free(pair);

@@ -62,7 +62,7 @@ START_TEST(keep_writes_an_import) {
     size_t size_bytes = file_read(path, text, sizeof text);
     const char *posts = strstr(text, "\"entity\":\"posts\"");
     ck_assert_ptr_nonnull(posts);
-    ck_assert_ptr_lt(posts, strstr(text, "\"entity\":\"users\""));
+    ck_assert(posts < strstr(text, "\"entity\":\"users\""));
     struct catalog_import *import;
     ck_assert_int_eq(catalog_import_parse(&merkle_allocator_libc, text, size_bytes, &import), 0);
     ck_assert_uint_eq(import->problem_count, 0);
