@@ -101,7 +101,8 @@ struct gossip__member {
     gossip_time_ms root_ms; /* when it came */
     uint64_t changes;       /* its change counter then */
     catalog_clock clock, seen, horizon;
-    bool settling; /* it is raising its horizon: its root is between two */
+    bool settling;             /* it is raising its horizon: its root is between two */
+    gossip_time_ms doubted_ms; /* since when it says that our disk is too old; 0: it does not */
     bool peer_healing;
 
     /* what was concluded (seen.c) */

@@ -24,6 +24,18 @@ void gossip__horizon_raise(struct gossip *engine, catalog_clock horizon) {
     gossip__flight_state_dirty(engine);
 }
 
+/* It makes this node forget everything, so one message is not enough: the same member must say it an interval later again.
+ * Until then nothing is taken from it. */
+static void new_id_heard(struct gossip *engine, struct gossip__member *member) {
+    if (member->doubted_ms == 0) {
+        PROBE("gossip.horizon_doubted");
+        member->doubted_ms = engine->now_ms == 0 ? 1 : engine->now_ms;
+    } else if (engine->now_ms - member->doubted_ms >= gossip__swim_interval(engine)) {
+        gossip__lineage_replace(engine, member->row.name,
+                                "this disk is older than what its id has confirmed");
+    }
+}
+
 enum gossip__horizon_verdict
 gossip__horizon_heard(struct gossip *engine, struct gossip__member *member, catalog_clock heard) {
     enum gossip__horizon_verdict verdict = gossip__horizon_judge(
@@ -42,10 +54,10 @@ gossip__horizon_heard(struct gossip *engine, struct gossip__member *member, cata
                                     "all members have forgotten what this newcomer began with");
         break;
     case GOSSIP__HORIZON_NEW_ID:
-        gossip__lineage_replace(engine, member->row.name,
-                                "this disk is older than what its id has confirmed");
-        break;
+        new_id_heard(engine, member);
+        return verdict;
     }
+    member->doubted_ms = 0;
     return verdict;
 }
 
