@@ -58,6 +58,7 @@ enum gossip__comparison gossip__digest_note(struct gossip *engine, struct gossip
     member->horizon = digest->horizon;
     member->settling = digest->settling;
     member->peer_healing = digest->healing;
+    gossip__agreements_told(engine, member, digest, *tables_equal);
     engine->agreement_dirty = true;
     if (digest->ready && member->session != NULL) {
         member->session->peer_ready = true; /* it needs no ADMIT any more */

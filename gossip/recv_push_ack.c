@@ -16,4 +16,5 @@ void gossip__recv_push_ack(struct gossip *engine, struct gossip__session *sessio
         return; /* this node starts over */
     }
     gossip__push_acknowledged(engine, member, ack->sequence, ack->refused);
+    gossip__agreements_pushed(engine, member);
 }

@@ -52,6 +52,7 @@ struct pair {
     size_t transcript_size;
     size_t difference_count; /* of the last reply with differences */
     enum catalog_relation difference_first;
+    struct pair_replies replies;
 };
 
 static struct node *node_of(struct pair *pair, char letter) {
@@ -306,6 +307,7 @@ static void step(struct pair *pair, size_t index, struct gossip_event event) {
         (void)snprintf(line, sizeof line, "%6llu %c = %d\n", (unsigned long long)pair->now_ms,
                        (char)('a' + index), update->replies[i].code);
         say(pair, line);
+        pair_reply_note(&pair->replies, (char)('a' + index), pair->now_ms, &update->replies[i]);
         pair->difference_count = update->replies[i].difference_count;
         if (pair->difference_count > 0) {
             pair->difference_first = update->replies[i].differences[0].relation;
@@ -493,6 +495,10 @@ void pair_cut(struct pair *pair, char a, char b, bool cut) {
 
 struct gossip *pair_engine(struct pair *pair, char letter) {
     return node_of(pair, letter)->engine;
+}
+
+const struct pair_replies *pair_replies(const struct pair *pair) {
+    return &pair->replies;
 }
 
 gossip_time_ms pair_now(const struct pair *pair) {
