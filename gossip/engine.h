@@ -466,6 +466,7 @@ struct gossip {
     struct gossip__update_arrays out;
 };
 
+#include "gossip/horizon.h"
 #include "gossip/parts.h" /* the prototypes need the structures above */
 
 #endif
