@@ -247,7 +247,10 @@ enum catalog_form {
 /* Appends the version in force as one JSON object. CATALOG_ENOMEM. */
 int catalog_entry_print(const struct catalog_entry *entry, enum catalog_form form,
                         struct merkle_buffer *json);
-/* Appends {"kind","entity","name","versions":[...full form of each version, the one in force last...]}: for conflicts. */
+/* Appends {"kind","entity","name","versions":[...full form of each version, the one in force last...],"seen":[...]}: for
+ * conflicts and `why`. A version that is pending_add over an active one has "previous":{...the body enforced meanwhile...} as
+ * well; "seen" are the {"origin","clock"} that these versions replaced, the latest of each origin, in order of origins: of
+ * several versions nobody knows any more which replaced which. What a horizon has passed is no longer among them. */
 int catalog_entry_print_versions(const struct catalog_entry *entry, struct merkle_buffer *json);
 /* Appends a JSON string with quotes. */
 int catalog_json_print_text(struct catalog_text text, struct merkle_buffer *json);
@@ -332,7 +335,7 @@ enum catalog_operation {
     CATALOG_SET = 1,
     CATALOG_DROP = 2,
     /* writes again what the version of one node (`take`) says, over all others; only in a conflict: else CATALOG_ESTATE.
-     * CATALOG_ENOTFOUND: that node has no version in it (the message names those that have) */
+     * CATALOG_ENOTFOUND: there is no such entry, or that node has no version in it (the message names those that have) */
     CATALOG_RESOLVE = 3,
 };
 
