@@ -204,6 +204,9 @@ struct catalog_version {
 /* Reads up to `max` versions, in ascending (clock, origin): the last is the one in force. Returns how many there are. */
 size_t catalog_entry_versions(const struct catalog_entry *entry, struct catalog_version *versions,
                               size_t max);
+/* The largest clock of this origin that the entry has seen (its context); 0: none. */
+catalog_clock catalog_entry_seen(const struct catalog_entry *entry,
+                                 const struct catalog_id *origin);
 /* The version in force. */
 struct catalog_version catalog_entry_in_force(const struct catalog_entry *entry);
 
@@ -298,6 +301,10 @@ struct catalog_entry *catalog_next(const struct catalog *catalog, uint16_t kind,
 /* Pending layer (the loop thread). The newest of pending and stored, borrowed; NULL if none. */
 struct catalog_entry *catalog_pending_find(const struct catalog *catalog,
                                            const struct catalog_key *key);
+/* As catalog_next, over the newest of both layers. */
+struct catalog_entry *catalog_pending_next(const struct catalog *catalog, uint16_t kind,
+                                           struct catalog_text entity,
+                                           const struct catalog_key *after);
 /* Puts an entry on the pending layer (holds it) for a store ticket. Tickets rise. CATALOG_ENOMEM: nothing changed. */
 int catalog_pending_put(struct catalog *catalog, struct catalog_entry *entry, uint64_t ticket);
 /* Takes an entry away with this ticket: until it is stored, catalog_pending_find says NULL and catalog_find the entry.
@@ -363,6 +370,7 @@ struct catalog_writer {
     struct catalog_text node;
     catalog_clock high_water;
     uint64_t wall_ms;
+    catalog_clock horizon; /* what it has passed leaves with the write (catalog_prune) */
 };
 
 /* The outcome of one write of a batch. */
