@@ -462,34 +462,6 @@ START_TEST(out_of_memory) {
 }
 END_TEST
 
-/* A removal may need memory when it is stored, for the leaf that takes what is left in the tree: that is told, and the catalog can
- * still be freed. */
-START_TEST(removal_out_of_memory) {
-    enum { JUST_INNER = MERKLE_LEAF_ITEMS_MAX + 1 };
-    struct alloc_fault fault = {.allowed = SIZE_MAX};
-    const struct merkle_allocator allocator = alloc_fault_allocator(&fault);
-    struct catalog *catalog = NULL;
-    struct catalog_key key = {.kind = 0};
-    random_state = 3;
-    ck_assert_int_eq(catalog_new(&allocator, &catalog), 0);
-    char names[JUST_INNER][16];
-    for (unsigned i = 0; i < JUST_INNER; ++i) {
-        snprintf(names[i], sizeof names[i], "n%u", i);
-        key = catalog_kit_key(CATALOG_INDEX, "users", names[i]);
-        struct catalog_entry *entry = next_entry(&key, NULL, i + 1);
-        ck_assert_int_eq(catalog_load(catalog, entry), 0);
-        catalog_entry_release(entry);
-    }
-    ck_assert_int_eq(catalog_pending_remove(catalog, &key, 1), 0);
-    fault.allowed = 0;
-    ck_assert_int_eq(catalog_pending_stored(catalog, 1), CATALOG_ENOMEM);
-    ck_assert_uint_ge(fault.fired, 1);
-    ck_assert_ptr_nonnull(catalog_find(catalog, &key));
-    catalog_free(catalog);
-    ck_assert_uint_eq(fault.live_blocks, 0);
-}
-END_TEST
-
 /* The sum is that of numbers of 128 bits: carries and borrows run through all bytes. */
 START_TEST(sum_carries) {
     struct catalog_sum sum = {0};
@@ -515,7 +487,6 @@ Suite *pending_suite(void) {
     tcase_add_test(layers, removed_when_stored);
     tcase_add_test(layers, many_at_once);
     tcase_add_test(layers, out_of_memory);
-    tcase_add_test(layers, removal_out_of_memory);
     suite_add_tcase(suite, layers);
     TCase *sum = tcase_create("catalog_sum");
     tcase_add_test(sum, sum_carries);
