@@ -289,3 +289,16 @@ gossip_time_ms gossip__agreements_deadline(const struct gossip *engine) {
     }
     return deadline_ms;
 }
+
+void gossip__agreements_verify(const struct gossip *engine) {
+    size_t count = 0;
+    for (const struct gossip__agreement *agreement = engine->agreements; agreement != NULL;
+         agreement = agreement->next) {
+        count++;
+        assert(!agreement->done && !agreement->touched);
+        assert(agreement->target_count <= agreement->target_capacity);
+        assert(agreement->whole || agreement->pair_count > 0);
+    }
+    assert(count == engine->agreement_count);
+    assert(count <= GOSSIP__AGREEMENTS_MAX);
+}

@@ -3,7 +3,8 @@
  * An entry is asked for by CONFIRM; the whole catalog by an exchange, which tells the same once it has ended in equal roots.
  *   who has no session       is dialled (dials that fail back off), and asked when it says hello
  *   who does not answer      is asked again after 4 RTT, at least 50 ms, doubling up to the interval
- *   who lacks it             the same; and at once when it has acknowledged a push
+ *   who lacks it             the same; and at once when it has acknowledged a push. Who lacks it still when it is asked for
+ *                            the second time is given it: its push was lost, or never sent
  *   whose table is another   gets ours, gives us its own, and is asked again right behind it
  * Asking is done at the end of a step; what happens before only says who is due.
  */
@@ -244,11 +245,15 @@ void gossip__agreements_pushed(struct gossip *engine, const struct gossip__membe
     }
 }
 
-/* An answer that was no: its time is already set. One whose table is another is asked again behind ours, the first time. */
+/* An answer that was no, or was given under another table (which is asked again behind ours, the first time). */
 static void target_denied(struct gossip *engine, struct gossip__agreement *agreement,
                           struct gossip__agreement_target *target, struct gossip__member *member,
                           bool table_differs) {
+    const struct catalog_entry *stored = catalog_find(engine->catalog, &agreement->key);
     target->lagging = true;
+    if (!table_differs && target->tries > 1 && stored != NULL) {
+        gossip__push_entry(engine, member, stored);
+    }
     if (table_differs) {
         PROBE("gossip.confirmation_under_another_table");
         gossip__member_send_table(engine, member, true);
