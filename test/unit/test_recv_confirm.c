@@ -113,6 +113,7 @@ START_TEST(who_may_not_confirm) {
     ask(solo, 6, &pair);
     ck_assert_int_eq(said(solo), GOSSIP__CONFIRMATION_NOT_READY);
     solo->engine->removed = false;
+    solo->engine->state.horizon = 9;
     solo->engine->stored.horizon = 9;
     ask(solo, 7, &old);
     ck_assert_int_eq(said(solo), GOSSIP__CONFIRMATION_HAS);
