@@ -6,6 +6,7 @@
  *   who lacks it             the same; and at once when it has acknowledged a push. Who lacks it still when it is asked for
  *                            the second time is given it: its push was lost, or never sent
  *   whose table is another   gets ours, gives us its own, and is asked again right behind it
+ * Nobody is asked before it is on our own disk: only then is it pushed, and so what is asked for goes before the question.
  * Asking is done at the end of a step; what happens before only says who is due.
  */
 #include "gossip/agreement.h"
@@ -153,7 +154,7 @@ void gossip__agreement_ask(struct gossip *engine, struct gossip__agreement *agre
         agreement->members_changes = engine->members_changes;
     }
     agreement->due_ms = GOSSIP_NEVER;
-    if (agreement->from_known) {
+    if (agreement->from_known || !agreement->own_stored) {
         return;
     }
     if (agreement->targets_missing) {

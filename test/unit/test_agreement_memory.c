@@ -128,7 +128,7 @@ START_TEST(one_failure_anywhere) {
     for (size_t allowed = (size_t)_i; live_through(allowed, &total); allowed += SHARES) {
         lives++;
     }
-    ck_assert_uint_gt(lives, 200 / SHARES);
+    ck_assert_uint_gt(lives, 160 / SHARES);
     ck_assert_uint_lt(total.restarts, lives / 2);
     ck_assert_uint_gt(total.refused, lives); /* of each life the abort of what is not pending */
     ck_assert_uint_gt(total.agreed, 3 * lives);

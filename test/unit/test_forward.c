@@ -50,6 +50,32 @@ static struct pair *pending_at_deadline(const char *json) {
     return pair;
 }
 
+START_TEST(transcript_of_one_passed_on) {
+    /* A change that a has left pending, asked for at b: a goes on with it and tells b (docs/PROTOCOL.md). */
+    struct pair *pair = cluster(2);
+    pair_cut(pair, 'a', 'b', true);
+    pair_stage(pair, 'a', 10, GOSSIP_STAGED_SET, "posts", ONE, 0);
+    pair_run(pair, 1);
+    pair_cut(pair, 'a', 'b', false);
+    pair_run(pair, 3050);
+    pair_transcript_clear(pair);
+    pair_stage(pair, 'b', 11, GOSSIP_STAGED_SET, "posts", ONE, 5000);
+    pair_run(pair, 10);
+    ck_assert_str_eq(pair_transcript(pair), "  9151 b > a forward\n"
+                                            "  9152 a > b confirm\n"
+                                            "  9153 b > a confirmation\n"
+                                            "  9154 a ! changed -: -\n"
+                                            "  9154 a > b push\n"
+                                            "  9154 a > b confirm\n"
+                                            "  9155 b ! changed -: -\n"
+                                            "  9155 b > a push_ack\n"
+                                            "  9155 b > a confirmation\n"
+                                            "  9156 a > b forward_answer\n"
+                                            "  9157 b = 0\n");
+    pair_free(pair);
+}
+END_TEST
+
 START_TEST(goes_on_from_another_node) {
     /* Asked elsewhere it is passed on to the owner, whose caller may be gone; the answer names all, this node first. */
     struct pair *pair = pending_at_deadline(TWO);
@@ -133,6 +159,7 @@ Suite *forward_suite(void);
 Suite *forward_suite(void) {
     Suite *suite = suite_create("forward");
     TCase *passed_on = tcase_create("forward");
+    tcase_add_test(passed_on, transcript_of_one_passed_on);
     tcase_add_test(passed_on, goes_on_from_another_node);
     tcase_add_test(passed_on, owner_is_gone);
     tcase_add_test(passed_on, owner_restarts);

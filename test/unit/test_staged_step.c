@@ -56,6 +56,30 @@ START_TEST(set_goes_through_pending) {
 }
 END_TEST
 
+START_TEST(transcript_of_a_set) {
+    /* Two steps, each pushed, stored and confirmed before the next (docs/PROTOCOL.md has this transcript). */
+    struct pair *pair = cluster(2);
+    pair_run(pair, 500);
+    pair_transcript_clear(pair);
+    pair_stage(pair, 'a', 10, GOSSIP_STAGED_SET, "posts", ONE, 5000);
+    pair_run(pair, 10);
+    ck_assert_str_eq(pair_transcript(pair), "  6600 a ! changed -: -\n"
+                                            "  6600 a > b push\n"
+                                            "  6600 a > b confirm\n"
+                                            "  6601 b ! changed -: -\n"
+                                            "  6601 b > a push_ack\n"
+                                            "  6601 b > a confirmation\n"
+                                            "  6602 a ! changed -: -\n"
+                                            "  6602 a > b push\n"
+                                            "  6602 a > b confirm\n"
+                                            "  6603 b ! changed -: -\n"
+                                            "  6603 b > a push_ack\n"
+                                            "  6603 b > a confirmation\n"
+                                            "  6604 a = 0\n");
+    pair_free(pair);
+}
+END_TEST
+
 START_TEST(drop_goes_through_pending) {
     /* A staged drop is pending_drop everywhere before it is dropped anywhere. */
     struct pair *pair = cluster(3);
@@ -191,6 +215,7 @@ Suite *staged_step_suite(void) {
     Suite *suite = suite_create("staged_step");
     TCase *steps = tcase_create("staged_step");
     tcase_add_test(steps, set_goes_through_pending);
+    tcase_add_test(steps, transcript_of_a_set);
     tcase_add_test(steps, drop_goes_through_pending);
     tcase_add_test(steps, asked_step_by_step);
     tcase_add_test(steps, refused_as_a_write_is);
