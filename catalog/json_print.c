@@ -296,6 +296,29 @@ static int put_body(struct merkle_buffer *json, uint16_t kind,
     return kind == CATALOG_SCHEMA ? put_schema(json, version) : put_constraint(json, kind, version);
 }
 
+/* The keys of a body are printed as they follow others: here their comma becomes the brace. */
+int catalog_body_print(uint16_t kind, const uint8_t *body, size_t size_bytes,
+                       struct merkle_buffer *json) {
+    const struct catalog_version version = {
+        .state = CATALOG_ACTIVE, .body = body, .body_size_bytes = size_bytes};
+    struct catalog__span span = {body, body + size_bytes};
+    struct catalog__value value;
+    if (catalog__span_next(&span, &value) == 0 && value.kind == CATALOG__VALUE_NIL) {
+        put(json, "null");
+        return finish(json);
+    }
+    size_t begin = json->size_bytes;
+    int result =
+        put_body(json, kind, &version, (struct catalog_text){(const char *)body, size_bytes});
+    if (result != 0 || json->failed) {
+        return result != 0 ? result : finish(json);
+    }
+    assert(json->data[begin] == ',');
+    json->data[begin] = '{';
+    put(json, "}");
+    return finish(json);
+}
+
 /* --- entries ----------------------------------------------------------------------------------------------------- */
 
 static void put_key(struct merkle_buffer *json, const struct catalog_key *key) {
