@@ -71,7 +71,8 @@ static void log_change(const struct catalog_entry *entry) {
 }
 
 static void on_notice(void *context, const struct gossip_notice *notice) {
-    (void)context;
+    struct daemon *daemon = context;
+    ev_http_notice(daemon->http, notice);
     if (notice->type == GOSSIP_NOTICE_CHANGED && notice->entry != NULL)
         log_change(notice->entry);
     else if (notice->text != NULL)
@@ -253,7 +254,7 @@ static bool start(struct daemon *daemon) {
         return refuse(message);
     if (!start_service(daemon))
         return false;
-    if (!ev_http_serve(daemon->http, daemon->service))
+    if (!ev_http_serve(daemon->http, daemon->service, options->freshness_limit_ms))
         return refuse("cannot start the HTTP server: out of memory or file descriptors");
     return announce(daemon);
 }

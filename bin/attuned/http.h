@@ -15,6 +15,7 @@
 #define ATTUNED_HTTP_H
 
 #include "bin/attuned/http_print.h"
+#include "bin/attuned/watch.h"
 #include "gossip/service.h"
 
 enum http_method { HTTP_OTHER = 0, HTTP_GET = 1, HTTP_PUT = 2, HTTP_DELETE = 3, HTTP_POST = 4 };
@@ -32,6 +33,7 @@ enum {
     HTTP_IDLE_TIMEOUT_S = 60,
     HTTP_RETRY_AFTER_S = 1,
     HTTP_PROBLEMS_MAX = 100, /* of the audit, kept for the status */
+    HTTP_COMPLAINT_SIZE_MAX = 320,
 };
 
 struct http_request;
@@ -51,9 +53,18 @@ struct http_route {
     bool on_metrics; /* served by the listener of --metrics as well */
 };
 
-/* Counts for the metrics, by status class: [2] is 2xx. */
+enum http_agreement {
+    HTTP_AGREEMENT_AGREED = 0,
+    HTTP_AGREEMENT_NOT_AGREED = 1,
+    HTTP_AGREEMENT_FAILED = 2,
+    HTTP_AGREEMENT_COUNT = 3,
+};
+
+/* Counts for the metrics. */
 struct http_counters {
-    uint64_t answers[6];
+    uint64_t answers[6]; /* by status class: [2] is 2xx */
+    uint64_t agreements[HTTP_AGREEMENT_COUNT];
+    uint64_t stale; /* checks that were refused for that */
 };
 
 /* What the audit of the catalog found, kept until the catalog changes. */
@@ -75,6 +86,12 @@ struct http_server {
     struct http_counters counters;
     struct http_audit audit;
     bool stopping;
+    gossip_duration_ms freshness_limit_ms;
+    struct watch *watch;      /* NULL until the service is there */
+    struct catalog_id node_id; /* as last seen: another one is another catalog */
+    /* what the store last complained of, since the start; empty: nothing */
+    char store_complaint[HTTP_COMPLAINT_SIZE_MAX];
+    uint64_t store_complaint_wall_ms;
 };
 
 struct http_request {
@@ -88,7 +105,8 @@ struct http_request {
     size_t part_count;
     struct http_parameter parameters[HTTP_PARAMETERS_MAX];
     size_t parameter_count;
-    char if_match[HTTP_IF_MATCH_SIZE_MAX]; /* empty: none */
+    char if_match[HTTP_IF_MATCH_SIZE_MAX];      /* empty: none */
+    char last_event_id[HTTP_IF_MATCH_SIZE_MAX]; /* the same */
 
     struct merkle_buffer body;
     size_t body_size_max;
@@ -102,15 +120,20 @@ struct http_request {
     char allow[64]; /* empty: none */
     bool retry_after;
 
+    struct watcher *watcher; /* the answer goes on as its stream; owned */
+
     bool waiting;
     bool cancellable; /* nobody but this client is served by the operation */
     uint64_t token;
     void (*on_reply)(struct http_request *request, const struct gossip_reply *reply);
 };
 
+/* Keeps of a notice what answers need: changes for watchers, complaints of the store. */
+void http_server_notice(struct http_server *server, const struct gossip_notice *notice);
+
 /* Of the headers those that matter here; NULL: not sent. */
 struct http_headers {
-    const char *if_match, *host, *origin;
+    const char *if_match, *host, *origin, *last_event_id;
 };
 
 /* --- the life of a request (http_request.c) */

@@ -20,6 +20,7 @@ void http_members_list(struct http_request *request);
 void http_member_remove(struct http_request *request);
 void http_diff(struct http_request *request);
 void http_conflicts(struct http_request *request);
+void http_watch(struct http_request *request);
 void http_sync(struct http_request *request);
 void http_livez(struct http_request *request);
 void http_readyz(struct http_request *request);

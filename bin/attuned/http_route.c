@@ -92,6 +92,7 @@ static const struct http_route routes[] = {
     {.path = "/v1/members/{}", .method = HTTP_DELETE, .handle = http_member_remove},
     {.path = "/v1/diff/{}", .method = HTTP_GET, .handle = http_diff},
     {.path = "/v1/conflicts", .method = HTTP_GET, .handle = http_conflicts},
+    {.path = "/v1/watch", .method = HTTP_GET, .handle = http_watch, .parameters = " since "},
     {.path = "/v1/sync",
      .method = HTTP_POST,
      .handle = http_sync,
