@@ -32,7 +32,11 @@ enum {
     HTTP_CONNECTIONS_MAX = 256,
     HTTP_IDLE_TIMEOUT_S = 60,
     HTTP_RETRY_AFTER_S = 1,
+    HTTP_WAIT_MS = 5000,    /* `wait` without a value */
+    HTTP_STAGED_MS = 30000, /* `staged` without `wait`: it has three agreements to wait for */
     HTTP_PROBLEMS_MAX = 100, /* of the audit, kept for the status */
+    HTTP_PENDING_MAX = 100,  /* pending changes, kept for the same */
+    HTTP_PENDING_WARNED_MS = 60000, /* a pending change this old is one that nobody finishes */
     HTTP_COMPLAINT_SIZE_MAX = 320,
 };
 
@@ -67,13 +71,24 @@ struct http_counters {
     uint64_t stale; /* checks that were refused for that */
 };
 
-/* What the audit of the catalog found, kept until the catalog changes. */
+/* An entry in the middle of a staged change. */
+struct http_pending {
+    uint16_t kind;
+    char entity[CATALOG_NAME_SIZE_MAX + 1], name[CATALOG_NAME_SIZE_MAX + 1];
+    char node[CATALOG_NAME_SIZE_MAX + 1]; /* to whom it belongs */
+    enum catalog_state state;
+    uint64_t since_wall_ms;
+};
+
+/* What looking through the catalog found, kept until it changes. */
 struct http_audit {
     bool known;
     uint64_t changes;
     gossip_time_ms at_ms;
     struct catalog_problem problems[HTTP_PROBLEMS_MAX];
     size_t problem_count; /* that there are, also above HTTP_PROBLEMS_MAX */
+    struct http_pending pending[HTTP_PENDING_MAX];
+    size_t pending_count; /* that there are */
 };
 
 struct http_server {
@@ -92,6 +107,14 @@ struct http_server {
     /* what the store last complained of, since the start; empty: nothing */
     char store_complaint[HTTP_COMPLAINT_SIZE_MAX];
     uint64_t store_complaint_wall_ms;
+};
+
+/* What a request says of agreement. */
+struct http_wait {
+    bool given; /* else what is asked for is answered when it is stored here */
+    gossip_duration_ms timeout_ms;
+    bool skip_dead;
+    unsigned status; /* of the answer, once agreed */
 };
 
 struct http_request {
@@ -120,9 +143,12 @@ struct http_request {
     char allow[64]; /* empty: none */
     bool retry_after;
 
+    struct http_wait wait;
+    bool created; /* of a staged change: 201 at its end */
     struct watcher *watcher; /* the answer goes on as its stream; owned */
 
     bool waiting;
+    bool written;     /* a part of it is done: a write that waits for agreement stands */
     bool cancellable; /* nobody but this client is served by the operation */
     uint64_t token;
     void (*on_reply)(struct http_request *request, const struct gossip_reply *reply);
@@ -197,6 +223,9 @@ void http_refuse(struct http_request *request, int code, const char *message);
 /* With a status and a name that stand in no table. */
 void http_refuse_named(struct http_request *request, unsigned status, const char *name,
                        const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* With the members of the reply as details. */
+void http_refuse_agreement(struct http_request *request, const struct gossip_reply *reply,
+                           const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* One problem: as http_refuse. Several, or `with_lines`: all of them in the details. */
 void http_refuse_problems(struct http_request *request, const struct catalog_problem *problems,
                           size_t problem_count, bool with_lines);
@@ -213,11 +242,17 @@ struct http_warning {
 /* Appends [{"code","message"}...]: what an operator should look at. */
 void http_print_warnings(struct merkle_buffer *json, const struct gossip_status *status,
                          const struct gossip_member_status *members, size_t member_count,
-                         const struct http_audit *audit);
+                         const struct http_audit *audit, uint64_t wall_ms);
+/* How old a pending change is. */
+uint64_t http_pending_age(const struct http_pending *pending, uint64_t wall_ms);
 void http_print_member(struct merkle_buffer *json, const struct gossip_member_status *member);
 /* All members, allocated (free()); NULL: out of memory. */
 struct gossip_member_status *http_members_read(struct http_request *request, size_t *count);
+/* Appends {"name","state","since_ms"}, ... : each member, and whether it has confirmed. */
+void http_print_agreement(struct merkle_buffer *json, const struct gossip_reply *reply);
 /* Looks at the catalog again if it has changed since. */
 void http_audit_refresh(struct http_server *server);
+/* Looks through this catalog. */
+void http_audit_catalog(struct http_audit *audit, const struct catalog *catalog);
 
 #endif

@@ -89,7 +89,9 @@ void http_request_abandon(struct http_request *request, int code) {
     gossip_service_cancel(request->server->service, request->token);
     request->waiting = false;
     request->server->waiting_count--;
-    http_refuse(request, code, NULL);
+    http_refuse(request, code,
+                request->written ? "the write stands on this node; who else has it was not waited for"
+                                 : NULL);
     request->server->resume(request);
 }
 
@@ -135,14 +137,16 @@ static void take_reply(void *context, const struct gossip_reply *reply) {
     request->waiting = false;
     request->server->waiting_count--;
     request->on_reply(request, reply);
-    assert(request->answered);
-    request->server->resume(request);
+    assert(request->answered != request->waiting); /* one that waits again: http_answer_waited */
+    if (request->answered)
+        request->server->resume(request);
 }
 
 void http_submit(struct http_request *request, struct gossip_operation *operation,
                  void (*on_reply)(struct http_request *request, const struct gossip_reply *reply)) {
     request->on_reply = on_reply;
-    request->cancellable = operation->type == GOSSIP_SYNC || operation->type == GOSSIP_DIFF;
+    request->cancellable = operation->type == GOSSIP_SYNC || operation->type == GOSSIP_DIFF ||
+                           operation->type == GOSSIP_AGREEMENT;
     int code = gossip_service_submit(request->server->service, operation, take_reply, request,
                                      &request->token);
     if (code != 0) {
