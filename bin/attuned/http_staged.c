@@ -35,17 +35,26 @@ bool http_staged_read(struct http_request *request, const struct catalog_write *
     return true;
 }
 
+/* Says where the change stands: it may not have begun, be pending, or only lack the last confirmation. */
+static void refuse_late(struct http_request *request, const struct gossip_reply *reply) {
+    const struct catalog_entry *entry = reply->staged_entry;
+    const char *reason = reply->text != NULL ? reply->text : gossip_error_message(reply->code);
+    if (entry == NULL)
+        http_refuse_agreement(request, reply, "%s; nothing was changed yet: ask again to go on",
+                              reason);
+    else if (entry->state == CATALOG_PENDING_ADD || entry->state == CATALOG_PENDING_DROP)
+        http_refuse_agreement(request, reply,
+                              "%s; the change stays %s: ask again to go on, or abort it", reason,
+                              catalog_state_name((enum catalog_state)entry->state));
+    else
+        http_refuse_agreement(request, reply, "%s; here it is %s: ask again to go on", reason,
+                              catalog_state_name((enum catalog_state)entry->state));
+}
+
 static void staged_done(struct http_request *request, const struct gossip_reply *reply) {
     http_wait_count(request, reply->code);
     if (reply->code == GOSSIP_ENOTAGREED) {
-        const struct catalog_entry *entry = reply->staged_entry;
-        const char *state =
-            entry == NULL ? "absent" : catalog_state_name((enum catalog_state)entry->state);
-        http_refuse_agreement(request, reply,
-                              "%s; here it is %s: ask again to go on from there, or abort",
-                              reply->text != NULL ? reply->text
-                                                  : gossip_error_message(reply->code),
-                              state);
+        refuse_late(request, reply);
         return;
     }
     if (http_refuse_reply(request, reply, false))
