@@ -12,7 +12,11 @@
 #include <string.h>
 #include <time.h>
 
-enum { CONNECT_TIMEOUT_S = 5, TIMEOUT_S = 300, SILENCE_S = 60 /* the daemon says something each 15 s */ };
+enum {
+    CONNECT_TIMEOUT_S = 5,
+    TIMEOUT_S = 300,
+    SILENCE_S = 60 /* the daemon says something each 15 s */
+};
 
 struct client {
     CURL *curl;

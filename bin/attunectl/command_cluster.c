@@ -62,10 +62,9 @@ static void print_pending(const json_t *pending) {
         const char *kind = text_of(change, "kind"), *entity = text_of(change, "entity");
         const char *name = text_of(change, "name"), *state = text_of(change, "state");
         const char *node = text_of(change, "node"), *since = text_of(change, "since");
-        printf("%s%s: %s %s%s%s, by %s since %s\n", i == 0 ? "\n" : "",
-               state == NULL ? "-" : state, kind == NULL ? "-" : kind,
-               entity == NULL ? "-" : entity, name == NULL ? "" : " ", name == NULL ? "" : name,
-               node == NULL ? "-" : node, since == NULL ? "-" : since);
+        printf("%s%s: %s %s%s%s, by %s since %s\n", i == 0 ? "\n" : "", state == NULL ? "-" : state,
+               kind == NULL ? "-" : kind, entity == NULL ? "-" : entity, name == NULL ? "" : " ",
+               name == NULL ? "" : name, node == NULL ? "-" : node, since == NULL ? "-" : since);
     }
 }
 

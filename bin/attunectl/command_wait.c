@@ -37,8 +37,8 @@ static int ask(struct arguments *arguments, const struct written_key *key, int64
     answer_close(answer);
     if (!print_body(arguments, key, timeout_ms, &body))
         return EXIT_USAGE;
-    int exit_code = command_send(arguments, "POST", "/v1/agreement", body.data, body.size_bytes,
-                                 answer);
+    int exit_code =
+        command_send(arguments, "POST", "/v1/agreement", body.data, body.size_bytes, answer);
     if (exit_code == EXIT_DONE && answer->status != 200 && answer->status != 504)
         exit_code = command_refused(answer);
     text_close(&body);

@@ -32,8 +32,7 @@ int64_t progress_duration(const char *text) {
         return 0;
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         if (strcmp(text + digits, units[i].unit) == 0)
-            return number > duration_ms_max / units[i].factor_ms ? -1
-                                                                 : number * units[i].factor_ms;
+            return number > duration_ms_max / units[i].factor_ms ? -1 : number * units[i].factor_ms;
     }
     return -1;
 }

@@ -102,7 +102,9 @@ int command_write(struct arguments *arguments, const char *method, struct text *
     bool staged = (arguments->flags & (FLAG_STAGED | FLAG_ABORT)) != 0;
     bool waits = (arguments->flags & FLAG_WAIT) != 0;
     const char *wait = arguments->wait;
-    int64_t timeout_ms = wait != NULL ? progress_duration(wait) : staged && !waits ? STAGED_MS : WAIT_MS;
+    int64_t timeout_ms = wait != NULL       ? progress_duration(wait)
+                         : staged && !waits ? STAGED_MS
+                                            : WAIT_MS;
     append_flags(arguments, path);
     client_set_timeout(arguments->client, timeout_ms);
     bool watched = progress_is_watched() && timeout_ms > 0 && (staged || waits) &&

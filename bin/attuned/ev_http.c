@@ -177,8 +177,8 @@ static struct MHD_Response *whole_response(struct merkle_buffer *answer) {
     assert(answer->allocator == &merkle_allocator_libc);
     if (answer->size_bytes == 0)
         return MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        answer->size_bytes, answer->data, MHD_RESPMEM_MUST_FREE);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(answer->size_bytes, answer->data, MHD_RESPMEM_MUST_FREE);
     if (response != NULL)
         merkle_buffer_init(answer, &merkle_allocator_libc);
     return response;

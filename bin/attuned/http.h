@@ -32,8 +32,8 @@ enum {
     HTTP_CONNECTIONS_MAX = 256,
     HTTP_IDLE_TIMEOUT_S = 60,
     HTTP_RETRY_AFTER_S = 1,
-    HTTP_WAIT_MS = 5000,    /* `wait` without a value */
-    HTTP_STAGED_MS = 30000, /* `staged` without `wait`: it has three agreements to wait for */
+    HTTP_WAIT_MS = 5000,     /* `wait` without a value */
+    HTTP_STAGED_MS = 30000,  /* `staged` without `wait`: it has three agreements to wait for */
     HTTP_PROBLEMS_MAX = 100, /* of the audit, kept for the status */
     HTTP_PENDING_MAX = 100,  /* pending changes, kept for the same */
     HTTP_PENDING_WARNED_MS = 60000, /* a pending change this old is one that nobody finishes */
@@ -102,7 +102,7 @@ struct http_server {
     struct http_audit audit;
     bool stopping;
     gossip_duration_ms freshness_limit_ms;
-    struct watch *watch;      /* NULL until the service is there */
+    struct watch *watch;       /* NULL until the service is there */
     struct catalog_id node_id; /* as last seen: another one is another catalog */
     /* what the store last complained of, since the start; empty: nothing */
     char store_complaint[HTTP_COMPLAINT_SIZE_MAX];
@@ -144,7 +144,7 @@ struct http_request {
     bool retry_after;
 
     struct http_wait wait;
-    bool created; /* of a staged change: 201 at its end */
+    bool created;            /* of a staged change: 201 at its end */
     struct watcher *watcher; /* the answer goes on as its stream; owned */
 
     bool waiting;

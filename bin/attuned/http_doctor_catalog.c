@@ -115,12 +115,13 @@ static void tell_pending(struct doctor *doctor, const struct http_pending *pendi
     if (pending->kind == CATALOG_INDEX)
         verb = "index remove";
     key_text(subject, &key);
-    doctor_text(advice,
-                "Give the same command again with --staged: it goes on from here, from any node. Or "
-                "take it back: `attunectl %s %s%s%s --abort`. Both are done by %s; if that never "
-                "comes back, `attunectl members remove %s` first.",
-                verb, pending->entity, pending->name[0] == '\0' ? "" : " ", pending->name,
-                pending->node, pending->node);
+    doctor_text(
+        advice,
+        "Give the same command again with --staged: it goes on from here, from any node. Or "
+        "take it back: `attunectl %s %s%s%s --abort`. Both are done by %s; if that never "
+        "comes back, `attunectl members remove %s` first.",
+        verb, pending->entity, pending->name[0] == '\0' ? "" : " ", pending->name, pending->node,
+        pending->node);
     doctor_tell(doctor, age_ms > HTTP_PENDING_WARNED_MS ? DOCTOR_WARNING : DOCTOR_INFO, "pending",
                 subject, advice, "is %s for %s; the change belongs to %s (%s)",
                 catalog_state_name(pending->state), doctor_age(age, age_ms), pending->node,

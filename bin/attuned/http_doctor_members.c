@@ -8,11 +8,12 @@ static void reachability(struct doctor *doctor, const struct gossip_member_statu
     doctor_age(age, member->heard_age_ms);
     switch (member->state) {
     case GOSSIP_MEMBER_DEAD:
-        doctor_text(advice,
-                    "Does attuned run there, does the network reach %s? While it is away, waits for "
-                    "agreement need --skip-dead, and dropped entries are kept. If it never comes "
-                    "back: `attunectl members remove %s`.",
-                    member->address, member->name);
+        doctor_text(
+            advice,
+            "Does attuned run there, does the network reach %s? While it is away, waits for "
+            "agreement need --skip-dead, and dropped entries are kept. If it never comes "
+            "back: `attunectl members remove %s`.",
+            member->address, member->name);
         doctor_tell(doctor, DOCTOR_ERROR, "unreachable", member->name, advice,
                     member->heard_age_ms == GOSSIP_NEVER
                         ? "is dead: not heard since this node started"
@@ -26,10 +27,11 @@ static void reachability(struct doctor *doctor, const struct gossip_member_statu
                     "does not answer: not heard for %s", age);
         break;
     case GOSSIP_MEMBER_LEFT:
-        doctor_text(advice,
-                    "It was stopped on purpose and is still a member: agreement waits for it unless "
-                    "--skip-dead is given. Start it again, or `attunectl members remove %s`.",
-                    member->name);
+        doctor_text(
+            advice,
+            "It was stopped on purpose and is still a member: agreement waits for it unless "
+            "--skip-dead is given. Start it again, or `attunectl members remove %s`.",
+            member->name);
         doctor_tell(doctor, DOCTOR_INFO, "left", member->name, advice, "was stopped %s ago", age);
         break;
     case GOSSIP_MEMBER_JOINING:
@@ -49,12 +51,12 @@ static void look_at(struct doctor *doctor, const struct gossip_member_status *me
     char age[DOCTOR_AGE_SIZE];
     reachability(doctor, member);
     if (member->agrees == GOSSIP_NO)
-        doctor_tell(doctor,
-                    member->agreed_age_ms > DOCTOR_LONG_MS ? DOCTOR_ERROR : DOCTOR_WARNING,
+        doctor_tell(doctor, member->agreed_age_ms > DOCTOR_LONG_MS ? DOCTOR_ERROR : DOCTOR_WARNING,
                     "member_disagrees", member->name,
                     "`attunectl diff NAME` shows what differs; the next exchange makes both equal, "
                     "`attunectl sync NAME` at once.",
-                    "has another catalog; last the same %s%s", doctor_age(age, member->agreed_age_ms),
+                    "has another catalog; last the same %s%s",
+                    doctor_age(age, member->agreed_age_ms),
                     member->agreed_age_ms == GOSSIP_NEVER ? ", as far as known" : " ago");
     if (member->skew_ms > DOCTOR_SKEW_MS || member->skew_ms < -DOCTOR_SKEW_MS)
         doctor_tell(doctor, DOCTOR_WARNING, "clock_skew", member->name,

@@ -20,11 +20,12 @@ static void identity(struct doctor *doctor) {
                     "it.",
                     "this node has not finished joining, and takes no writes");
     if (status->duplicate_id)
-        doctor_tell(doctor, DOCTOR_ERROR, "duplicate_id", status->node_name,
-                    "One of the two runs on a copy of the data directory (a cloned disk, a restored "
-                    "backup). Find it by the address in the log, stop it, empty its directory, "
-                    "start it again: it joins as a new node. Then restart this one.",
-                    "another live process has the id of this node; writes are refused here");
+        doctor_tell(
+            doctor, DOCTOR_ERROR, "duplicate_id", status->node_name,
+            "One of the two runs on a copy of the data directory (a cloned disk, a restored "
+            "backup). Find it by the address in the log, stop it, empty its directory, "
+            "start it again: it joins as a new node. Then restart this one.",
+            "another live process has the id of this node; writes are refused here");
 }
 
 static void store(struct doctor *doctor) {

@@ -90,8 +90,9 @@ void http_request_abandon(struct http_request *request, int code) {
     request->waiting = false;
     request->server->waiting_count--;
     http_refuse(request, code,
-                request->written ? "the write stands on this node; who else has it was not waited for"
-                                 : NULL);
+                request->written
+                    ? "the write stands on this node; who else has it was not waited for"
+                    : NULL);
     request->server->resume(request);
 }
 

@@ -29,9 +29,9 @@ bool http_staged_read(struct http_request *request, const struct catalog_write *
     operation->type = GOSSIP_STAGED;
     operation->skip_dead = wait->skip_dead;
     operation->timeout_ms = wait->timeout_ms;
-    operation->staged = abort                               ? GOSSIP_STAGED_ABORT
+    operation->staged = abort                         ? GOSSIP_STAGED_ABORT
                         : request->method == HTTP_PUT ? GOSSIP_STAGED_SET
-                                                            : GOSSIP_STAGED_DROP;
+                                                      : GOSSIP_STAGED_DROP;
     return true;
 }
 

@@ -36,8 +36,8 @@ void http_print_agreement(struct merkle_buffer *json, const struct gossip_reply 
         const struct gossip_agreement_member *member = &reply->agreement[i];
         http_print(json, "%s{\"name\":", i == 0 ? "" : ",");
         http_print_text(json, member->name);
-        http_print(json, ",\"state\":\"%s\",\"since_ms\":",
-                   gossip_agreement_state_name(member->state));
+        http_print(json,
+                   ",\"state\":\"%s\",\"since_ms\":", gossip_agreement_state_name(member->state));
         http_print_age(json, member->since_ms);
         http_print(json, "}");
     }

@@ -29,8 +29,8 @@ enum {
     WATCH_CHANGES_MAX = 4096,               /* kept, for those who resume */
     WATCH_RING_SIZE_MAX = 16 * 1024 * 1024, /* their text */
     WATCH_BACKLOG_SIZE_MAX = 1024 * 1024,   /* unread by one client: then it is disconnected */
-    WATCH_CLIENTS_MAX = 128,                /* half of HTTP_CONNECTIONS_MAX: others are served too */
-    WATCH_PIECE_SIZE_MAX = 16 * 1024,       /* of entries, printed at a time */
+    WATCH_CLIENTS_MAX = 128,          /* half of HTTP_CONNECTIONS_MAX: others are served too */
+    WATCH_PIECE_SIZE_MAX = 16 * 1024, /* of entries, printed at a time */
     WATCH_HEARTBEAT_S = 15,
     WATCH_SEND_BUFFER_SIZE = 256 * 1024, /* of a client's socket: what the system holds for it */
     WATCH_ORIGIN_SIZE = 9,               /* the first 8 hex digits of this start's origin */

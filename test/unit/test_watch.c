@@ -71,9 +71,17 @@ static size_t count_of(const char *in, const char *what) {
 
 /* Only 0 and ids are places; what is none is refused. */
 START_TEST(places) {
-    static const char *const bad[] = {"",           "1",           "00",         "abcdef01",
-                                      "abcdef01-",  "abcdef01-x",  "abcdef0g-1", "ABCDEF01-1",
-                                      "abcdef0-11", "abcdef01-1 ", "abcdef01-99999999999999999999"};
+    static const char *const bad[] = {"",
+                                      "1",
+                                      "00",
+                                      "abcdef01",
+                                      "abcdef01-",
+                                      "abcdef01-x",
+                                      "abcdef0g-1",
+                                      "ABCDEF01-1",
+                                      "abcdef0-11",
+                                      "abcdef01-1 ",
+                                      "abcdef01-99999999999999999999"};
     struct watch_since since;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         ck_assert_msg(!watch_since_parse(catalog_kit_text(bad[i]), &since), "%s", bad[i]);
@@ -230,8 +238,8 @@ Suite *watch_suite(void) {
         const char *name;
         const TTest *test;
     } cases[] = {
-        {"watch_since_parse", places},       {"watch_change", changes_in_order},
-        {"watcher_open", resumption},        {"watcher_read", reset_is_in_order},
+        {"watch_since_parse", places},         {"watch_change", changes_in_order},
+        {"watcher_open", resumption},          {"watcher_read", reset_is_in_order},
         {"watch_backlog", backlog_is_bounded}, {"watch_ring", ring_is_bounded},
         {"watch_end", clients_are_bounded},
     };
