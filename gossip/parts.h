@@ -273,10 +273,6 @@ void gossip__exchange_digest_tick(struct gossip *engine, struct gossip__exchange
 /* Fills what both digest messages say of this node. */
 void gossip__digest_fill(struct gossip *engine, uint32_t exchange, struct gossip__digest *digest,
                          struct merkle_buffer *rows);
-/* Notes what a member said of itself in either. True if roots are equal. */
-bool gossip__digest_note(struct gossip *engine, struct gossip__member *member,
-                         const struct gossip__digest *digest, bool *tables_equal);
-
 /* skew.c: a member told its wall clock; this node's own may have jumped since the last step. */
 void gossip__skew_told(struct gossip *engine, struct gossip__member *member, uint64_t wall_s);
 void gossip__skew_follow(struct gossip *engine);
