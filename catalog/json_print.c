@@ -387,22 +387,8 @@ static int put_previous(struct merkle_buffer *json, uint16_t kind,
     if (version->previous == NULL || catalog_kind_name(kind) == NULL) {
         return 0;
     }
-    struct catalog_version previous = *version;
-    previous.body = version->previous;
-    previous.body_size_bytes = version->previous_size_bytes;
-    struct merkle_buffer fields;
-    merkle_buffer_init(&fields, json->allocator);
-    int result = kind == CATALOG_SCHEMA ? put_schema(&fields, &previous)
-                                        : put_constraint(&fields, kind, &previous);
-    result = result == 0 ? finish(&fields) : result;
-    if (result == 0) {
-        assert(fields.data[0] == ','); /* what stands before it, elsewhere */
-        put(json, ",\"previous\":{");
-        merkle_buffer_append(json, fields.data + 1, fields.size_bytes - 1);
-        put(json, "}");
-    }
-    merkle_buffer_close(&fields);
-    return result;
+    put(json, ",\"previous\":");
+    return catalog_body_print(kind, version->previous, version->previous_size_bytes, json);
 }
 
 /* What the entry knows to be replaced: the pairs of its context without a version. */

@@ -29,15 +29,20 @@ static void keep(struct http_pending *pending, const struct catalog_entry *entry
     copy(pending->node, version.node);
 }
 
+static size_t count_pending(const struct catalog *catalog) {
+    struct catalog_counts counts = catalog_count(catalog);
+    uint64_t count = 0;
+    for (size_t kind = 0; kind < 4; kind++)
+        count += counts.by_kind_and_state[kind][CATALOG_PENDING_ADD] +
+                 counts.by_kind_and_state[kind][CATALOG_PENDING_DROP];
+    return (size_t)count;
+}
+
 /* Stops at the last one, so that a catalog without any is not walked. */
 static void find_pending(struct http_audit *audit, const struct catalog *catalog) {
-    struct catalog_counts counts = catalog_count(catalog);
     struct catalog_key key;
     const struct catalog_key *after = NULL;
-    audit->pending_count = 0;
-    for (size_t kind = 0; kind < 4; kind++)
-        audit->pending_count += (size_t)(counts.by_kind_and_state[kind][CATALOG_PENDING_ADD] +
-                                         counts.by_kind_and_state[kind][CATALOG_PENDING_DROP]);
+    audit->pending_count = count_pending(catalog);
     for (size_t found = 0; found < audit->pending_count && found < HTTP_PENDING_MAX;) {
         const struct catalog_entry *entry =
             catalog_next(catalog, 0, (struct catalog_text){0}, after);
@@ -54,8 +59,11 @@ void http_audit_refresh(struct http_server *server) {
     const struct catalog *catalog = gossip_catalog(gossip_service_engine(server->service));
     uint64_t changes = catalog_count(catalog).changes;
     gossip_time_ms now_ms = gossip_service_now(server->service);
-    if (audit->known && (audit->changes == changes || now_ms < audit->at_ms + AUDIT_PAUSE_MS))
+    if (audit->known && (audit->changes == changes || now_ms < audit->at_ms + AUDIT_PAUSE_MS)) {
+        if (audit->pending_count != count_pending(catalog))
+            find_pending(audit, catalog); /* who just ended one looks whether it has */
         return;
+    }
     http_audit_catalog(audit, catalog);
     audit->known = true;
     audit->changes = changes;

@@ -52,8 +52,7 @@ void http_answer_waited(struct http_request *request, unsigned status,
 
 /* http_staged.c: reads wait, skip_dead, staged and abort, and makes the operation a staged one if they say so; false with
  * 400 answered. */
-bool http_staged_read(struct http_request *request, const struct catalog_write *write,
-                      struct gossip_operation *operation);
+bool http_staged_read(struct http_request *request, struct gossip_operation *operation);
 void http_staged_submit(struct http_request *request, struct gossip_operation *operation);
 
 /* The key that the path names; false with 400 answered if it is none. */

@@ -10,8 +10,7 @@ static bool refuse(struct http_request *request, const char *message) {
     return false;
 }
 
-bool http_staged_read(struct http_request *request, const struct catalog_write *write,
-                      struct gossip_operation *operation) {
+bool http_staged_read(struct http_request *request, struct gossip_operation *operation) {
     bool staged, abort;
     struct http_wait *wait = &request->wait;
     if (!http_flag(request, "staged", &staged) || !http_flag(request, "abort", &abort))
@@ -22,8 +21,6 @@ bool http_staged_read(struct http_request *request, const struct catalog_write *
         return false;
     if (operation->dry_run)
         return refuse(request, "a staged change has no dry_run: each of its steps is a write");
-    if (write->cascade)
-        return refuse(request, "cascade cannot be staged: drop what references the schema first");
     if (!wait->given)
         wait->timeout_ms = HTTP_STAGED_MS;
     operation->type = GOSSIP_STAGED;

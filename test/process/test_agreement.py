@@ -344,8 +344,16 @@ class Command(OnNodes):
             self.assertEqual(code, 4, (arguments, out, err))
         code, out, err = attunectl(nodes[1], "constraint", "add", "posts", "--unique", "title", "--staged", "--wait=10s")
         self.assertEqual((code, json.loads(out)["state"]), (0, "active"), err)
-        code, out, err = attunectl(nodes[1], "schema", "drop", "posts", "--staged", "--cascade")
+        code, out, err = attunectl(nodes[1], "schema", "drop", "posts", "--staged", "--dry-run")
         self.assertEqual(code, 2, err)
+        key = ("constraint", "add", "more", "--fk", "title:posts:title")
+        self.assertEqual(attunectl(nodes[0], "schema", "set", "more", "-f", "-", "--wait", input=json.dumps(SCHEMA))[0], 0)
+        self.assertEqual(attunectl(nodes[0], *key, "--wait")[0], 0)
+        code, out, err = attunectl(nodes[1], "schema", "drop", "posts", "--staged")
+        self.assertEqual(code, 4, err)
+        code, out, err = attunectl(nodes[1], "schema", "drop", "posts", "--staged", "--cascade", "--format", "table")
+        self.assertEqual((code, out), (0, "dropped posts\n"), err)
+        self.assertEqual(attunectl(nodes[0], "constraint", "get", "more", "more_title_fkey")[0], 3)
 
 
 if __name__ == "__main__":

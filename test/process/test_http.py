@@ -267,7 +267,7 @@ class BadInput(HttpTest):
         self.refused(self.node.put("/v1/schemas/posts?wait=5", SCHEMA), 400, "malformed", "wait")
         self.refused(self.node.put("/v1/schemas/posts?wait=1y", SCHEMA), 400, "malformed", "wait")
         self.refused(self.node.put("/v1/schemas/posts?skip_dead=1", SCHEMA), 400, "malformed", "skip_dead")
-        self.refused(self.node.delete("/v1/schemas/posts?staged=1&cascade=1"), 400, "malformed", "cascade")
+        self.refused(self.node.delete("/v1/schemas/posts?staged=1&dry_run=1"), 400, "malformed", "dry_run")
         self.refused(self.node.get("/v1/schemas/posts"), 404)
         for value in ["5", "", "1.5s", "-1s", "2h", "61m", "5 s", "5S", "99999999999999999999s"]:
             answer = self.node.post(f"/v1/check/posts?max_staleness={quote(value)}", "{}")

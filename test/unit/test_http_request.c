@@ -372,7 +372,7 @@ START_TEST(waits_are_checked) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         ck_assert_str_eq(refused(cases[i].method, cases[i].target, cases[i].body), "malformed");
-    static const char *const targets[] = {"/v1/schemas/posts?staged=1&cascade=1",
+    static const char *const targets[] = {"/v1/schemas/posts?staged=1&dry_run=1",
                                           "/v1/schemas/posts?abort=1&dry_run=1",
                                           "/v1/schemas/posts?abort=2"};
     for (size_t i = 0; i < sizeof targets / sizeof *targets; i++)
