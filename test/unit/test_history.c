@@ -16,7 +16,7 @@ static void tear_down(void) {
 }
 
 /* Each origin that an entry has seen is one pair, in order of origin: with its version, or replaced by another's. */
-START_TEST(pairs) {
+START_TEST(each_origin) {
     struct catalog_key key = catalog_kit_key(CATALOG_SCHEMA, "posts", "");
     struct catalog_pair pairs[3] = {0};
     ck_assert_int_eq(catalog_kit_apply_set(&kit, CATALOG_SCHEMA, "posts", "", "{\"fields\":{}}"),
@@ -64,7 +64,7 @@ Suite *history_suite(void) {
     Suite *suite = suite_create("history");
     TCase *context = tcase_create("catalog_entry_context");
     tcase_add_checked_fixture(context, set_up, tear_down);
-    tcase_add_test(context, pairs);
+    tcase_add_test(context, each_origin);
     tcase_add_test(context, bounded);
     suite_add_tcase(suite, context);
     return suite;
