@@ -111,6 +111,7 @@ static bool step_write(struct gossip *engine, struct gossip__staged *staged,
     int code = gossip__write_plan(engine, &write, 1, &plan);
     if (code == 0 && plan->problem_count > 0) {
         PROBE("gossip.staged_breaks_rule");
+        engine->counters.writes_refused++;
         staged->plan = plan;
         gossip__staged_end(engine, staged, plan->problems[0].code, plan->problems[0].message);
         return false;
@@ -122,6 +123,7 @@ static bool step_write(struct gossip *engine, struct gossip__staged *staged,
         return false;
     }
     PROBE("gossip.staged_step_written");
+    engine->counters.writes++; /* taken; if the store fails the change ends, and says so */
     staged->begun = true;
     return true;
 }
