@@ -130,17 +130,18 @@ static bool step_write(struct gossip *engine, struct gossip__staged *staged,
 
 static void step_agree(struct gossip *engine, struct gossip__staged *staged,
                        struct catalog_entry *entry) {
-    assert(entry != NULL);
-    int code =
-        gossip__agreement_begin(engine, entry, staged->skip_dead, engine->config.freshness_limit_ms,
-                                staged->from_known ? GOSSIP_NEVER - 1 : staged->reply_by_ms,
-                                staged->from_known, &staged->agreement);
+    assert(entry != NULL && staged->agreement == NULL);
+    const struct gossip__agreement_request request = {
+        .entry = entry,
+        .terms = {.skip_dead = staged->skip_dead, .patience_ms = engine->config.freshness_limit_ms},
+        .reply_by_ms = staged->from_known ? GOSSIP_NEVER : staged->reply_by_ms,
+        .from_known = staged->from_known,
+        .internal = true,
+    };
+    int code = gossip__agreement_begin(engine, &request, &staged->agreement);
     if (code != 0) {
-        staged->agreement = NULL;
         gossip__staged_end(engine, staged, code, NULL);
-        return;
     }
-    staged->agreement->internal = true;
 }
 
 static void step_forward(struct gossip *engine, struct gossip__staged *staged,
