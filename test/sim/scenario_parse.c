@@ -94,11 +94,15 @@ static bool check_load_keys(struct scenario_reading *reading,
         return scenario__refuse(reading, "", "a load needs '%s'",
                                 file->from == NULL ? "from" : "until");
     }
-    if (file->entries == NULL && file->every == NULL) {
-        return scenario__refuse(reading, "", "a load needs 'every' or 'entries'");
+    if (file->entries == NULL && file->every == NULL && file->cycles == NULL) {
+        return scenario__refuse(reading, "", "a load needs 'every', 'entries' or 'cycles'");
     }
-    if (file->entries != NULL && without != NULL) {
-        return scenario__refuse(reading, without, "a load with 'entries' takes no '%s'", without);
+    if (file->entries != NULL && file->cycles != NULL) {
+        return scenario__refuse(reading, "cycles", "a load with 'entries' takes no 'cycles'");
+    }
+    if ((file->entries != NULL || file->cycles != NULL) && without != NULL) {
+        return scenario__refuse(reading, without, "a load with '%s' takes no '%s'",
+                                file->entries != NULL ? "entries" : "cycles", without);
     }
     return true;
 }
@@ -116,6 +120,8 @@ static bool take_load_numbers(struct scenario_reading *reading,
                             &load->every_ms) &&
         scenario__take_number(reading, "entries", file->entries, 1, SCENARIO_ACTIONS_MAX,
                               &load->entries) &&
+        scenario__take_number(reading, "cycles", file->cycles, 1, SCENARIO_ACTIONS_MAX / 2,
+                              &load->cycles) &&
         scenario__take_number(reading, "entities", file->entities, 1, SCENARIO_ACTIONS_MAX,
                               &entities) &&
         scenario__take_number(reading, "drops", file->drops, 0, 100, &drops) &&
@@ -144,6 +150,9 @@ static bool check_load_times(struct scenario_reading *reading, const struct scen
 /* What it will be at most, roughly: paced writes are drawn around their pace. */
 static uint64_t writes_of(const struct scenario_load *load) {
     uint64_t paced = load->every_ms == 0 ? 0 : (load->until_ms - load->from_ms) / load->every_ms;
+    if (load->cycles > 0) {
+        return 2 * load->cycles;
+    }
     return load->entries > 0 ? load->entries : paced + paced / 2 + 1;
 }
 
@@ -153,7 +162,10 @@ static bool check_load_amount(struct scenario_reading *reading, const struct sce
         writes += writes_of(&reading->scenario->loads[i]);
     }
     if (writes > SCENARIO_ACTIONS_MAX) {
-        return scenario__refuse(reading, load->entries > 0 ? "entries" : "every",
+        return scenario__refuse(reading,
+                                load->entries > 0  ? "entries"
+                                : load->cycles > 0 ? "cycles"
+                                                   : "every",
                                 "the loads make more than %d writes", SCENARIO_ACTIONS_MAX);
     }
     return writes_of(load) * load->body_size_bytes <= LOAD_SIZE_MAX ||

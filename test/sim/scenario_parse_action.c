@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REPEAT_SPAN_MS_DEFAULT = 2000 };
+enum { REPEAT_SPAN_MS_DEFAULT = 2000, WAIT_MS_DEFAULT = 5000, WAIT_MS_MAX = 3600 * 1000 };
 
 static bool type_find(const char *name, enum scenario_action_type *type) {
     for (unsigned i = 0; i < SCENARIO_ACTION_COUNT; i++) {
@@ -26,12 +26,17 @@ static unsigned needed(enum scenario_action_type type) {
                              SCENARIO_TAKES_BODY);
     need |= (takes & SCENARIO_NODES_NEEDED) != 0 ? SCENARIO_TAKES_NODES : 0U;
     switch (type) {
+    case SCENARIO_AGREE:
+    case SCENARIO_CHECK:
+        return need & ~(unsigned)SCENARIO_TAKES_KEY;
     case SCENARIO_REPEAT:
         return need & ~(unsigned)SCENARIO_TAKES_SPAN;
     case SCENARIO_SLOW_LINK:
         return need | SCENARIO_TAKES_COUNT;
     case SCENARIO_REMOVE:
+    case SCENARIO_REMOVE_LIVE:
     case SCENARIO_DIFF:
+    case SCENARIO_RESOLVE:
         return need | SCENARIO_TAKES_TO;
     default:
         return need;
@@ -54,6 +59,8 @@ static bool check_arguments(struct scenario_reading *reading,
         {"count", file->count != NULL, SCENARIO_TAKES_COUNT},
         {"key", file->key != NULL, SCENARIO_TAKES_KEY},
         {"body", file->body != NULL, SCENARIO_TAKES_BODY},
+        {"wait", file->wait != NULL, SCENARIO_TAKES_WAIT},
+        {"skip_dead", file->skip_dead != NULL, SCENARIO_TAKES_WAIT},
     };
     unsigned takes = scenario_action_takes(type);
     unsigned needs = needed(type);
@@ -178,16 +185,17 @@ static bool take_body(struct scenario_reading *reading, const char *text,
                                 SCENARIO_TEXT_SIZE_MAX);
     }
     action->body = scenario__text(text);
-    return action->type == SCENARIO_SET ? check_set(reading, action)
-                                        : check_import(reading, action);
+    return action->type == SCENARIO_IMPORT ? check_import(reading, action)
+                                           : check_set(reading, action);
 }
 
 /* --- the action ------------------------------------------------------------------------------------------------------- */
 
 /* A client speaks with one node, and about one: those behind it would be passed over in silence. */
 static bool check_nodes(struct scenario_reading *reading, const struct scenario_action *action) {
-    bool one_node = scenario_action_is_operation(action->type) || action->type == SCENARIO_REMOVE;
-    bool one_to = action->type == SCENARIO_DIFF || action->type == SCENARIO_REMOVE;
+    bool removes = action->type == SCENARIO_REMOVE || action->type == SCENARIO_REMOVE_LIVE;
+    bool one_node = scenario_action_is_operation(action->type) || removes;
+    bool one_to = action->type == SCENARIO_DIFF || action->type == SCENARIO_RESOLVE || removes;
     const char *name = scenario_action_name(action->type);
     if (one_node && action->nodes.count > 1) {
         return scenario__refuse(reading, "nodes", "%s is asked of one node", name);
@@ -198,7 +206,28 @@ static bool check_nodes(struct scenario_reading *reading, const struct scenario_
     if (action->type == SCENARIO_JOIN && scenario_nodes_hold(&action->nodes, 0)) {
         return scenario__refuse(reading, "nodes", "n1 founds the cluster, so it cannot join later");
     }
+    if (action->type == SCENARIO_CHECK && action->kind > CATALOG_SCHEMA) {
+        return scenario__refuse(reading, "key", "a record is checked against a schema");
+    }
     return true;
+}
+
+/* How long it waits for agreement; `skip_dead` without it would mean nothing. */
+static bool take_wait(struct scenario_reading *reading, const struct scenario_file_action *file,
+                      struct scenario_action *action) {
+    bool always = action->type == SCENARIO_AGREE ||
+                  (action->type >= SCENARIO_STAGED_SET && action->type <= SCENARIO_STAGED_ABORT);
+    action->waits = always || file->wait != NULL;
+    action->wait_ms = action->waits ? WAIT_MS_DEFAULT : 0;
+    if (file->skip_dead != NULL && !action->waits) {
+        return scenario__refuse(reading, "skip_dead", "'skip_dead' goes with a 'wait'");
+    }
+    action->skip_dead = file->skip_dead != NULL && strcmp(file->skip_dead, "yes") == 0;
+    if (file->skip_dead != NULL && !action->skip_dead && strcmp(file->skip_dead, "no") != 0) {
+        return scenario__refuse(reading, "skip_dead", "'skip_dead' must be yes or no, not '%.40s'",
+                                file->skip_dead);
+    }
+    return scenario__take_time(reading, "wait", file->wait, 0, WAIT_MS_MAX, &action->wait_ms);
 }
 
 static bool take_arguments(struct scenario_reading *reading,
@@ -217,7 +246,7 @@ static bool take_arguments(struct scenario_reading *reading,
                               &action->count) &&
         (file->key == NULL || take_key(reading, file->key, action)) &&
         (file->body == NULL || take_body(reading, file->body, action)) &&
-        check_nodes(reading, action);
+        take_wait(reading, file, action) && check_nodes(reading, action);
     action->percent = (unsigned)percent;
     return taken;
 }

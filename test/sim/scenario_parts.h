@@ -44,6 +44,7 @@ struct scenario_action scenario__action_copy(const struct scenario_action *actio
     ONE("until", until)                                                                            \
     ONE("every", every)                                                                            \
     ONE("entries", entries)                                                                        \
+    ONE("cycles", cycles)                                                                          \
     ONE("entities", entities)                                                                      \
     ONE("drops", drops)                                                                            \
     ONE("imports", imports)                                                                        \
@@ -59,7 +60,9 @@ struct scenario_action scenario__action_copy(const struct scenario_action *actio
     ONE("span", span)                                                                              \
     ONE("count", count)                                                                            \
     ONE("key", key)                                                                                \
-    ONE("body", body)
+    ONE("body", body)                                                                              \
+    ONE("wait", wait)                                                                              \
+    ONE("skip_dead", skip_dead)
 #define SCENARIO__EXPECT_KEYS(ONE, LIST)                                                           \
     ONE("entries", entries)                                                                        \
     ONE("conflicts", conflicts)                                                                    \
