@@ -30,6 +30,14 @@ struct sim_checker {
     /* An entry takes its place on a disk: what stood there (NULL: nothing), what stands there. */
     void (*put)(struct sim *sim, struct sim_node *node, struct catalog_entry *before,
                 struct catalog_entry *after);
+    /* A row is taken off a disk: a tombstone that the horizon has passed. */
+    void (*taken)(struct sim *sim, struct sim_node *node, struct catalog_entry *before);
+    /* A disk is about to begin anew under another id (DESIGN 4.7): it still is as it was. */
+    void (*reset)(struct sim *sim, struct sim_node *node, const struct sim_batch *batch);
+    /* A client asked how fresh a node is, and was told: in touch with a majority so long ago. */
+    void (*fresh)(struct sim *sim, struct sim_node *node, uint64_t age_ms);
+    /* An engine handed over what this node alone had, in this update. */
+    void (*handed_over)(struct sim *sim, struct sim_node *node, const struct gossip_update *update);
     /* A batch is on a disk as a whole; `before` is the state row that it replaced (NULL: the first). */
     void (*landed)(struct sim *sim, struct sim_node *node, const struct sim_batch *batch,
                    const struct catalog_node_state *before);

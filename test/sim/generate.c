@@ -425,6 +425,7 @@ void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t se
         .scenario = scenario, .choice = choice, .brief = choice->bytes != NULL};
     scenario_init(scenario);
     scenario->seed = seed;
+    scenario->drawn = true;
     (void)snprintf(scenario->name, sizeof scenario->name, "seed-%llu", (unsigned long long)seed);
     scenario->real_store =
         !drawing.brief && choice_percent(choice, REAL_STORE_PERCENT, "real store");

@@ -3,7 +3,8 @@
  * A write that was acknowledged is excused from being there if, when all is healed, no required disk holds it: either no
  * disk of the world does, and only faults outside the promises (an emptied, replaced, lying or damaged disk; a removed
  * member) took it from the last one; or only disks do that are never reached again. The set of writes that are missing in
- * the end must equal the set of those that are excused. Who is excused may still come back by a message or a commit that
+ * the end must equal the set of those that are excused. A node that begins anew (an old disk, a removed member) hands over what
+ * it alone had, to be imported by hand: that is excused, exactly. Who is excused may still come back by a message or a commit that
  * was under way; then it is excused no more, and must be everywhere.
  */
 #include "test/sim/checker.h"
@@ -22,12 +23,27 @@ void sim_god_acknowledged(struct sim *sim, struct sim_node *node, struct catalog
     sim->stats.acknowledged++;
 }
 
+/* What it had when it began anew, until that is in a file. */
+static bool kept_holds(const struct sim *sim, const struct sim_disk *disk,
+                       const struct catalog_entry *entry) {
+    struct catalog_key key = catalog_entry_key(entry);
+    for (size_t i = 0; i < disk->kept_count; i++) {
+        struct catalog_key there = catalog_entry_key(disk->kept[i]);
+        if (catalog_key_equal(&there, &key) &&
+            sim_causal_accounts(&sim->causal, disk->kept[i], entry, disk->state.horizon)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Any disk of the world, those of nodes that are down included. Not what stands in a copy: that may never be put back. */
 static bool held_elsewhere(const struct sim *sim, const struct sim_node *except,
                            struct catalog_entry *entry) {
     for (size_t i = 0; i < sim->node_count; i++) {
         const struct sim_node *node = &sim->nodes[i];
-        if (node != except && sim_disk_holds(&node->disk, entry)) {
+        if (node != except && (sim_disk_holds(sim, &node->disk, entry) ||
+                               kept_holds(sim, &node->disk, entry))) {
             return true;
         }
     }
@@ -38,7 +54,7 @@ static bool required_hold(const struct sim *sim, const struct sim_node *except,
                           struct catalog_entry *entry) {
     for (size_t i = 0; i < sim->node_count; i++) {
         const struct sim_node *node = &sim->nodes[i];
-        if (node != except && sim_required(sim, node) && sim_disk_holds(&node->disk, entry)) {
+        if (node != except && sim_required(sim, node) && sim_disk_holds(sim, &node->disk, entry)) {
             return true;
         }
     }
@@ -50,9 +66,12 @@ static bool required_hold(const struct sim *sim, const struct sim_node *except,
 void sim_god_disk_replaced(struct sim *sim, struct sim_node *node, const struct sim_disk *after) {
     for (size_t i = 0; i < sim->acknowledged_count; i++) {
         struct sim_acknowledged *write = &sim->acknowledged[i];
-        bool stays = after != NULL && sim_disk_holds(after, write->entry);
+        bool stays = after != NULL && (sim_disk_holds(sim, after, write->entry) ||
+                                       kept_holds(sim, after, write->entry));
+        bool had = sim_disk_holds(sim, &node->disk, write->entry) ||
+                   kept_holds(sim, &node->disk, write->entry);
         write->lost = write->lost && !stays;
-        if (write->lost || stays || !sim_disk_holds(&node->disk, write->entry)) {
+        if (write->lost || stays || !had) {
             continue;
         }
         if (!held_elsewhere(sim, node, write->entry)) {
@@ -62,6 +81,35 @@ void sim_god_disk_replaced(struct sim *sim, struct sim_node *node, const struct 
             write->out_of_reach = true; /* damage that was met after the heal */
         }
     }
+}
+
+/* What a node alone had before it began anew is in a file of its operator now (DESIGN 4.7): nothing more is promised of it. */
+void sim_god_handed_over(struct sim *sim, struct sim_node *node,
+                         const struct gossip_update *update) {
+    (void)node;
+    for (size_t i = 0; i < update->kept_count; i++) {
+        struct catalog_key key = catalog_entry_key(update->kept[i]);
+        for (size_t j = 0; j < sim->acknowledged_count; j++) {
+            struct sim_acknowledged *write = &sim->acknowledged[j];
+            struct catalog_key written = catalog_entry_key(write->entry);
+            if (catalog_key_equal(&key, &written) &&
+                sim_causal_accounts(&sim->causal, update->kept[i], write->entry, 0)) {
+                PROBE("sim.write_handed_over");
+                write->handed_over = true;
+            }
+        }
+    }
+}
+
+/* It stands in what a newcomer kept, which cannot tell yet what of it others have. */
+static bool waits_in_kept(const struct sim *sim, const struct sim_acknowledged *write) {
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_disk *disk = &sim->nodes[i].disk;
+        if (disk->exists && !disk->state.ready && kept_holds(sim, disk, write->entry)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Entries of unknown kinds are carried as well. */
@@ -107,13 +155,14 @@ void sim_god_check(struct sim *sim) {
                 continue;
             }
             required++;
-            if (sim_disk_holds(&node->disk, write->entry)) {
+            if (sim_disk_holds(sim, &node->disk, write->entry)) {
                 held++;
             } else {
                 lacks = lacks == NULL ? node : lacks;
             }
         }
-        bool excused = (write->lost || write->out_of_reach) && held == 0;
+        bool excused = held == 0 && (write->lost || write->out_of_reach || write->handed_over ||
+                                     waits_in_kept(sim, write));
         sim->stats.excused += excused;
         if (held < required && !excused) {
             missing_describe(sim, write, lacks, "an acknowledged write is missing", text);
@@ -126,7 +175,8 @@ void sim_god_check(struct sim *sim) {
 bool sim_god_out_of_reach(const struct sim *sim, struct catalog_entry *entry) {
     for (size_t i = 0; i < sim->node_count; i++) {
         const struct sim_node *node = &sim->nodes[i];
-        if (!sim_required(sim, node) && sim_disk_holds(&node->disk, entry)) {
+        if (!sim_required(sim, node) && (sim_disk_holds(sim, &node->disk, entry) ||
+                                         kept_holds(sim, &node->disk, entry))) {
             return true;
         }
     }
@@ -136,7 +186,7 @@ bool sim_god_out_of_reach(const struct sim *sim, struct catalog_entry *entry) {
 static bool is_everywhere(const struct sim *sim, const struct sim_acknowledged *write) {
     for (size_t i = 0; i < sim->node_count; i++) {
         const struct sim_node *node = &sim->nodes[i];
-        if (sim_required(sim, node) && !sim_disk_holds(&node->disk, write->entry)) {
+        if (sim_required(sim, node) && !sim_disk_holds(sim, &node->disk, write->entry)) {
             return false;
         }
     }
@@ -146,7 +196,7 @@ static bool is_everywhere(const struct sim *sim, const struct sim_acknowledged *
 void sim_god_follow(struct sim *sim) {
     for (size_t i = 0; i < sim->acknowledged_count; i++) {
         struct sim_acknowledged *write = &sim->acknowledged[i];
-        if (write->everywhere_ms == 0 && !write->lost && !write->out_of_reach &&
+        if (write->everywhere_ms == 0 && !write->lost && !write->handed_over && !write->out_of_reach &&
             is_everywhere(sim, write)) {
             write->everywhere_ms = sim->now_ms;
         }
@@ -158,8 +208,8 @@ uint32_t sim_god_missing(const struct sim *sim, const struct sim_node *node) {
     for (size_t i = 0; i < sim->acknowledged_count; i++) {
         const struct sim_acknowledged *write = &sim->acknowledged[i];
         bool same_cluster = write->cluster == node->cluster;
-        missing += same_cluster && !write->lost && !write->out_of_reach &&
-                   !sim_disk_holds(&node->disk, write->entry);
+        missing += same_cluster && !write->lost && !write->out_of_reach && !write->handed_over &&
+                   !sim_disk_holds(sim, &node->disk, write->entry);
     }
     return missing;
 }
@@ -172,7 +222,8 @@ uint64_t sim_god_lag(const struct sim *sim, size_t except) {
         for (size_t j = 0; j < sim->acknowledged_count && i != except; j++) {
             const struct sim_acknowledged *write = &sim->acknowledged[j];
             lag += sim_required(sim, node) && write->node != except && !write->lost &&
-                   write->cluster == node->cluster && !sim_disk_holds(&node->disk, write->entry);
+                   !write->handed_over &&
+                   write->cluster == node->cluster && !sim_disk_holds(sim, &node->disk, write->entry);
         }
     }
     return lag;

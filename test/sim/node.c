@@ -197,6 +197,11 @@ static void tick_arm(struct sim *sim, struct sim_node *node) {
 
 static void update_perform(struct sim *sim, struct sim_node *node,
                            const struct gossip_update *update) {
+    if (update->kept_count > 0) { /* written to a file at once */
+        sim_trace(sim, node, "hands over %zu entries that it alone had", update->kept_count);
+        sim_god_handed_over(sim, node, update);
+        SIM_CHECK(sim, handed_over, sim, node, update);
+    }
     for (size_t i = 0; i < update->batch_count; i++) {
         sim_node_take_batch(sim, node, &update->batches[i]);
     }

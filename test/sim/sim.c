@@ -176,6 +176,9 @@ static void world_event(struct sim *sim, const struct sim_event *event) {
     case SIM_EVENT_UNDO:
         sim_fault_undo(sim, event->node);
         break;
+    case SIM_EVENT_WAIT:
+        sim_operation_wait(sim, event->node, event->start);
+        break;
     case SIM_EVENT_STOPPED: {
         struct sim_node *node = &sim->nodes[event->node];
         if (node->engine != NULL && node->starts == event->start) {
@@ -379,6 +382,7 @@ static void quiet_phase(struct sim *sim) {
                         : REPEATS_INTERVALS_OF_CORE + 2 * sim_settle_bound(sim->node_count);
     run_until(sim, sim->now_ms + wait * interval_ms);
     sim_god_check(sim);
+    sim_operation_check(sim);
     if (!sim->failed) {
         phase_begin(sim, SIM_QUIET);
     }
@@ -440,6 +444,8 @@ static void world_close(struct sim *sim) {
     }
     sim_checkers_close(sim);
     sim_god_close(sim);
+    sim_operation_close(sim);
+    sim_causal_close(&sim->causal);
     sim_entries_close(sim);
     sim_link_close(sim);
     free(sim->bands);

@@ -4,6 +4,7 @@
 
 #include "gossip/gossip.h"
 #include "merkle/instrument.h"
+#include "test/sim/causal.h"
 #include "test/sim/sim.h"
 
 enum {
@@ -23,6 +24,9 @@ struct sim_disk {
     struct catalog_node_state state;
     struct catalog_entry **entries; /* in order of keys, held */
     size_t entry_count, entry_capacity;
+    struct catalog_entry **kept; /* what it had when it began anew (catalog.h), held */
+    size_t kept_count;
+    catalog_clock landing_horizon; /* of the batch that is landing, for the checkers' `put` */
     struct catalog_member_row *members;
     size_t member_count;
     struct catalog_sum sum; /* over entries, kept by the disk itself */
@@ -32,6 +36,9 @@ struct sim_disk {
 /* A batch on its way. */
 struct sim_batch {
     uint64_t ticket;
+    bool reset, kept_cleared;
+    struct catalog_entry **removed, **kept;
+    size_t removed_count, kept_count;
     struct catalog_entry **entries;
     size_t entry_count;
     struct catalog_member_row *members;
@@ -73,6 +80,9 @@ struct sim_node {
     bool joined;        /* has been started at all */
     bool ever_ready;
     bool removed; /* the operator removed it */
+    bool returned; /* and started it again: it is a member under a new id, or becomes one */
+    unsigned removals_asked; /* of the operator, and not refused: members may count it out already */
+    uint64_t replaced_ms; /* when a fault last changed its disk; 0: never */
     bool
         outside_promises; /* its disk was put back, or lied: what others concluded of it may be wrong */
     bool stopping;
@@ -129,6 +139,7 @@ enum sim_event_type {
     SIM_EVENT_START,
     SIM_EVENT_STOPPED,
     SIM_EVENT_CRASH, /* with a commit under way */
+    SIM_EVENT_WAIT,  /* a write was acknowledged, and is to be agreed on */
 };
 
 struct sim_event {
@@ -160,8 +171,18 @@ struct sim_acknowledged {
     size_t node;
     unsigned cluster;                /* of the node, then */
     uint64_t time_ms, everywhere_ms; /* on the last required disk; 0: not yet */
+    bool handed_over;                /* its last disk began anew, and it is in a file of the operator's */
     bool out_of_reach;               /* when all was healed, only nodes that stay away had it */
     bool lost; /* no disk holds it, and only faults outside the promises took it from them */
+};
+
+/* A write that is to wait for agreement (operation_wait.c). */
+struct sim_wait {
+    uint64_t token; /* of the write; 0: the place is free */
+    size_t node;
+    uint64_t wait_ms;
+    bool skip_dead;
+    struct catalog_entry *entry; /* once it is acknowledged, held; NULL: several */
 };
 
 /* An action that was performed, for the report. */
@@ -208,12 +229,15 @@ struct sim {
     uint64_t fault_numbers;
     struct sim_acknowledged *acknowledged;
     size_t acknowledged_count, acknowledged_capacity;
+    struct sim_wait *waits;
+    size_t wait_count, wait_capacity;
     struct sim_band *bands;
     size_t band_count, band_capacity;
     struct catalog_entry **interned; /* intern.c: an open hash table by digest */
     uint8_t *interned_marks;         /* of each: enum sim_entry_mark */
     size_t interned_count, interned_capacity;
     struct sim_entry_pair *pairs; /* of entries that were compared lately */
+    struct sim_causal causal;     /* what each version that was ever made had seen */
     void **check_states;          /* one for each checker */
     uint64_t *check_looks;
 
@@ -259,15 +283,23 @@ void sim_event_hasten(struct sim *sim, uint64_t time_ms);
 void sim_event_node(struct sim *sim, enum sim_event_type type, const struct sim_node *node,
                     uint32_t connection, uint64_t time_ms);
 
-/* --- disk.c ---------------------------------------------------------------------------------------------------------- */
+/* --- disk_batch.c, disk.c ---------------------------------------------------------------------------------------------- */
 
 struct sim_batch *sim_batch_new(struct sim *sim, const struct catalog_batch *batch);
 void sim_batch_free(struct sim_batch *batch);
 void sim_disk_apply(struct sim *sim, struct sim_node *node, const struct sim_batch *batch);
 /* The same without showing it to anybody. */
 void sim_disk_take(struct sim_disk *disk, const struct sim_batch *batch);
+/* Parts of it. What stood there is the caller's to release; NULL: nothing did. */
+struct catalog_entry *sim__disk_entry_set(struct sim_disk *disk, struct catalog_entry *entry);
+struct catalog_entry *sim__disk_entry_remove(struct sim_disk *disk, const struct catalog_key *key);
+void sim__disk_entries_clear(struct sim_disk *disk);
+void sim__disk_kept_add(struct sim_disk *disk, struct catalog_entry *const *kept, size_t count);
+void sim__disk_kept_clear(struct sim_disk *disk);
+void sim__disk_member_set(struct sim_disk *disk, const struct catalog_member_row *row);
+void sim__entries_free(struct catalog_entry **entries, size_t count); /* and the list */
 struct catalog_entry *sim_disk_find(const struct sim_disk *disk, const struct catalog_key *key);
-/* What an engine gets at its start. Valid until the disk changes; free `entries` and `members` with free(). */
+/* What an engine gets at its start. Valid until the disk changes; free `entries`, `kept` and `members` with free(). */
 void sim_disk_load(const struct sim_disk *disk, struct catalog_load *load);
 void sim_disk_close(struct sim_disk *disk);
 void sim_disk_copy(struct sim_disk *to, const struct sim_disk *from);
@@ -275,8 +307,9 @@ void sim_disk_copy(struct sim_disk *to, const struct sim_disk *from);
 void sim_disk_from_load(struct sim_disk *disk, const struct catalog_load *load);
 /* Damages rows: they are set aside as the store does it (DESIGN 4.8). */
 void sim_disk_damage(struct sim *sim, struct sim_node *node, size_t rows);
-/* Whether this disk holds the version, or what superseded it. */
-bool sim_disk_holds(const struct sim_disk *disk, struct catalog_entry *entry);
+/* Whether this disk holds each version of the entry, or what superseded it; a drop may have been removed since (causal.h). */
+bool sim_disk_holds(const struct sim *sim, const struct sim_disk *disk,
+                    struct catalog_entry *entry);
 
 /* --- network.c, link.c --------------------------------------------------------------------------------------------------- */
 
@@ -399,6 +432,11 @@ void sim_operation_perform(struct sim *sim, const struct scenario_action *action
 /* One more exchange and one more diff, when all is healed. */
 void sim_operation_ask(struct sim *sim);
 void sim_operation_remove(struct sim *sim, struct sim_node *by, struct sim_node *gone);
+/* SIM_EVENT_WAIT: of this place in `waits`, meant for this life of its node. */
+void sim_operation_wait(struct sim *sim, size_t place, unsigned start);
+/* At rest all are asked whether they are fresh. */
+void sim_operation_check(struct sim *sim);
+void sim_operation_close(struct sim *sim);
 void sim_operation_reply(struct sim *sim, struct sim_node *node, const struct gossip_reply *reply);
 
 /* --- god.c --------------------------------------------------------------------------------------------------------------------- */
@@ -406,6 +444,9 @@ void sim_operation_reply(struct sim *sim, struct sim_node *node, const struct go
 void sim_god_acknowledged(struct sim *sim, struct sim_node *node, struct catalog_entry *entry);
 /* A fault outside the promises takes what this disk holds: call before, with the disk that comes after (NULL: nothing). */
 void sim_god_disk_replaced(struct sim *sim, struct sim_node *node, const struct sim_disk *after);
+/* An update hands over what a node alone had when it began anew. */
+void sim_god_handed_over(struct sim *sim, struct sim_node *node,
+                         const struct gossip_update *update);
 /* Which acknowledged writes no required disk holds; compared with what is excused. */
 void sim_god_check(struct sim *sim);
 /* The heal has come: from here on only what no required disk holds is excused. */

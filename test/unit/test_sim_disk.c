@@ -37,7 +37,7 @@ static bool holds(const struct sim_disk *at, unsigned number, catalog_clock cloc
     char entity[16];
     (void)snprintf(entity, sizeof entity, "e%u", number);
     struct catalog_entry *entry = sim_kit_entry(entity, clock);
-    bool found = sim_disk_holds(at, entry);
+    bool found = sim_disk_holds(sim, at, entry);
     catalog_entry_release(entry);
     return found;
 }

@@ -63,8 +63,8 @@ START_TEST(acknowledged_and_not_there) {
     struct catalog_entry *entry = sim_kit_entry("a", 5);
     struct catalog_outcome outcome = {.entry = entry};
     const struct catalog_plan plan = {.outcomes = &outcome, .outcome_count = 1};
-    const struct gossip_reply reply = {.token = 8 + SIM_OPERATION_SET, .plan = &plan};
-    const struct gossip_reply refused = {.token = 16 + SIM_OPERATION_SET, .code = -1};
+    const struct gossip_reply reply = {.token = 16 + SIM_OPERATION_SET, .plan = &plan};
+    const struct gossip_reply refused = {.token = 32 + SIM_OPERATION_SET, .code = -1};
     sim_operation_reply(&kit.sim, node, &refused);
     ck_assert(!kit.sim.failed);
     ck_assert_uint_eq(kit.sim.stats.succeeded[SIM_OPERATION_SET], 0);
@@ -82,7 +82,7 @@ START_TEST(removed_when_it_is_answered) {
     /* A member counts as removed once the operator was told so. */
     struct sim_kit kit;
     sim_kit_open(&kit, 3);
-    const struct gossip_reply reply = {.token = (2 + 1) * 8 + 7};
+    const struct gossip_reply reply = {.token = (2 + 1) * 16 + 15};
     sim_operation_reply(&kit.sim, &kit.sim.nodes[0], &reply);
     ck_assert(kit.sim.nodes[2].removed && !kit.sim.nodes[1].removed);
     ck_assert(!sim_required(&kit.sim, &kit.sim.nodes[2]));

@@ -1,0 +1,129 @@
+/* causal_known.c - to which versions of a key one of them is known: those that had seen it, those that had seen one of these,
+ * and so on. Contexts that the horizon has shortened do not say it any more; the table of all pasts does.
+ *
+ * Versions are noted in the order in which they land, so that none had seen a later one: one pass over those of a key, in
+ * that order, finds all. Most questions are answered by the entry itself, before that.
+ */
+#include "test/sim/causal_parts.h"
+
+#include "test/sim/world.h"
+
+enum { VERSIONS_MAX = 4096 };
+
+/* A version, and those to whom it is known so far, in the order of their notes. */
+struct known {
+    const struct sim_past *pasts[VERSIONS_MAX];
+    size_t count;
+};
+
+static bool had_seen(const struct sim_past *past, const struct catalog_id *origin,
+                     catalog_clock clock) {
+    size_t at = 0;
+    return past->seen != NULL &&
+           sim__pairs_seen(past->seen, past->seen_count, &at, origin) >= clock;
+}
+
+static bool had_seen_any(const struct sim_past *past, const struct known *known) {
+    for (size_t i = known->count; i > 0; i--) {
+        if (had_seen(past, &known->pasts[i - 1]->origin, known->pasts[i - 1]->clock)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether this one answers the question. */
+static bool is_answer(const struct sim_past *past, const struct catalog__pair *pairs, size_t count,
+                      catalog_clock horizon) {
+    if (past->dropped && past->clock <= horizon) {
+        return true;
+    }
+    size_t at = 0;
+    return sim__pairs_seen(pairs, count, &at, &past->origin) >= past->clock;
+}
+
+/* All of the slot that were noted after `first`, in that order; how many. */
+static size_t later_ones(const struct sim_causal *causal, const struct sim_past *first,
+                         const struct sim_past **later) {
+    size_t count = 0;
+    uint32_t at = sim__past_newest(causal, first->slot);
+    while (at != 0 && &causal->pasts[at - 1] != first && count < VERSIONS_MAX) {
+        later[count++] = &causal->pasts[at - 1];
+        at = causal->pasts[at - 1].before;
+    }
+    for (size_t i = 0; i < count / 2; i++) {
+        const struct sim_past *swapped = later[i];
+        later[i] = later[count - 1 - i];
+        later[count - 1 - i] = swapped;
+    }
+    return count;
+}
+
+/* Whether the version is one of these pairs, or known to one, or gone by this horizon. */
+static bool version_is_known(const struct sim_causal *causal, uint64_t slot,
+                             const struct catalog_id *origin, catalog_clock clock,
+                             const struct catalog__pair *pairs, size_t count,
+                             catalog_clock horizon) {
+    static struct known known;
+    static const struct sim_past *later[VERSIONS_MAX];
+    size_t at = 0;
+    if (sim__pairs_seen(pairs, count, &at, origin) >= clock) {
+        return true;
+    }
+    const struct sim_past *first = sim__past_find(causal, origin, clock, slot);
+    if (first == NULL || horizon == 0) {
+        return false; /* without a horizon the pairs say all */
+    }
+    if (is_answer(first, pairs, count, horizon)) {
+        return true;
+    }
+    known.count = 0;
+    known.pasts[known.count++] = first;
+    size_t later_count = later_ones(causal, first, later);
+    for (size_t i = 0; i < later_count; i++) {
+        if (!had_seen_any(later[i], &known)) {
+            continue;
+        }
+        if (is_answer(later[i], pairs, count, horizon)) {
+            return true;
+        }
+        if (known.count < VERSIONS_MAX) {
+            known.pasts[known.count++] = later[i];
+        }
+    }
+    return false;
+}
+
+bool sim_causal_is_gone(const struct sim_causal *causal, uint64_t slot,
+                        const struct catalog_id *origin, catalog_clock clock,
+                        catalog_clock horizon) {
+    return version_is_known(causal, slot, origin, clock, NULL, 0, horizon);
+}
+
+bool sim_causal_accounts(const struct sim_causal *causal, const struct catalog_entry *stored,
+                         const struct catalog_entry *entry, catalog_clock horizon) {
+    static struct catalog__pair pairs[SIM__PAIRS_MAX], asked[SIM__PAIRS_MAX];
+    size_t count = stored == NULL ? 0 : catalog__entry_pair_count(stored);
+    size_t asked_count = catalog__entry_pair_count(entry);
+    if (count > SIM__PAIRS_MAX || asked_count > SIM__PAIRS_MAX) {
+        return false;
+    }
+    if (stored != NULL) {
+        catalog__entry_pairs(stored, pairs);
+    }
+    catalog__entry_pairs(entry, asked);
+    for (size_t i = 0; i < asked_count; i++) {
+        size_t at = 0;
+        bool shown = stored == NULL || asked[i].clock <= horizon ||
+                     sim__pairs_seen(pairs, count, &at, &asked[i].origin) >= asked[i].clock;
+        if (!shown) {
+            return false; /* what it had seen, above the horizon */
+        }
+        if (asked[i].version != NULL &&
+            !version_is_known(causal, entry->slot, &asked[i].origin, asked[i].clock, pairs, count,
+                              horizon)) {
+            return false;
+        }
+    }
+    return true;
+}
