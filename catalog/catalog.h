@@ -202,6 +202,9 @@ struct catalog_version {
 /* Reads up to `max` versions, in ascending (clock, origin): the last is the one in force. Returns how many there are. */
 size_t catalog_entry_versions(const struct catalog_entry *entry, struct catalog_version *versions,
                               size_t max);
+/* The largest clock of this origin that the entry has seen (its context); 0: none. */
+catalog_clock catalog_entry_seen(const struct catalog_entry *entry,
+                                 const struct catalog_id *origin);
 /* The version in force. */
 struct catalog_version catalog_entry_in_force(const struct catalog_entry *entry);
 

@@ -44,6 +44,7 @@ bool gossip__digest_note(struct gossip *engine, struct gossip__member *member,
     member->seen = digest->seen;
     member->horizon = digest->horizon;
     member->peer_healing = digest->healing;
+    gossip__agreements_told(engine, member, digest, *tables_equal);
     engine->agreement_dirty = true;
     if (digest->ready && member->session != NULL) {
         member->session->peer_ready = true; /* it needs no ADMIT any more */

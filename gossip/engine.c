@@ -173,6 +173,8 @@ static const struct {
     [GOSSIP__PROBE_ANSWER] = {gossip__recv_probe_answer, AFTER_HELLO},
     [GOSSIP__MEMBERS] = {gossip__recv_members, AFTER_HELLO},
     [GOSSIP__ADMIT] = {gossip__recv_admit, AFTER_HELLO},
+    [GOSSIP__CONFIRM] = {gossip__recv_confirm, AFTER_HELLO | NEEDS_ADMITTED},
+    [GOSSIP__CONFIRMATION] = {gossip__recv_confirmation, AFTER_HELLO | NEEDS_ADMITTED},
 };
 
 static void dispatch(struct gossip *engine, struct gossip__session *session,
@@ -248,7 +250,7 @@ gossip_time_ms gossip_deadline(const struct gossip *engine) {
         gossip__session_deadline(engine), gossip__exchange_deadline(engine),
         gossip__push_deadline(engine),    gossip__operation_deadline(engine),
         gossip__join_deadline(engine),    gossip__agreement_deadline(engine),
-        gossip__swim_deadline(engine),
+        gossip__swim_deadline(engine),    gossip__agreements_deadline(engine),
     };
     gossip_time_ms soonest_ms = GOSSIP_NEVER;
     for (size_t i = 0; i < sizeof deadlines / sizeof *deadlines; i++) {
@@ -262,6 +264,7 @@ gossip_time_ms gossip_deadline(const struct gossip *engine) {
 static void start(struct gossip *engine) {
     assert(!engine->started);
     engine->started = true;
+    engine->started_ms = engine->now_ms;
     if (engine->store_damage[0] != '\0') {
         gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_ERROR, NULL,
                        "this node starts empty: %s", engine->store_damage);
@@ -304,6 +307,7 @@ static void event_handle(struct gossip *engine, const struct gossip_event *event
             PROBE("gossip.stop");
             gossip__member_goodbye(engine);
             engine->stopping = true;
+            gossip__agreements_touch(engine);
         }
         break;
     }
@@ -322,6 +326,7 @@ int gossip_step(struct gossip *engine, const struct gossip_event *event,
     gossip__update_begin(engine);
     gossip__skew_follow(engine);
     event_handle(engine, event);
+    gossip__agreements_settle(engine);
     gossip__agreement_follow(engine);
     gossip__flight_close_batch(engine);
     gossip__session_sweep(engine);

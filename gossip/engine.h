@@ -61,6 +61,7 @@ struct gossip__session {
     bool admitted;                  /* the peer's row is stored here: its requests are answered */
     bool closing;                   /* CLOSE was said in this step; freed at its end */
     unsigned pushes_unstored;       /* taken from it and not acknowledged: they wait for the disk */
+    unsigned confirms_unstored;     /* CONFIRMs of it that wait for the disk */
     char address[CATALOG_NAME_SIZE_MAX + 1]; /* dialled */
     struct gossip__session *next;
 };
@@ -85,6 +86,15 @@ struct gossip__push_queue {
     struct gossip__push_message in_flight[GOSSIP__PUSHES_IN_FLIGHT];
 };
 
+/* What the last digest of a member said that could stand for a confirmation (agreement_ask.c). */
+struct gossip__told {
+    bool known;                 /* it was ready and whole, and both member tables were equal */
+    struct merkle_digest root;  /* its own */
+    struct merkle_digest table; /* of our table then */
+    struct catalog_id origin;   /* of its process */
+    gossip_time_ms told_ms;
+};
+
 struct gossip__member {
     /* id, name, address, incarnation, ready; row.state is what is stored */
     struct catalog_member_row row;
@@ -100,6 +110,7 @@ struct gossip__member {
     uint64_t changes;       /* its change counter then */
     catalog_clock clock, seen, horizon;
     bool peer_healing;
+    struct gossip__told told;
 
     /* what was concluded (seen.c) */
     catalog_clock counted; /* its clock, as of the last answer that counted */
@@ -260,6 +271,7 @@ enum gossip__waiter_type {
     GOSSIP__WAIT_ADMIT = 4,    /* a newcomer's row: connection */
     GOSSIP__WAIT_JOIN = 5,     /* what an ADMIT brought is stored: connection */
     GOSSIP__WAIT_REMOVE = 6,   /* a local caller of MEMBER_REMOVE: token */
+    GOSSIP__WAIT_CONFIRM = 7,  /* a CONFIRM: connection, sequence, salt (in `exchange`) */
 };
 
 struct gossip__waiter {
@@ -311,7 +323,7 @@ struct gossip {
     char (*seeds)[CATALOG_NAME_SIZE_MAX + 1];
     size_t seed_count;
 
-    gossip_time_ms now_ms;
+    gossip_time_ms now_ms, started_ms;
     uint64_t wall_ms;
     bool started, stopping, stop_reported;
     bool fatal;
@@ -402,6 +414,13 @@ struct gossip {
     /* replied in this step: their memory is the reply's until the next */
     struct gossip__caller *answered;
     struct merkle_buffer plans_answered; /* struct catalog_plan *: the same of a WRITE */
+
+    /* agreements that are waited for (agreement.c) */
+    struct gossip__agreement *agreements;
+    struct gossip__agreement *agreements_answered; /* in this step: freed with the next */
+    size_t agreement_count;
+    uint64_t agreement_number_last;
+    bool agreements_touched; /* all of them are to be judged at the end of this step */
 
     /* agreement (seen.c) */
     bool recheck_wanted;       /* perhaps somebody is worth asking */

@@ -242,6 +242,9 @@ static void waiter_run(struct gossip *engine, struct gossip__waiter *waiter, int
             gossip__join_admit(engine, waiter->connection);
         }
         break;
+    case GOSSIP__WAIT_CONFIRM:
+        gossip__confirm_stored(engine, waiter, result);
+        break;
     case GOSSIP__WAIT_JOIN:
         if (result == 0) {
             gossip__join_admitted(engine, waiter->connection);
@@ -340,6 +343,7 @@ void gossip__flight_stored(struct gossip *engine, uint64_t ticket, int result) {
         engine->root_changed_ms = engine->now_ms;
         engine->agreement_dirty = true;
     }
+    gossip__agreements_touch(engine);
     flight_landed(engine, &flight);
     waiters_run(engine, ticket, 0);
     flight_close(engine, &flight);

@@ -215,7 +215,8 @@ enum gossip_phase {
     GOSSIP_PHASE_ENTRIES = 3,
     GOSSIP_PHASE_PUSH = 4,
     GOSSIP_PHASE_MEMBERS = 5,
-    GOSSIP_PHASE_COUNT = 6,
+    GOSSIP_PHASE_AGREEMENT = 6,
+    GOSSIP_PHASE_COUNT = 7,
 };
 const char *gossip_phase_name(enum gossip_phase phase);
 

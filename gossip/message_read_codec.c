@@ -249,6 +249,18 @@ static void take_message(struct gossip__reader *reader, struct gossip__message *
     case GOSSIP__ADMIT:
         take_admit(reader, &message->admit);
         return;
+    case GOSSIP__CONFIRM:
+        gossip__reader_confirm(reader, &message->confirm);
+        return;
+    case GOSSIP__CONFIRMATION:
+        gossip__reader_confirmation(reader, &message->confirmation);
+        return;
+    case GOSSIP__FORWARD:
+        gossip__reader_forward(reader, &message->forward);
+        return;
+    case GOSSIP__FORWARD_ANSWER:
+        gossip__reader_forward_answer(reader, &message->forward_answer);
+        return;
     case GOSSIP__MESSAGE_TYPE_COUNT:
         break;
     }

@@ -201,6 +201,62 @@ static void put_admit(msgpack_packer *packer, const struct gossip__admit *admit)
     put_updates(packer, &admit->updates);
 }
 
+static void put_key(msgpack_packer *packer, const struct catalog_key *key) {
+    put_number(packer, key->kind);
+    put_text(packer, key->entity);
+    put_text(packer, key->name);
+}
+
+static void put_confirm(msgpack_packer *packer, const struct gossip__confirm *confirm) {
+    begin(packer, GOSSIP__CONFIRM, 6);
+    put_number(packer, confirm->sequence);
+    put_number(packer, confirm->salt);
+    put_key(packer, &confirm->key);
+    put_array(packer, confirm->pair_count);
+    for (size_t i = 0; i < confirm->pair_count; i++) {
+        put_array(packer, 2);
+        put_id(packer, &confirm->pairs[i].origin);
+        put_number(packer, confirm->pairs[i].clock);
+    }
+}
+
+static void put_confirmation(msgpack_packer *packer,
+                             const struct gossip__confirmation *confirmation) {
+    begin(packer, GOSSIP__CONFIRMATION, 4);
+    put_number(packer, confirmation->sequence);
+    put_number(packer, confirmation->salt);
+    put_number(packer, (uint64_t)confirmation->result);
+    put_bytes(packer, confirmation->table.bytes, sizeof confirmation->table.bytes);
+}
+
+static void put_forward(msgpack_packer *packer, const struct gossip__forward *forward) {
+    begin(packer, GOSSIP__FORWARD, 9);
+    put_number(packer, forward->sequence);
+    put_number(packer, (uint64_t)forward->staged);
+    put_number(packer, (forward->skip_dead ? 1u : 0u) | (forward->cascade ? 2u : 0u) |
+                           (forward->number_expected ? 4u : 0u));
+    put_number(packer, forward->number);
+    put_number(packer, forward->timeout_ms);
+    put_key(packer, &forward->key);
+    put_bytes(packer, forward->body.data, forward->body.size_bytes);
+}
+
+static void put_forward_answer(msgpack_packer *packer,
+                               const struct gossip__forward_answer *answer) {
+    assert(answer->code <= 0);
+    begin(packer, GOSSIP__FORWARD_ANSWER, 4);
+    put_number(packer, answer->sequence);
+    put_number(packer, (uint64_t)-answer->code);
+    put_text(packer, answer->text);
+    put_array(packer, answer->line_count);
+    for (size_t i = 0; i < answer->line_count; i++) {
+        put_array(packer, 3);
+        put_text(packer, answer->lines[i].name);
+        put_number(packer, (uint64_t)answer->lines[i].state);
+        put_number(packer, answer->lines[i].since_ms);
+    }
+}
+
 static void put_message(msgpack_packer *packer, const struct gossip__message *message) {
     switch (message->type) {
     case GOSSIP__HELLO:
@@ -254,6 +310,18 @@ static void put_message(msgpack_packer *packer, const struct gossip__message *me
         return;
     case GOSSIP__ADMIT:
         put_admit(packer, &message->admit);
+        return;
+    case GOSSIP__CONFIRM:
+        put_confirm(packer, &message->confirm);
+        return;
+    case GOSSIP__CONFIRMATION:
+        put_confirmation(packer, &message->confirmation);
+        return;
+    case GOSSIP__FORWARD:
+        put_forward(packer, &message->forward);
+        return;
+    case GOSSIP__FORWARD_ANSWER:
+        put_forward_answer(packer, &message->forward_answer);
         return;
     case GOSSIP__MESSAGE_TYPE_COUNT:
         break;

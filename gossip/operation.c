@@ -198,6 +198,14 @@ static void remove_operation(struct gossip *engine, const struct gossip_operatio
     }
 }
 
+static void agreement_operation(struct gossip *engine, const struct gossip_operation *operation) {
+    int code = gossip__agreement_add(engine, operation);
+    if (code != 0) {
+        PROBE("gossip.agreement_refused");
+        reply_code(engine, operation->token, code);
+    }
+}
+
 /* --- taking and answering ------------------------------------------------------------------------------------------- */
 
 void gossip__operation_stored(struct gossip *engine, struct gossip__waiter *waiter, int result) {
@@ -247,6 +255,8 @@ void gossip__operation(struct gossip *engine, const struct gossip_operation *ope
         gossip__caller_add(engine, operation);
         break;
     case GOSSIP_AGREEMENT:
+        agreement_operation(engine, operation);
+        break;
     case GOSSIP_STAGED:
         reply_code(engine, operation->token, GOSSIP_EBUSY);
         break;
@@ -260,10 +270,12 @@ void gossip__operation_step_begin(struct gossip *engine) {
     }
     merkle_buffer_clear(&engine->plans_answered);
     gossip__caller_step_begin(engine);
+    gossip__agreements_step_begin(engine);
 }
 
 void gossip__operation_free_all(struct gossip *engine) {
     gossip__operation_step_begin(engine);
     merkle_buffer_close(&engine->plans_answered);
     gossip__caller_free_all(engine);
+    gossip__agreements_free_all(engine);
 }

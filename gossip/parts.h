@@ -354,6 +354,37 @@ gossip_time_ms gossip__agreement_deadline(const struct gossip *engine);
 enum gossip_truth gossip__all_agree(struct gossip *engine, size_t *disagreeing_count);
 enum gossip_truth gossip__member_agrees(struct gossip *engine, const struct gossip__member *member);
 
+/* --- agreement.c, agreement_ask.c: waiting until all members have something on disk ------------------------------------ */
+
+/* A caller of GOSSIP_AGREEMENT: 0 if it was taken (it gets its reply later), or an error (the caller replies). */
+int gossip__agreement_add(struct gossip *engine, const struct gossip_operation *operation);
+/* 0, or why this node cannot wait for an agreement. */
+int gossip__agreement_refusal(const struct gossip *engine);
+/* At the end of a step: asks whoever is due, and answers what is agreed, or is over. */
+void gossip__agreements_settle(struct gossip *engine);
+/* Something changed that each of them may depend on: a commit, the end of this node. */
+void gossip__agreements_touch(struct gossip *engine);
+gossip_time_ms gossip__agreements_deadline(const struct gossip *engine);
+void gossip__agreements_step_begin(struct gossip *engine);
+void gossip__agreements_free_all(struct gossip *engine);
+/* A session with the member was established. */
+void gossip__agreements_session_up(struct gossip *engine, const struct gossip__member *member);
+/* It says that it is not ready: it confirms nothing, nor did it. */
+void gossip__agreements_not_ready(struct gossip *engine, const struct gossip__member *member);
+/* It acknowledged a push. */
+void gossip__agreements_pushed(struct gossip *engine, const struct gossip__member *member);
+/* It answered a CONFIRM. */
+void gossip__agreements_confirmation(struct gossip *engine, struct gossip__member *member,
+                                     const struct gossip__confirmation *confirmation);
+/* An exchange with it counts (gossip__exchange_conclude). */
+void gossip__agreements_concluded(struct gossip *engine, const struct gossip__exchange *exchange,
+                                  gossip_time_ms sent_ms);
+/* A digest came from it; both tables were equal then, or not. */
+void gossip__agreements_told(struct gossip *engine, struct gossip__member *member,
+                             const struct gossip__digest *digest, bool tables_equal);
+/* recv_confirm.c: what a CONFIRM waited for is stored, or was not. */
+void gossip__confirm_stored(struct gossip *engine, const struct gossip__waiter *waiter, int result);
+
 /* --- one file for each message: recv_<message>.c ------------------------------------------------------------------------- */
 
 #define GOSSIP__RECEIVE(name)                                                                      \
@@ -376,5 +407,7 @@ GOSSIP__RECEIVE(probe);
 GOSSIP__RECEIVE(probe_answer);
 GOSSIP__RECEIVE(members);
 GOSSIP__RECEIVE(admit);
+GOSSIP__RECEIVE(confirm);
+GOSSIP__RECEIVE(confirmation);
 
 #endif

@@ -41,6 +41,7 @@ void gossip__exchange_conclude(struct gossip *engine, struct gossip__exchange *e
         PROBE("gossip.answer_of_healing");
         return; /* it confirms nothing until it has healed */
     }
+    gossip__agreements_concluded(engine, exchange, sent_ms);
     engine->walked_since_start = true;
     gossip__seen_agreed(engine, member, sent_ms);
     if (exchange->tables_equal) {

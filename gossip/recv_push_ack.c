@@ -11,4 +11,5 @@ void gossip__recv_push_ack(struct gossip *engine, struct gossip__session *sessio
     member->horizon = ack->horizon;
     engine->agreement_dirty = true;
     gossip__push_acknowledged(engine, member, ack->sequence, ack->refused);
+    gossip__agreements_pushed(engine, member);
 }

@@ -320,6 +320,7 @@ void gossip__session_establish(struct gossip *engine, struct gossip__session *se
     gossip__connection_established(engine, session->connection);
     gossip__exchange_session_up(engine, member);
     gossip__push_session_up(engine, member);
+    gossip__agreements_session_up(engine, member);
 }
 
 /* --- time ----------------------------------------------------------------------------------- */

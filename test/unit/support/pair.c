@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINKS_MAX = 4096, EVENTS_MAX = 65536 };
+enum { LINKS_MAX = 4096, EVENTS_MAX = 65536, REPLIES_KEPT = 256 };
 
 /* Both ends of a connection: [0] dialled it. */
 struct link {
@@ -52,6 +52,8 @@ struct pair {
     size_t transcript_size;
     size_t difference_count; /* of the last reply with differences */
     enum catalog_relation difference_first;
+    struct pair_reply replies[REPLIES_KEPT]; /* a ring */
+    size_t reply_count;
 };
 
 static struct node *node_of(struct pair *pair, char letter) {
@@ -307,6 +309,8 @@ static void step(struct pair *pair, size_t index, struct gossip_event event) {
         (void)snprintf(line, sizeof line, "%6llu %c = %d\n", (unsigned long long)pair->now_ms,
                        (char)('a' + index), update->replies[i].code);
         say(pair, line);
+        pair_reply_note(&pair->replies[pair->reply_count++ % REPLIES_KEPT], (char)('a' + index),
+                        pair->now_ms, &update->replies[i]);
         pair->difference_count = update->replies[i].difference_count;
         if (pair->difference_count > 0) {
             pair->difference_first = update->replies[i].differences[0].relation;
@@ -480,6 +484,16 @@ void pair_cut(struct pair *pair, char a, char b, bool cut) {
     size_t second = (size_t)(node_of(pair, b) - pair->nodes);
     pair->cut[first][second] = cut;
     pair->cut[second][first] = cut;
+}
+
+const struct pair_reply *pair_reply(const struct pair *pair, char letter, uint64_t token) {
+    for (size_t i = pair->reply_count; i > 0 && i + REPLIES_KEPT > pair->reply_count; i--) {
+        const struct pair_reply *reply = &pair->replies[(i - 1) % REPLIES_KEPT];
+        if (reply->letter == letter && reply->token == token) {
+            return reply;
+        }
+    }
+    return NULL;
 }
 
 /* --- looking -------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include "test/unit/support/pair.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 const char *pair_frame_name(const uint8_t *frame, size_t size_bytes) {
@@ -36,6 +37,82 @@ void pair_write(struct pair *pair, char letter, uint16_t kind, const char *entit
                      .type = GOSSIP_WRITE, .token = 2, .writes = &write, .write_count = 1});
     merkle_buffer_close(&body);
 }
+
+/* --- agreement ------------------------------------------------------------------------------- */
+
+void pair_reply_note(struct pair_reply *note, char letter, gossip_time_ms now_ms,
+                     const struct gossip_reply *reply) {
+    *note = (struct pair_reply){.letter = letter,
+                                .token = reply->token,
+                                .code = reply->code,
+                                .line_count = reply->agreement_count,
+                                .replied_ms = now_ms};
+    for (size_t i = 0; i < reply->agreement_count && i < PAIR_NODES_MAX; i++) {
+        const struct gossip_agreement_member *line = &reply->agreement[i];
+        (void)snprintf(note->lines[i].name, sizeof note->lines[i].name, "%s", line->name);
+        note->lines[i].state = line->state;
+        note->lines[i].since_ms = line->since_ms;
+    }
+    note->has_entry = reply->staged_entry != NULL;
+    if (note->has_entry) {
+        note->state = (enum catalog_state)reply->staged_entry->state;
+        note->number = reply->staged_entry->number;
+    }
+    note->problem_count = reply->plan == NULL ? 0 : reply->plan->problem_count;
+    (void)snprintf(note->text, sizeof note->text, "%s", reply->text == NULL ? "" : reply->text);
+}
+
+const char *pair_agreement(const struct pair *pair, char letter, uint64_t token) {
+    static char text[PAIR_NODES_MAX * 24];
+    const struct pair_reply *reply = pair_reply(pair, letter, token);
+    text[0] = '\0';
+    for (size_t i = 0; reply != NULL && i < reply->line_count; i++) {
+        size_t size = strlen(text);
+        (void)snprintf(text + size, sizeof text - size, "%s%s %s", i == 0 ? "" : ", ",
+                       reply->lines[i].name, gossip_agreement_state_name(reply->lines[i].state));
+    }
+    return text;
+}
+
+void pair_agree(struct pair *pair, char letter, uint64_t token, const char *entity,
+                gossip_duration_ms timeout_ms, bool skip_dead) {
+    struct catalog_key key = {.kind = entity[0] == '\0' ? 0 : CATALOG_SCHEMA,
+                              .entity = {entity, strlen(entity)},
+                              .name = {"", 0}};
+    pair_operate(pair, letter,
+                 &(struct gossip_operation){.type = GOSSIP_AGREEMENT,
+                                            .token = token,
+                                            .key = key,
+                                            .timeout_ms = timeout_ms,
+                                            .skip_dead = skip_dead});
+}
+
+void pair_stage(struct pair *pair, char letter, uint64_t token, enum gossip_staged staged,
+                const char *entity, const char *json, gossip_duration_ms timeout_ms) {
+    struct merkle_buffer body;
+    struct catalog_problem problem;
+    merkle_buffer_init(&body, &merkle_allocator_libc);
+    struct catalog_write write = {
+        .operation = staged == GOSSIP_STAGED_DROP ? CATALOG_DROP : CATALOG_SET,
+        .key = {.kind = CATALOG_SCHEMA, .entity = {entity, strlen(entity)}, .name = {"", 0}},
+    };
+    if (json != NULL) {
+        int result = catalog_body_parse(CATALOG_SCHEMA, json, strlen(json), true, &body, &problem);
+        assert(result == 0);
+        write.body = body.data;
+        write.body_size_bytes = body.size_bytes;
+    }
+    pair_operate(pair, letter,
+                 &(struct gossip_operation){.type = GOSSIP_STAGED,
+                                            .token = token,
+                                            .writes = &write,
+                                            .write_count = 1,
+                                            .staged = staged,
+                                            .timeout_ms = timeout_ms});
+    merkle_buffer_close(&body);
+}
+
+/* --- exchanges and members ------------------------------------------------------------------- */
 
 void pair_ask(struct pair *pair, char letter, enum gossip_operation_type type, const char *member) {
     pair_operate(
