@@ -15,7 +15,7 @@ struct sim_checker {
     const char *statement; /* one sentence */
     size_t state_size_bytes;
     bool liveness; /* a violation means "diverged", not "a safety promise was broken" */
-    bool later;    /* it comes with the next issue: nothing is checked */
+    bool later;    /* it comes later: nothing is checked yet */
 
     /* An engine was made from what its disk held, before its first step. */
     void (*started)(struct sim *sim, struct sim_node *node, const struct catalog_load *load);
@@ -63,6 +63,8 @@ extern const size_t sim_checker_count;
 #define SIM_CHECKERS(X)                                                                            \
     X(s1)                                                                                          \
     X(s3)                                                                                          \
+    X(l4)                                                                                          \
+    X(s4)                                                                                          \
     X(s5)                                                                                          \
     X(s9)                                                                                          \
     X(s6)                                                                                          \

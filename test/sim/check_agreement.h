@@ -1,0 +1,30 @@
+/* check_agreement.h - what the checkers of agreement, staged changes and freshness share (private to test/sim/check_*.c). */
+#ifndef SIM_CHECK_AGREEMENT_H
+#define SIM_CHECK_AGREEMENT_H
+
+#include "test/sim/checker.h"
+
+#include "gossip/engine.h"
+
+/* An agreement or a staged change that was asked for and is not answered yet. */
+struct sim_asked {
+    uint64_t token;
+    size_t node;
+    uint64_t asked_ms, timeout_ms;
+    bool staged, skip_dead;
+    struct catalog_entry **entries; /* what is to be agreed on, held; of a staged change nothing until it is answered */
+    size_t entry_count;
+};
+
+/* NULL: there is none. Valid until the next reply. */
+struct sim_asked *sim__asked_find(struct sim *sim, uint64_t token);
+/* One after the other, `at` from 0; NULL at the end. */
+struct sim_asked *sim__asked_next(struct sim *sim, size_t *at);
+
+/* How `of` stands in the table of `by`, which is up; NULL: it is not known there. */
+const struct gossip__member *sim__member_of(const struct sim_node *by, const struct sim_node *of);
+/* Of the cluster, and ready on its disk; neither removed by the operator nor, for `by`, replaced. */
+bool sim__is_true_member(const struct sim *sim, const struct sim_node *by,
+                         const struct sim_node *node);
+
+#endif
