@@ -88,7 +88,7 @@ enum {
     CATALOG_VERSIONS_WRITE_MAX = 16,
     CATALOG_DEPTH_MAX = 8,                           /* nesting of entries and frames */
     CATALOG_ENTRY_SIZE_MAX = 4 * 1024 * 1024 - 4096, /* an entry fits a frame */
-    CATALOG_FORMAT = 1,                              /* digest and file format */
+    CATALOG_FORMAT = 1, /* of entries, their digests and messages; files have one of their own */
 };
 
 /* --- clocks, origins, ids ---------------------------------------------------------------------------------------- */
@@ -160,9 +160,11 @@ struct catalog_entry {
     uint64_t slot;
     catalog_clock clock;         /* of the version in force */
     catalog_clock clock_highest; /* the largest in versions and context */
-    catalog_clock
-        prune_clock; /* the lowest horizon that changes it (catalog_prune); UINT64_MAX: none */
-    uint64_t number; /* of the version in force */
+    /* The lowest horizon that changes it (catalog_prune); UINT64_MAX: none. A higher one need not: a drop yields to a set only
+     * while the horizon is below that. */
+    catalog_clock prune_clock;
+    catalog_clock superseded_clock; /* the smallest in the context without a version; UINT64_MAX */
+    uint64_t number;                /* of the version in force */
     uint16_t kind;
     uint8_t state;  /* of the version in force: enum catalog_state */
     bool conflict;  /* more than one version with different (state, body) */
@@ -302,7 +304,8 @@ int catalog_pending_put(struct catalog *catalog, struct catalog_entry *entry, ui
  * CATALOG_ENOTFOUND (there is none on the pending layer), CATALOG_ENOMEM: nothing changed. */
 int catalog_pending_remove(struct catalog *catalog, const struct catalog_key *key, uint64_t ticket);
 /* The newest entries (pending over stored) that this horizon changes, those with the lowest prune_clock first, up to `max`,
- * borrowed until the next change; returns how many it wrote. Tells the same ones again until they are put or removed. */
+ * borrowed until the next change; returns how many it wrote. Tells the same ones again until they are put or removed. A
+ * horizon only rises: once asked for a higher one, it no longer knows what only a lower one would change. O(log n) each. */
 size_t catalog_prunable(struct catalog *catalog, catalog_clock horizon,
                         struct catalog_entry **entries, size_t max);
 /* The batch of this ticket is on disk: its entries become stored: tree, indexes and readers see them. CATALOG_ENOMEM is
@@ -518,6 +521,8 @@ struct catalog_load {
     size_t entry_count;
     struct catalog_entry **kept; /* as batches left them, each held by the load */
     size_t kept_count;
+    /* rows of what was kept that are damaged or gone: tell the operator. They stay in the file until kept_cleared */
+    uint64_t kept_lost_count;
     struct catalog_member_row *members;
     size_t member_count;
     uint64_t quarantined_count; /* rows in quarantine, with those set aside now */

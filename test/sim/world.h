@@ -29,8 +29,8 @@ struct sim_disk {
     catalog_clock landing_horizon; /* of the batch that is landing, for the checkers' `put` */
     struct catalog_member_row *members;
     size_t member_count;
-    struct catalog_sum sum; /* over entries, kept by the disk itself */
-    size_t quarantined;     /* rows that were set aside since they were damaged */
+    struct catalog_sum sum;      /* over entries, kept by the disk itself */
+    size_t quarantined;          /* rows that were set aside since they were damaged */
 };
 
 /* A batch on its way. */
