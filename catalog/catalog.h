@@ -298,6 +298,10 @@ struct catalog_entry *catalog_next(const struct catalog *catalog, uint16_t kind,
 /* Pending layer (the loop thread). The newest of pending and stored, borrowed; NULL if none. */
 struct catalog_entry *catalog_pending_find(const struct catalog *catalog,
                                            const struct catalog_key *key);
+/* As catalog_next, over the newest of both layers. */
+struct catalog_entry *catalog_pending_next(const struct catalog *catalog, uint16_t kind,
+                                           struct catalog_text entity,
+                                           const struct catalog_key *after);
 /* Puts an entry on the pending layer (holds it) for a store ticket. Tickets rise. CATALOG_ENOMEM: nothing changed. */
 int catalog_pending_put(struct catalog *catalog, struct catalog_entry *entry, uint64_t ticket);
 /* Takes an entry away with this ticket: until it is stored, catalog_pending_find says NULL and catalog_find the entry.
@@ -363,6 +367,7 @@ struct catalog_writer {
     struct catalog_text node;
     catalog_clock high_water;
     uint64_t wall_ms;
+    catalog_clock horizon; /* what it has passed leaves with the write (catalog_prune) */
 };
 
 /* The outcome of one write of a batch. */

@@ -66,6 +66,12 @@ struct catalog_entry *catalog_pending_find(const struct catalog *catalog,
     return node != NULL ? catalog__node_newest(node) : NULL;
 }
 
+struct catalog_entry *catalog_pending_next(const struct catalog *catalog, uint16_t kind,
+                                           struct catalog_text entity,
+                                           const struct catalog_key *after) {
+    return catalog__next(catalog, CATALOG__PENDING, kind, entity, after);
+}
+
 /* The order for which room was made. */
 static void order_add(struct catalog *catalog, struct catalog__node *node,
                       struct catalog_entry *entry, uint64_t ticket,

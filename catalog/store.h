@@ -32,6 +32,14 @@ int catalog_store_commit(struct catalog_store *store, struct catalog_batch *cons
 int catalog_store_reopen(struct catalog_store *store, struct catalog_load **load,
                          struct catalog_problem *problem);
 
+/* Writes entries as `import` reads them, in the order of an export, to a new file DIR/kept-YYYYMMDDTHHMMSSZ.jsonl (UTC; a
+ * number follows if there is one of that second), mode 0600, synced with its name; `path` says where. Touches nothing else
+ * of the store: any thread. CATALOG_EFULL, CATALOG_EIO, CATALOG_EPERMISSION, CATALOG_ENOMEM: no file is left; try again. */
+enum { CATALOG_KEPT_PATH_SIZE = 4096 };
+int catalog_store_keep(const struct catalog_store *store, struct catalog_entry *const *entries,
+                       size_t entry_count, uint64_t wall_ms, char path[CATALOG_KEPT_PATH_SIZE],
+                       struct catalog_problem *problem);
+
 /* --- the store thread -------------------------------------------------------------------------------------------- */
 
 struct catalog_store_thread;

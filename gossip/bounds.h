@@ -51,6 +51,14 @@ enum {
     GOSSIP__RECHECKS_PER_INTERVAL =
         4, /* members asked beside the interval's, while it is not known that all agree */
 
+    /* --- the horizon */
+    /* entries that a raise changes in one batch; the rest in the steps that follow */
+    GOSSIP__PRUNED_PER_BATCH = 2048,
+    /* a node raises by itself once in so many intervals: a raise changes every root */
+    GOSSIP__HORIZON_INTERVALS = 8,
+    /* digests of one exchange because of a raise; then it is left to the next interval */
+    GOSSIP__COMPARISONS_PER_EXCHANGE = 4,
+
     /* --- pushes */
     /* above: ceil(log2 n) + 2 random ones, which pass on what was new */
     GOSSIP__PUSH_ALL_MEMBERS_MAX = 32,
@@ -105,6 +113,7 @@ enum {
     GOSSIP__FORWARD_MS_MIN = 1000,  /* for the answer of a forwarded change that is not to wait */
     /* the alarm of a doubled id ends when nobody has said it for so long */
     GOSSIP__DUPLICATE_ALARM_INTERVALS = 10,
+    GOSSIP__PLANTED_AGE_MS = 20000, /* B05: tombstones of this age are removed */
 };
 
 /* A message with entries never passes the frame limit: it ends after the entry that reaches the soft size. */

@@ -112,6 +112,9 @@ int gossip_new(const struct gossip_config *config, const struct catalog_load *lo
     if (result == 0) {
         result = gossip__member_load(made, load);
     }
+    if (result == 0) {
+        result = gossip__lineage_load(made, load);
+    }
     if (result != 0) {
         gossip_free(made);
         return result;
@@ -125,6 +128,7 @@ void gossip_free(struct gossip *engine) {
         return;
     }
     gossip__operation_free_all(engine);
+    gossip__lineage_free_all(engine);
     gossip__exchange_free_all(engine);
     gossip__flight_free_all(engine);
     gossip__session_free_all(engine);
@@ -271,6 +275,7 @@ static void start(struct gossip *engine) {
     }
     gossip__flight_state_dirty(
         engine); /* the new incarnation is stored before a write can bear its origin */
+    gossip__lineage_start(engine);
     gossip__swim_start(engine);
     gossip__join_start(engine);
 }
@@ -310,6 +315,9 @@ static void event_handle(struct gossip *engine, const struct gossip_event *event
             gossip__agreements_touch(engine);
         }
         break;
+    case GOSSIP_KEPT:
+        gossip__lineage_kept_written(engine);
+        break;
     }
 }
 
@@ -326,6 +334,8 @@ int gossip_step(struct gossip *engine, const struct gossip_event *event,
     gossip__update_begin(engine);
     gossip__skew_follow(engine);
     event_handle(engine, event);
+    gossip__horizon_prune(engine);
+    gossip__lineage_tell(engine);
     gossip__agreements_settle(engine);
     gossip__agreement_follow(engine);
     gossip__flight_close_batch(engine);

@@ -17,6 +17,7 @@
 
 #include "gossip/bounds.h"
 #include "gossip/gossip.h"
+#include "gossip/horizon_rule.h"
 #include "gossip/message.h"
 #include "merkle/instrument.h"
 
@@ -76,6 +77,7 @@ struct gossip__push_message {
     uint32_t exchange; /* 0, or whose haves these are */
     gossip_time_ms sent_ms;
     gossip_time_ms due_ms; /* to be sent again */
+    catalog_clock horizon; /* that it was stamped with */
     unsigned tries;
 };
 struct gossip__push_queue {
@@ -109,6 +111,8 @@ struct gossip__member {
     gossip_time_ms root_ms; /* when it came */
     uint64_t changes;       /* its change counter then */
     catalog_clock clock, seen, horizon;
+    bool settling;             /* it is raising its horizon: its root is between two */
+    gossip_time_ms doubted_ms; /* since when it says that our disk is too old; 0: it does not */
     bool peer_healing;
     struct gossip__told told;
 
@@ -219,6 +223,7 @@ struct gossip__exchange {
     gossip_time_ms digest_sent_ms, digest_due_ms;
     unsigned digest_tries;
     bool wall_sent;            /* the digest that is not answered yet bears our wall clock */
+    unsigned comparisons;      /* answers that could not be compared: at another horizon */
     gossip_duration_ms rtt_ms; /* of the digest */
 
     /* the answer that began this walk */
@@ -272,6 +277,9 @@ enum gossip__waiter_type {
     GOSSIP__WAIT_JOIN = 5,     /* what an ADMIT brought is stored: connection */
     GOSSIP__WAIT_REMOVE = 6,   /* a local caller of MEMBER_REMOVE: token */
     GOSSIP__WAIT_CONFIRM = 7,  /* a CONFIRM: connection, sequence, salt (in `exchange`) */
+    GOSSIP__WAIT_DIGEST = 8,   /* the horizon was raised for a DIGEST: connection, exchange */
+    GOSSIP__WAIT_COMPARE = 9,  /* the same for a DIGEST_ANSWER: member, exchange */
+    GOSSIP__WAIT_LINEAGE = 10,  /* this node has its new id */
 };
 
 struct gossip__waiter {
@@ -290,6 +298,7 @@ struct gossip__waiter {
 /* Where an entry of a batch comes from. */
 struct gossip__arrival {
     bool local;             /* written here */
+    bool pruned;            /* what a horizon left of an entry: nobody is told */
     struct catalog_id from; /* else: the member that sent it */
 };
 
@@ -300,6 +309,12 @@ struct gossip__flight {
     struct catalog_entry **entries; /* held */
     struct gossip__arrival *arrivals;
     size_t entry_count, entry_capacity;
+    struct catalog_entry **removed; /* held: taken away by the horizon */
+    size_t removed_count, removed_capacity;
+    bool reset;                  /* this node starts empty */
+    struct catalog_entry **kept; /* of a reset: held */
+    size_t kept_count;
+    bool kept_cleared;
 };
 
 /* --- the engine -------------------------------------------------------------------------------------------------- */
@@ -344,6 +359,7 @@ struct gossip {
 
     /* batch of this step (flight.c) */
     uint64_t ticket_last;
+    uint64_t ticket_stored; /* the last that is on disk */
     bool batch_open;
     bool batch_members_cleared;
     /* ring, in order of tickets; the last is the open one, if batch_open */
@@ -407,6 +423,19 @@ struct gossip {
     /* exchanges */
     struct gossip__exchange *exchanges[GOSSIP__EXCHANGES_MAX];
     bool walked_since_start; /* cause of repairs: restart until the first walk has finished */
+
+    /* the horizon (horizon.c) */
+    bool horizon_unsettled;         /* perhaps there is something to prune */
+    uint64_t horizon_ticket;        /* what was pruned is on disk with it */
+    gossip_time_ms horizon_own_ms;  /* no raise by itself before */
+    gossip_time_ms horizon_rose_ms; /* when it last rose, or had nothing before it */
+
+    /* a new id (lineage.c) */
+    bool lineage_replacing;      /* it is on its way to the disk: no connections until then */
+    struct catalog_entry **kept; /* what this node had under its former id; held */
+    size_t kept_count;
+    bool kept_ready; /* only what it alone had is left of it, for the driver to write */
+    gossip_time_ms kept_told_ms;
 
     /* operations: those that wait for an exchange stand in it; those that wait for the disk in a waiter */
     size_t operation_count;

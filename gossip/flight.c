@@ -49,11 +49,17 @@ static bool ring_grow(const struct merkle_allocator *allocator, void **ring, siz
     return true;
 }
 
-static void flight_close(struct gossip *engine, struct gossip__flight *flight) {
-    for (size_t i = 0; i < flight->entry_count; i++) {
-        catalog_entry_release(flight->entries[i]);
+static void entries_release(struct gossip *engine, struct catalog_entry **entries, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        catalog_entry_release(entries[i]);
     }
-    merkle_release(engine->allocator, flight->entries);
+    merkle_release(engine->allocator, entries);
+}
+
+static void flight_close(struct gossip *engine, struct gossip__flight *flight) {
+    entries_release(engine, flight->entries, flight->entry_count);
+    entries_release(engine, flight->removed, flight->removed_count);
+    entries_release(engine, flight->kept, flight->kept_count);
     merkle_release(engine->allocator, flight->arrivals);
 }
 
@@ -129,6 +135,99 @@ int gossip__flight_put(struct gossip *engine, struct catalog_entry *entry,
     return 0;
 }
 
+/* What this step put for a key and takes away again never was in its batch. */
+static void put_forget(struct gossip__flight *flight, const struct catalog_entry *entry) {
+    size_t i = 0;
+    while (i < flight->entry_count && flight->entries[i] != entry) {
+        i++;
+    }
+    if (i == flight->entry_count) {
+        return; /* an earlier batch has it */
+    }
+    catalog_entry_release(flight->entries[i]);
+    flight->entry_count--;
+    memmove(&flight->entries[i], &flight->entries[i + 1],
+            (flight->entry_count - i) * sizeof *flight->entries);
+    memmove(&flight->arrivals[i], &flight->arrivals[i + 1],
+            (flight->entry_count - i) * sizeof *flight->arrivals);
+}
+
+static bool removed_reserve(struct gossip *engine, struct gossip__flight *flight) {
+    if (flight->removed_count < flight->removed_capacity) {
+        return true;
+    }
+    size_t capacity = flight->removed_capacity == 0 ? 4 : flight->removed_capacity * 2;
+    void *removed =
+        merkle_reallocate(engine->allocator, flight->removed, capacity, sizeof *flight->removed);
+    if (removed == NULL) {
+        return false;
+    }
+    flight->removed = removed;
+    flight->removed_capacity = capacity;
+    return true;
+}
+
+int gossip__flight_remove(struct gossip *engine, struct catalog_entry *entry) {
+    struct catalog_key key = catalog_entry_key(entry);
+    struct gossip__flight *flight = flight_open(engine);
+    if (flight == NULL) {
+        return engine->store_error != 0 ? engine->store_error : GOSSIP_EBUSY;
+    }
+    bool only_stored = catalog_find(engine->catalog, &key) == entry;
+    if (!removed_reserve(engine, flight)) {
+        return GOSSIP_ENOMEM;
+    }
+    flight->removed[flight->removed_count] = catalog_entry_hold(entry);
+    if (catalog_pending_remove(engine->catalog, &key, flight->ticket) != 0) {
+        catalog_entry_release(entry);
+        return GOSSIP_ENOMEM;
+    }
+    if (!only_stored) {
+        PROBE("gossip.removed_in_flight");
+        put_forget(flight, entry);
+    }
+    flight->removed_count++;
+    return 0;
+}
+
+void gossip__flight_reset(struct gossip *engine, struct catalog_entry **kept, size_t kept_count) {
+    struct gossip__flight *flight = flight_open(engine);
+    if (flight == NULL) {
+        engine->fatal = true;
+        entries_release(engine, kept, kept_count);
+        return;
+    }
+    const struct catalog_text all = {.data = "", .size_bytes = 0};
+    struct catalog_entry *entry = catalog_pending_next(engine->catalog, 0, all, NULL);
+    while (entry != NULL) {
+        struct catalog_key key = catalog_entry_key(entry);
+        if (catalog_pending_remove(engine->catalog, &key, flight->ticket) != 0) {
+            engine->fatal = true; /* half of it is gone already */
+            break;
+        }
+        entry = catalog_pending_next(engine->catalog, 0, all, &key);
+    }
+    entries_release(engine, flight->entries, flight->entry_count);
+    entries_release(engine, flight->removed, flight->removed_count);
+    entries_release(engine, flight->kept, flight->kept_count);
+    merkle_release(engine->allocator, flight->arrivals);
+    *flight = (struct gossip__flight){
+        .ticket = flight->ticket,
+        .reset = true,
+        .kept = kept,
+        .kept_count = kept_count,
+    };
+    gossip__flight_state_dirty(engine);
+}
+
+bool gossip__flight_kept_cleared(struct gossip *engine) {
+    struct gossip__flight *flight = flight_open(engine);
+    if (flight != NULL) {
+        flight->kept_cleared = true;
+    }
+    return flight != NULL;
+}
+
 uint64_t gossip__flight_member(struct gossip *engine, const struct catalog_member_row *row) {
     struct gossip__flight *flight = flight_open(engine);
     if (flight == NULL) {
@@ -198,6 +297,12 @@ void gossip__flight_close_batch(struct gossip *engine) {
     flight->state = engine->state;
     out->batch = (struct catalog_batch){
         .ticket = flight->ticket,
+        .reset = flight->reset,
+        .kept = flight->kept,
+        .kept_count = flight->kept_count,
+        .kept_cleared = flight->kept_cleared,
+        .removed = flight->removed,
+        .removed_count = flight->removed_count,
         .entries = flight->entries,
         .entry_count = flight->entry_count,
         .members_cleared = engine->batch_members_cleared,
@@ -250,6 +355,15 @@ static void waiter_run(struct gossip *engine, struct gossip__waiter *waiter, int
             gossip__join_admitted(engine, waiter->connection);
         }
         break;
+    case GOSSIP__WAIT_DIGEST:
+        gossip__digest_answer(engine, waiter->connection, waiter->exchange);
+        break;
+    case GOSSIP__WAIT_COMPARE:
+        gossip__exchange_compare_stored(engine, waiter, result);
+        break;
+    case GOSSIP__WAIT_LINEAGE:
+        gossip__lineage_stored(engine, result);
+        break;
     }
 }
 
@@ -279,12 +393,24 @@ static void propagation_count(struct gossip *engine, const struct catalog_entry 
 
 static void flight_landed(struct gossip *engine, struct gossip__flight *flight) {
     for (size_t i = 0; i < flight->entry_count; i++) {
+        if (flight->arrivals[i].pruned) {
+            continue; /* it says what it said before */
+        }
         if (!flight->arrivals[i].local) {
             propagation_count(engine, flight->entries[i]);
         }
         gossip__notice_changed(engine, flight->entries[i]);
     }
     gossip__push_stored(engine, flight);
+}
+
+/* What is kept on disk is kept here; what was there before is among it. */
+static void kept_take(struct gossip *engine, struct gossip__flight *flight) {
+    gossip__lineage_free_all(engine);
+    engine->kept = flight->kept;
+    engine->kept_count = flight->kept_count;
+    flight->kept = NULL;
+    flight->kept_count = 0;
 }
 
 /* The store failed at this ticket: everything that flies is lost, and the state is what the disk has. */
@@ -308,6 +434,7 @@ static void flights_failed(struct gossip *engine, int result) {
     for (size_t i = 0; i < engine->member_count; i++) {
         engine->members[i]->row_ticket = 0;
     }
+    engine->horizon_unsettled = true; /* what was pruned is back */
     gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_ERROR, NULL,
                    "the store failed (%s); writes are refused", gossip_error_message(result));
     waiters_run(engine, engine->ticket_last, result);
@@ -331,6 +458,7 @@ void gossip__flight_stored(struct gossip *engine, uint64_t ticket, int result) {
     engine->flight_first = (engine->flight_first + 1) % engine->flight_capacity;
     engine->flight_count--;
     engine->stored = flight.state;
+    engine->ticket_stored = ticket;
     engine->counters.batches_stored++;
     for (size_t i = 0; i < engine->member_count; i++) {
         struct gossip__member *member = engine->members[i];
@@ -339,7 +467,10 @@ void gossip__flight_stored(struct gossip *engine, uint64_t ticket, int result) {
             member->row_stored = true;
         }
     }
-    if (flight.entry_count > 0) {
+    if (flight.kept_count > 0) {
+        kept_take(engine, &flight);
+    }
+    if (flight.entry_count > 0 || flight.removed_count > 0 || flight.reset) {
         engine->root_changed_ms = engine->now_ms;
         engine->agreement_dirty = true;
     }

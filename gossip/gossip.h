@@ -106,6 +106,8 @@ enum gossip_event_type {
     GOSSIP_REOPENED = 7,
     GOSSIP_OPERATION = 8,
     GOSSIP_STOP = 9, /* say good-bye to the peers; writes are refused from here on */
+    GOSSIP_KEPT =
+        10, /* what update.kept had last is in a file, synced; without it, it is told again each interval */
 };
 
 enum gossip_operation_type {
@@ -306,8 +308,8 @@ struct gossip_update {
     size_t reply_count;
     const struct gossip_notice *notices;
     size_t notice_count;
-    /* What this node alone had when it took a new id (DESIGN 4.7): the driver writes it to a file before it hands over the
-     * batches of the next update. */
+    /* What this node alone had when it took a new id (DESIGN 4.7): the driver writes it to a file that `import` takes, then
+     * says GOSSIP_KEPT. Valid until then. */
     struct catalog_entry *const *kept;
     size_t kept_count;
     bool stopped; /* after GOSSIP_STOP: nothing is in flight any more */
@@ -444,9 +446,10 @@ enum gossip_rejection {
     GOSSIP_REJECT_CLOCK = 3,        /* an entry with a clock past 2200 */
     GOSSIP_REJECT_WALK = 4,         /* a malformed walk request or answer */
     GOSSIP_REJECT_UNKNOWN_TYPE = 5, /* ignored */
-    GOSSIP_REJECT_HORIZON = 6,      /* an absent entry from a sender behind our horizon */
-    GOSSIP_REJECT_FORKED = 7,       /* two contents under one (clock, origin) */
-    GOSSIP_REJECT_MERGE = 8,        /* a merge over the size limit */
+    GOSSIP_REJECT_HORIZON =
+        6, /* entries from a sender behind our horizon; it raises, and sends again */
+    GOSSIP_REJECT_FORKED = 7, /* two contents under one (clock, origin) */
+    GOSSIP_REJECT_MERGE = 8,  /* a merge over the size limit */
     GOSSIP_REJECT_COUNT = 9,
 };
 const char *gossip_rejection_name(enum gossip_rejection rejection);

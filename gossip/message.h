@@ -73,6 +73,7 @@ struct gossip__hello {
     bool ready;
     bool had_entry; /* of its cluster; from a newcomer: it has met a cluster, or somebody who has */
     bool removed;   /* (the sender knows that it was removed) */
+    struct catalog_id replaces; /* of a newcomer: the id that it had before, and gave up; nil */
 };
 
 /* Why the connection is closed. */
@@ -82,7 +83,7 @@ struct gossip__refuse {
 };
 
 /* DIGEST and DIGEST_ANSWER. Encoded: exchange, root, count, clock, clock - seen, seen - horizon (both as signed 64-bit
- * numbers, modulo 2^64: 0 at rest), changes, table (5 bytes), flags (bit 0 ready, bit 1 healing), then in DIGEST_ANSWER
+ * numbers, modulo 2^64: 0 at rest), changes, table (5 bytes), flags (bit 0 ready, bit 1 healing, bit 2 settling), then in DIGEST_ANSWER
  * walk, in DIGEST wall_s, then updates (left out together with wall_s/walk if they are empty and 0). */
 struct gossip__digest {
     uint32_t exchange; /* drawn at random; also the salt of the walk */
@@ -95,6 +96,7 @@ struct gossip__digest {
     struct merkle_fingerprint table; /* of the member table, salted by the exchange */
     bool ready;
     bool healing;
+    bool settling;            /* its horizon is rising: the root says nothing yet */
     uint64_t wall_s;          /* DIGEST only: seconds since 1970; 0: not given */
     struct gossip__span walk; /* DIGEST_ANSWER only: merkle_walk_answer_root, if the roots differ */
     struct gossip__member_updates updates;

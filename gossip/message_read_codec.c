@@ -103,6 +103,9 @@ static void take_hello(struct gossip__reader *reader, struct gossip__hello *hell
     hello->ready = gossip__reader_boolean(reader);
     hello->had_entry = gossip__reader_boolean(reader);
     hello->removed = gossip__reader_boolean(reader);
+    if (!reader->failed && reader->left > 0) {
+        hello->replaces = gossip__reader_id_or_nil(reader);
+    }
 }
 
 /* The text of a stranger ends up in a log: the check of the frame has seen that it is UTF-8, the log escapes it. */
@@ -128,6 +131,7 @@ static void take_digest(struct gossip__reader *reader, enum gossip__message_type
     uint64_t flags = gossip__reader_number(reader);
     digest->ready = (flags & 1) != 0;
     digest->healing = (flags & 2) != 0;
+    digest->settling = (flags & 4) != 0;
     if (reader->failed || reader->left == 0) {
         return;
     }

@@ -83,7 +83,7 @@ static void begin(msgpack_packer *packer, enum gossip__message_type type, size_t
 }
 
 static void put_hello(msgpack_packer *packer, const struct gossip__hello *hello) {
-    begin(packer, GOSSIP__HELLO, 13);
+    begin(packer, GOSSIP__HELLO, 14);
     put_number(packer, hello->protocol_min);
     put_number(packer, hello->protocol_max);
     put_number(packer, hello->format);
@@ -97,6 +97,7 @@ static void put_hello(msgpack_packer *packer, const struct gossip__hello *hello)
     put_boolean(packer, hello->ready);
     put_boolean(packer, hello->had_entry);
     put_boolean(packer, hello->removed);
+    put_id(packer, &hello->replaces);
 }
 
 static void put_refuse(msgpack_packer *packer, const struct gossip__refuse *refuse) {
@@ -120,7 +121,8 @@ static void put_digest(msgpack_packer *packer, enum gossip__message_type type,
     put_difference(packer, digest->seen, digest->horizon);
     put_number(packer, digest->changes);
     put_bytes(packer, digest->table.bytes, sizeof digest->table.bytes);
-    put_number(packer, (digest->ready ? 1u : 0u) | (digest->healing ? 2u : 0u));
+    put_number(packer, (digest->ready ? 1u : 0u) | (digest->healing ? 2u : 0u) |
+                           (digest->settling ? 4u : 0u));
     if (!tail) {
         return;
     }

@@ -132,6 +132,7 @@ static void write_operation(struct gossip *engine, const struct gossip_operation
         .node = {.data = engine->node_name, .size_bytes = strlen(engine->node_name)},
         .high_water = engine->state.high_water,
         .wall_ms = PLANTED(ATTUNE_B11) ? 0 : engine->wall_ms,
+        .horizon = engine->state.horizon,
     };
     int code = gossip__write_refusal(engine);
     if (code != 0) {

@@ -5,6 +5,7 @@
  *   a walk finished, then equal roots   the same
  *   a walk finished, roots unequal      nothing yet: a truncated digest may have hidden a difference
  *   a second walk finished              counts, with the clock of the answer that began the first (exchange_push.c)
+ *   another horizon                     nothing: asked again when both are at one (digest.c)
  */
 #include "gossip/engine.h"
 
@@ -151,7 +152,8 @@ void gossip__recv_digest_answer(struct gossip *engine, struct gossip__session *s
         session->member->wall_told_ms = engine->now_ms == 0 ? 1 : engine->now_ms;
     }
     bool tables_equal;
-    bool equal = gossip__digest_note(engine, session->member, digest, &tables_equal);
+    enum gossip__comparison comparison =
+        gossip__digest_note(engine, session->member, digest, &tables_equal);
     if (session->closing || gossip__exchange_find(session->member, digest->exchange) == NULL) {
         PROBE("gossip.answer_ends_exchange");
         return; /* what it told of members ended the exchange: it may have told that it was removed */
@@ -161,7 +163,11 @@ void gossip__recv_digest_answer(struct gossip *engine, struct gossip__session *s
     if (!tables_equal) {
         gossip__member_send_table(engine, session->member, true);
     }
-    if (!equal) {
+    if (comparison == GOSSIP__INCOMPARABLE) {
+        gossip__exchange_compare_again(engine, exchange);
+        return;
+    }
+    if (comparison == GOSSIP__DIFFERENT) {
         roots_differ(engine, exchange, digest, catalog_count(engine->catalog).changes);
         return;
     }

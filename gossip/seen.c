@@ -30,11 +30,11 @@ void gossip__seen_count(struct gossip *engine, struct gossip__member *member, ca
     }
     if (seen > smallest) {
         PROBE("gossip.seen_of_peer_is_higher");
-        smallest = seen;
     }
-    if (smallest > engine->state.seen) {
+    catalog_clock risen = gossip__seen_rule(engine->state.seen, smallest, seen);
+    if (risen > engine->state.seen) {
         PROBE("gossip.seen_rises");
-        engine->state.seen = smallest;
+        engine->state.seen = risen;
         gossip__flight_state_dirty(engine);
     }
 }
@@ -97,6 +97,10 @@ enum gossip_truth gossip__member_agrees(struct gossip *engine,
     }
     struct merkle_digest own = merkle_tree_root(catalog_tree(engine->catalog));
     bool equal = merkle_digest_equal(&own, &member->root);
+    if (!equal && gossip__digest_compare(engine, member) == GOSSIP__INCOMPARABLE) {
+        PROBE("gossip.agreement_between_horizons");
+        return GOSSIP_UNKNOWN;
+    }
     if (!equal) {
         /* What it said before we changed says nothing about now. */
         return member->root_ms < engine->root_changed_ms ? GOSSIP_UNKNOWN : GOSSIP_NO;

@@ -54,6 +54,7 @@ struct attune_probe {
     X(B03, "an entry that is replaced is stored, the tree keeps the old one", "G11,L1")            \
     X(B04, "the tree has an entry before its commit, and keeps it if that fails",                  \
       "S9,G11,L1,S3,G6")                                                                           \
+    X(B05, "tombstones are removed by their age", "S3,L1,G6")                                      \
     X(B06, "acknowledged before it is stored; SQLite does not sync", "S2")                         \
     X(B07, "the error of a commit is ignored", "S2,L8,G6")                                         \
     X(B08, "agreement does not wait for a member that is gone", "S4,unit:agreement_rule")          \

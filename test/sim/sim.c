@@ -136,6 +136,9 @@ static void node_event(struct sim *sim, struct sim_node *node, const struct sim_
     case SIM_EVENT_REOPEN:
         sim_node_reopen(sim, node);
         break;
+    case SIM_EVENT_KEPT:
+        sim_node_step(sim, node, &(struct gossip_event){.type = GOSSIP_KEPT});
+        break;
     default:
         if (node->tick_ms == event->time_ms) {
             node->tick_ms = UINT64_MAX;

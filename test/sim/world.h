@@ -134,6 +134,7 @@ enum sim_event_type {
     SIM_EVENT_STORED,
     SIM_EVENT_REOPEN,
     SIM_EVENT_TICK,
+    SIM_EVENT_KEPT,   /* what it handed over is in a file */
     SIM_EVENT_ACTION, /* the scenario's; from here on events of the world */
     SIM_EVENT_UNDO,
     SIM_EVENT_START,

@@ -272,14 +272,13 @@ static void connections_perform(struct pair *pair, size_t node, const struct gos
 }
 
 static void notices_say(struct pair *pair, size_t node, const struct gossip_update *update) {
+    char line[512];
     for (size_t i = 0; i < update->notice_count; i++) {
-        const struct gossip_notice *notice = &update->notices[i];
-        char line[512];
-        (void)snprintf(line, sizeof line, "%6llu %c ! %s %s: %s\n",
-                       (unsigned long long)pair->now_ms, (char)('a' + node),
-                       pair_notice_name(notice->type),
-                       notice->member == NULL ? "-" : notice->member,
-                       notice->text == NULL ? "-" : notice->text);
+        pair_notice_line(pair, (char)('a' + node), &update->notices[i], line, sizeof line);
+        say(pair, line);
+    }
+    for (size_t i = 0; i < update->kept_count; i++) {
+        pair_kept_line(pair, (char)('a' + node), update->kept[i], line, sizeof line);
         say(pair, line);
     }
 }
@@ -316,6 +315,12 @@ static void step(struct pair *pair, size_t index, struct gossip_event event) {
             pair->difference_first = update->replies[i].differences[0].relation;
         }
     }
+    if (update->kept_count > 0) {
+        event_add(pair, (struct event){.due_ms = pair->now_ms,
+                                       .type = GOSSIP_KEPT,
+                                       .node = index,
+                                       .life = node->life});
+    }
     connections_perform(pair, index, update, false);
     for (size_t i = 0; i < update->send_count; i++) {
         send_frame(pair, index, &update->sends[i]);
@@ -344,7 +349,7 @@ static void event_deliver(struct pair *pair, const struct event *event) {
         given.message.connection = event->connection;
         given.message.bytes = event->bytes;
         given.message.size_bytes = event->size_bytes;
-    } else {
+    } else if (event->type != GOSSIP_KEPT) {
         struct link *link = link_find(pair, event->node, event->connection, &end);
         if (link == NULL && (event->connection & GOSSIP_CONNECTION_DIALED) == 0) {
             return; /* the engine closed it */
@@ -436,6 +441,8 @@ void pair_start(struct pair *pair, char letter, struct pair_start start) {
         .entry_count = node->disk.entry_count,
         .members = node->disk.members,
         .member_count = node->disk.member_count,
+        .kept = node->disk.kept,
+        .kept_count = node->disk.kept_count,
     };
     int result = gossip_new(&config, &load, &node->engine);
     if (result == GOSSIP_ENOMEM) { /* a process that ends for want of memory is started again */

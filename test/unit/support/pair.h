@@ -95,7 +95,11 @@ void pair_reply_note(struct pair_reply *note, char letter, gossip_time_ms now_ms
 /* For pair_load.c. */
 void pair_operate(struct pair *pair, char letter, const struct gossip_operation *operation);
 const char *pair_frame_name(const uint8_t *frame, size_t size_bytes);
-const char *pair_notice_name(enum gossip_notice_type type);
+/* Lines of the transcript: a notice, and an entry that the driver is to write to a file ("a # kept posts"). */
+void pair_notice_line(const struct pair *pair, char letter, const struct gossip_notice *notice,
+                      char *line, size_t size_bytes);
+void pair_kept_line(const struct pair *pair, char letter, const struct catalog_entry *entry,
+                    char *line, size_t size_bytes);
 
 struct gossip *pair_engine(struct pair *pair, char letter); /* NULL if it is down */
 /* What a knows of the member of this name; removed ones only if there is no other. NULL if nothing. */

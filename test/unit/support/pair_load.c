@@ -11,10 +11,22 @@ const char *pair_frame_name(const uint8_t *frame, size_t size_bytes) {
     return gossip__message_name((enum gossip__message_type)frame[type_at]);
 }
 
-const char *pair_notice_name(enum gossip_notice_type type) {
+void pair_notice_line(const struct pair *pair, char letter, const struct gossip_notice *notice,
+                      char *line, size_t size_bytes) {
     static const char *const names[] = {"",       "member", "ready", "refused", "store",
                                         "repair", "futile", "clock", "changed", "cluster"};
-    return names[type];
+    (void)snprintf(line, size_bytes, "%6llu %c ! %s %s: %s\n", (unsigned long long)pair_now(pair),
+                   letter, names[notice->type], notice->member == NULL ? "-" : notice->member,
+                   notice->text == NULL ? "-" : notice->text);
+}
+
+void pair_kept_line(const struct pair *pair, char letter, const struct catalog_entry *entry,
+                    char *line, size_t size_bytes) {
+    struct catalog_key key = catalog_entry_key(entry);
+    (void)snprintf(line, size_bytes, "%6llu %c # kept %.*s%s%.*s\n",
+                   (unsigned long long)pair_now(pair), letter, (int)key.entity.size_bytes,
+                   key.entity.data, key.name.size_bytes > 0 ? "/" : "", (int)key.name.size_bytes,
+                   key.name.data);
 }
 
 void pair_write(struct pair *pair, char letter, uint16_t kind, const char *entity, const char *name,
