@@ -174,9 +174,45 @@ static enum sim_causal_verdict survivor_look(const struct sim_past *past,
     return SIM_CAUSAL_RIGHT;
 }
 
-void sim_causal_note(struct sim_causal *causal, const struct catalog_entry *entry) {
+/* Both lists in one, of each origin the larger clock. */
+static size_t pairs_join(const struct catalog__pair *a, size_t a_count,
+                         const struct catalog__pair *b, size_t b_count,
+                         struct catalog__pair *joined) {
+    size_t count = 0;
+    for (size_t i = 0, j = 0; i < a_count || j < b_count; count++) {
+        int order = i == a_count   ? 1
+                    : j == b_count ? -1
+                                   : catalog_id_compare(&a[i].origin, &b[j].origin);
+        joined[count] = order <= 0 ? a[i] : b[j];
+        if (order == 0 && b[j].clock > a[i].clock) {
+            joined[count] = b[j];
+        }
+        i += order <= 0;
+        j += order >= 0;
+    }
+    return count;
+}
+
+/* The past of a write is what it bears, and what it replaced. */
+static void past_widen(struct sim_past *past, const struct catalog_entry *before) {
+    static struct catalog__pair old[SIM__PAIRS_MAX], joined[2 * SIM__PAIRS_MAX];
+    size_t count = catalog__entry_pair_count(before);
+    if (past->seen == NULL || count > SIM__PAIRS_MAX || past->seen_count > SIM__PAIRS_MAX) {
+        return;
+    }
+    catalog__entry_pairs(before, old);
+    count = pairs_join(past->seen, past->seen_count, old, count, joined);
+    free(past->seen);
+    past->seen = sim_allocate(count, sizeof *joined);
+    memcpy(past->seen, joined, count * sizeof *joined);
+    past->seen_count = count;
+}
+
+void sim_causal_note(struct sim_causal *causal, const struct catalog_entry *before,
+                     const struct catalog_entry *entry) {
     static struct catalog__pair pairs[SIM__PAIRS_MAX];
     size_t count = catalog__entry_pair_count(entry);
+    size_t known = causal->count;
     if (count > SIM__PAIRS_MAX) {
         return;
     }
@@ -185,6 +221,9 @@ void sim_causal_note(struct sim_causal *causal, const struct catalog_entry *entr
         if (pairs[i].version != NULL) {
             (void)past_of(causal, entry, &pairs[i], pairs, count);
         }
+    }
+    if (before != NULL && causal->count == known + 1 && entry->version_count == 1) {
+        past_widen(&causal->pasts[known], before);
     }
 }
 

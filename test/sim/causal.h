@@ -45,8 +45,10 @@ enum sim_causal_verdict {
 };
 const char *sim_causal_text(enum sim_causal_verdict verdict);
 
-/* Notes the versions of an entry that is new on a disk. */
-void sim_causal_note(struct sim_causal *causal, const struct catalog_entry *entry);
+/* Notes the versions of an entry that is new on a disk. `before`: what a write by this very node has replaced (it may bear less
+ * than it has seen: the horizon had passed that already); else NULL. */
+void sim_causal_note(struct sim_causal *causal, const struct catalog_entry *before,
+                     const struct catalog_entry *entry);
 /* Looks at an entry by itself, on a disk with this horizon, and notes its versions. */
 enum sim_causal_verdict sim_causal_look(struct sim_causal *causal,
                                         const struct catalog_entry *entry, catalog_clock horizon);

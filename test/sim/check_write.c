@@ -174,7 +174,7 @@ static void s7_put(struct sim *sim, struct sim_node *node, struct catalog_entry 
 /* What a real store turned out to hold after a power cut landed while nobody watched. */
 static void s7_started(struct sim *sim, struct sim_node *node, const struct catalog_load *load) {
     for (size_t i = 0; node->store != NULL && i < load->entry_count; i++) {
-        sim_causal_note(&sim->causal, load->entries[i]);
+        sim_causal_note(&sim->causal, NULL, load->entries[i]);
     }
 }
 

@@ -120,7 +120,9 @@ static void rows_land(struct sim *sim, struct sim_node *node, const struct sim_b
     }
     for (size_t i = 0; i < batch->entry_count; i++) {
         struct catalog_entry *before = sim__disk_entry_set(&node->disk, batch->entries[i]);
-        sim_causal_note(&sim->causal, batch->entries[i]);
+        struct catalog_version version = catalog_entry_in_force(batch->entries[i]);
+        bool own = catalog_id_equal(&version.origin, &node->origin);
+        sim_causal_note(&sim->causal, own ? before : NULL, batch->entries[i]);
         SIM_CHECK(sim, put, sim, node, before, batch->entries[i]);
         catalog_entry_release(before);
     }
