@@ -14,8 +14,8 @@
  * On a disk with a horizon (DESIGN 4.7) pairs at or below it say nothing any more, where no version survives at them: what is
  * said of the context holds above the horizon. What such pairs said is asked of this table: a version is *known* to all whose
  * past holds it, and to those whose past holds one of these, and so on. Nothing is believed because the horizon says it: an
- * entry accounts for a version if it survives there, or is known to one that does, or was a drop at or below the horizon, or
- * is known to one.
+ * entry accounts for a version if it survives there, or is known to one that does, or to a drop that *has passed*: one that
+ * left a disk by the horizon. A drop that only lost disks knew has not.
  */
 #ifndef SIM_CAUSAL_H
 #define SIM_CAUSAL_H
@@ -49,6 +49,9 @@ const char *sim_causal_text(enum sim_causal_verdict verdict);
  * than it has seen: the horizon had passed that already); else NULL. */
 void sim_causal_note(struct sim_causal *causal, const struct catalog_entry *before,
                      const struct catalog_entry *entry);
+/* A disk with this horizon lets go of an entry (`after` NULL: its row is taken), or of drops in it: they have passed. */
+void sim_causal_pass(struct sim_causal *causal, const struct catalog_entry *before,
+                     const struct catalog_entry *after, catalog_clock horizon);
 /* Looks at an entry by itself, on a disk with this horizon, and notes its versions. */
 enum sim_causal_verdict sim_causal_look(struct sim_causal *causal,
                                         const struct catalog_entry *entry, catalog_clock horizon);
@@ -61,7 +64,8 @@ enum sim_causal_verdict sim_causal_compare(const struct sim_causal *causal,
  * this horizon. */
 bool sim_causal_accounts(const struct sim_causal *causal, const struct catalog_entry *stored,
                          const struct catalog_entry *entry, catalog_clock horizon);
-/* Whether this version was dropped, as far as the horizon has passed: it is a drop at or below it, or known to one. */
+/* Whether this version was dropped, as far as the horizon has passed: it is a drop at or below it that has passed, or known to
+ * one. */
 bool sim_causal_is_gone(const struct sim_causal *causal, uint64_t slot,
                         const struct catalog_id *origin, catalog_clock clock,
                         catalog_clock horizon);

@@ -35,7 +35,7 @@ static bool had_seen_any(const struct sim_past *past, const struct known *known)
 /* Whether this one answers the question. */
 static bool is_answer(const struct sim_past *past, const struct catalog__pair *pairs, size_t count,
                       catalog_clock horizon) {
-    if (past->dropped && past->clock <= horizon) {
+    if (past->passed && past->clock <= horizon) {
         return true;
     }
     size_t at = 0;
@@ -92,6 +92,33 @@ static bool version_is_known(const struct sim_causal *causal, uint64_t slot,
         }
     }
     return false;
+}
+
+void sim_causal_pass(struct sim_causal *causal, const struct catalog_entry *before,
+                     const struct catalog_entry *after, catalog_clock horizon) {
+    static struct catalog__pair pairs[SIM__PAIRS_MAX], left[SIM__PAIRS_MAX];
+    size_t count = catalog__entry_pair_count(before);
+    size_t left_count = after == NULL ? 0 : catalog__entry_pair_count(after);
+    if (horizon == 0 || count > SIM__PAIRS_MAX || left_count > SIM__PAIRS_MAX) {
+        return;
+    }
+    catalog__entry_pairs(before, pairs);
+    if (after != NULL) {
+        catalog__entry_pairs(after, left);
+    }
+    size_t at = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool drop = pairs[i].version != NULL && pairs[i].state == CATALOG_DROPPED;
+        bool stays = sim__pairs_seen(left, left_count, &at, &pairs[i].origin) >= pairs[i].clock;
+        if (drop && !stays && pairs[i].clock <= horizon) {
+            /* It is const to all who ask; here it is the table's own. */
+            struct sim_past *past = (struct sim_past *)sim__past_find(causal, &pairs[i].origin,
+                                                                      pairs[i].clock, before->slot);
+            if (past != NULL) {
+                past->passed = true;
+            }
+        }
+    }
 }
 
 bool sim_causal_is_gone(const struct sim_causal *causal, uint64_t slot,

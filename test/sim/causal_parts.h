@@ -14,6 +14,7 @@ struct sim_past {
     size_t seen_count;
     uint32_t before; /* 1 + the one of the same slot that was noted before; 0: none */
     bool dropped;
+    bool passed; /* a drop that left a disk by the horizon */
 };
 
 /* NULL: it was never noted. */

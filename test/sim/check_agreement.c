@@ -180,13 +180,15 @@ static void member_look(struct sim *sim, struct sim_node *by, const struct sim_a
     if (named) {
         sim_violated(sim, &sim_check_s4, by, "says that %s has what was asked for, and it has not",
                      node->name);
-    } else if (reply->code == 0 && (line == NULL || !asked->skip_dead)) {
+    } else if (reply->code == 0 && !asked->skip_dead) {
         sim_violated(sim, &sim_check_s4, by,
                      "agreement is answered, and %s, which is a member, lacks it", node->name);
     } else if (reply->code == 0) {
+        /* Whom it has never heard of can only have been admitted by those that it skips. */
         const struct gossip__member *member = sim__member_of(by, node);
-        bool gone = member != NULL && (member->state == GOSSIP_MEMBER_DEAD ||
-                                       member->state == GOSSIP_MEMBER_LEFT);
+        bool gone = member == NULL ? !is_met(by, node)
+                                   : member->state == GOSSIP_MEMBER_DEAD ||
+                                         member->state == GOSSIP_MEMBER_LEFT;
         if (!gone) {
             sim_violated(sim, &sim_check_s4, by, "skips %s, which it does not take for dead",
                          node->name);

@@ -114,6 +114,7 @@ static void rows_land(struct sim *sim, struct sim_node *node, const struct sim_b
         struct catalog_key key = catalog_entry_key(batch->removed[i]);
         struct catalog_entry *before = sim__disk_entry_remove(&node->disk, &key);
         if (before != NULL) {
+            sim_causal_pass(&sim->causal, before, NULL, batch->state.horizon);
             SIM_CHECK(sim, taken, sim, node, before);
             catalog_entry_release(before);
         }
@@ -123,6 +124,9 @@ static void rows_land(struct sim *sim, struct sim_node *node, const struct sim_b
         struct catalog_version version = catalog_entry_in_force(batch->entries[i]);
         bool own = catalog_id_equal(&version.origin, &node->origin);
         sim_causal_note(&sim->causal, own ? before : NULL, batch->entries[i]);
+        if (before != NULL) {
+            sim_causal_pass(&sim->causal, before, batch->entries[i], batch->state.horizon);
+        }
         SIM_CHECK(sim, put, sim, node, before, batch->entries[i]);
         catalog_entry_release(before);
     }

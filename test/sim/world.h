@@ -172,6 +172,7 @@ struct sim_acknowledged {
     size_t node;
     unsigned cluster;                /* of the node, then */
     uint64_t time_ms, everywhere_ms; /* on the last required disk; 0: not yet */
+    bool doubled;                    /* two processes had the id of the one that acknowledged it */
     bool handed_over;                /* its last disk began anew, and it is in a file of the operator's */
     bool out_of_reach;               /* when all was healed, only nodes that stay away had it */
     bool lost; /* no disk holds it, and only faults outside the promises took it from them */
