@@ -206,15 +206,19 @@ static bool is_agreed(struct gossip *engine, struct gossip__agreement *agreement
 
 static void judge(struct gossip *engine, struct gossip__agreement *agreement) {
     int refusal = gossip__agreement_refusal(engine);
+    bool agreed = refusal == 0 && is_agreed(engine, agreement);
+    /* What is known is told at once; but a staged change has its own write on disk first. */
+    bool over = agreement->from_known ? agreement->own_stored || !agreement->internal
+                                      : agreement->reply_by_ms <= engine->now_ms;
     agreement->touched = false;
     agreement->done = true;
     if (refusal != 0) {
         PROBE("gossip.agreement_ends_with_node");
         agreement->code = refusal;
-    } else if (is_agreed(engine, agreement)) {
+    } else if (agreed) {
         PROBE("gossip.agreed");
         agreement->code = 0;
-    } else if (agreement->reply_by_ms <= engine->now_ms) {
+    } else if (over) {
         PROBE("gossip.not_agreed_in_time");
         agreement->code = GOSSIP_ENOTAGREED;
     } else {
@@ -239,9 +243,7 @@ static void answer(struct gossip *engine, struct gossip__agreement *agreement) {
 static bool settle(struct gossip *engine, struct gossip__agreement *agreement) {
     bool ask = agreement->members_changes != engine->members_changes ||
                agreement->due_ms <= engine->now_ms;
-    if (agreement->done) {
-        return true; /* not taken yet */
-    }
+    assert(!agreement->done);
     if (ask) {
         gossip__agreement_ask(engine, agreement);
     }
@@ -257,18 +259,17 @@ static bool settle(struct gossip *engine, struct gossip__agreement *agreement) {
 }
 
 void gossip__agreements_settle(struct gossip *engine) {
-    bool again = true;
-    while (again) {
+    bool internal_done = true;
+    while (internal_done) { /* a staged change goes on, and may begin its next one */
         struct gossip__agreement *next;
-        bool internal_done = false;
+        gossip__staged_settle(engine);
+        internal_done = false;
         for (struct gossip__agreement *agreement = engine->agreements; agreement != NULL;
              agreement = next) {
             next = agreement->next;
             internal_done = settle(engine, agreement) || internal_done;
         }
         engine->agreements_touched = false;
-        again = false;
-        (void)internal_done;
     }
 }
 

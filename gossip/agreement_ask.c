@@ -199,6 +199,7 @@ static void target_confirm(struct gossip *engine, struct gossip__agreement *agre
 
 /* A confirmation is of one process: a new one is asked anew, whatever the old one had. */
 void gossip__agreements_session_up(struct gossip *engine, const struct gossip__member *member) {
+    gossip__staged_session_up(engine, member);
     for (struct gossip__agreement *agreement = engine->agreements; agreement != NULL;
          agreement = agreement->next) {
         struct gossip__agreement_target *target =

@@ -179,6 +179,8 @@ static const struct {
     [GOSSIP__ADMIT] = {gossip__recv_admit, AFTER_HELLO},
     [GOSSIP__CONFIRM] = {gossip__recv_confirm, AFTER_HELLO | NEEDS_ADMITTED},
     [GOSSIP__CONFIRMATION] = {gossip__recv_confirmation, AFTER_HELLO | NEEDS_ADMITTED},
+    [GOSSIP__FORWARD] = {gossip__recv_forward, AFTER_HELLO | NEEDS_ADMITTED},
+    [GOSSIP__FORWARD_ANSWER] = {gossip__recv_forward_answer, AFTER_HELLO | NEEDS_ADMITTED},
 };
 
 static void dispatch(struct gossip *engine, struct gossip__session *session,
@@ -255,6 +257,7 @@ gossip_time_ms gossip_deadline(const struct gossip *engine) {
         gossip__push_deadline(engine),    gossip__operation_deadline(engine),
         gossip__join_deadline(engine),    gossip__agreement_deadline(engine),
         gossip__swim_deadline(engine),    gossip__agreements_deadline(engine),
+        gossip__staged_deadline(engine),
     };
     gossip_time_ms soonest_ms = GOSSIP_NEVER;
     for (size_t i = 0; i < sizeof deadlines / sizeof *deadlines; i++) {

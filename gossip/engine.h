@@ -449,6 +449,11 @@ struct gossip {
     struct gossip__agreement *agreements_answered; /* in this step: freed with the next */
     size_t agreement_count;
     uint64_t agreement_number_last;
+    /* staged changes (staged.c), and those of them that members have passed on to this node (recv_forward.c) */
+    struct gossip__staged *staged;
+    struct gossip__staged *staged_answered;  /* in this step: freed with the next */
+    struct gossip__forward_record *forwards; /* GOSSIP__FORWARDS_MAX, made at first use */
+    uint64_t forwards_ended;
     bool agreements_touched; /* all of them are to be judged at the end of this step */
 
     /* agreement (seen.c) */

@@ -143,6 +143,13 @@ static void take_digest(struct gossip__reader *reader, enum gossip__message_type
     digest->updates = take_updates(reader);
 }
 
+static struct gossip__span take_walk(struct gossip__reader *reader, uint32_t *exchange,
+                                     uint64_t *sequence) {
+    *exchange = gossip__reader_exchange(reader);
+    *sequence = gossip__reader_number(reader);
+    return gossip__reader_span(reader);
+}
+
 static void take_pull(struct gossip__reader *reader, struct gossip__pull *pull) {
     *pull = (struct gossip__pull){.exchange = gossip__reader_exchange(reader)};
     pull->sequence = gossip__reader_number(reader);
@@ -213,14 +220,11 @@ static void take_message(struct gossip__reader *reader, struct gossip__message *
         take_digest(reader, message->type, &message->digest);
         return;
     case GOSSIP__WALK:
-        message->walk.exchange = gossip__reader_exchange(reader);
-        message->walk.sequence = gossip__reader_number(reader);
-        message->walk.request = gossip__reader_span(reader);
+        message->walk.request = take_walk(reader, &message->walk.exchange, &message->walk.sequence);
         return;
     case GOSSIP__WALK_ANSWER:
-        message->walk_answer.exchange = gossip__reader_exchange(reader);
-        message->walk_answer.sequence = gossip__reader_number(reader);
-        message->walk_answer.answer = gossip__reader_span(reader);
+        message->walk_answer.answer =
+            take_walk(reader, &message->walk_answer.exchange, &message->walk_answer.sequence);
         return;
     case GOSSIP__PULL:
         take_pull(reader, &message->pull);

@@ -194,6 +194,13 @@ static void put_push_ack(msgpack_packer *packer, const struct gossip__push_ack *
     put_number(packer, acknowledgement->refused);
 }
 
+static void put_probe(msgpack_packer *packer, enum gossip__message_type type,
+                      const struct gossip__probe *probe) {
+    begin(packer, type, 2);
+    put_number(packer, probe->sequence);
+    put_id(packer, &probe->target);
+}
+
 static void put_admit(msgpack_packer *packer, const struct gossip__admit *admit) {
     begin(packer, GOSSIP__ADMIT, 5);
     put_id(packer, &admit->cluster_id);
@@ -301,9 +308,7 @@ static void put_message(msgpack_packer *packer, const struct gossip__message *me
         return;
     case GOSSIP__PROBE:
     case GOSSIP__PROBE_ANSWER:
-        begin(packer, message->type, 2);
-        put_number(packer, message->probe.sequence);
-        put_id(packer, &message->probe.target);
+        put_probe(packer, message->type, &message->probe);
         return;
     case GOSSIP__MEMBERS:
         begin(packer, message->type, 2);

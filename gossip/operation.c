@@ -125,8 +125,8 @@ static void refusal_probe(int code) {
     }
 }
 
-static void write_operation(struct gossip *engine, const struct gossip_operation *operation) {
-    struct catalog_plan *plan;
+int gossip__write_plan(struct gossip *engine, const struct catalog_write *writes, size_t count,
+                       struct catalog_plan **plan) {
     const struct catalog_writer writer = {
         .origin = engine->config.origin,
         .node = {.data = engine->node_name, .size_bytes = strlen(engine->node_name)},
@@ -137,10 +137,26 @@ static void write_operation(struct gossip *engine, const struct gossip_operation
     int code = gossip__write_refusal(engine);
     if (code != 0) {
         refusal_probe(code);
-    } else {
-        code = catalog_plan_new(engine->catalog, operation->writes, operation->write_count, &writer,
-                                &plan);
+        return code;
     }
+    return catalog_plan_new(engine->catalog, writes, count, &writer, plan);
+}
+
+int gossip__write_put(struct gossip *engine, const struct catalog_plan *plan) {
+    assert(!engine->batch_open);
+    if (gossip__flight_ticket(engine) == 0) {
+        return GOSSIP_EBUSY;
+    }
+    int result = plan_put(engine, plan);
+    if (result != 0) {
+        gossip__flight_take_back(engine);
+    }
+    return result;
+}
+
+static void write_operation(struct gossip *engine, const struct gossip_operation *operation) {
+    struct catalog_plan *plan;
+    int code = gossip__write_plan(engine, operation->writes, operation->write_count, &plan);
     if (code != 0) {
         engine->counters.writes_refused++;
         reply_code(engine, operation->token, code);
@@ -200,7 +216,8 @@ static void remove_operation(struct gossip *engine, const struct gossip_operatio
 }
 
 static void agreement_operation(struct gossip *engine, const struct gossip_operation *operation) {
-    int code = gossip__agreement_add(engine, operation);
+    int code = operation->type == GOSSIP_STAGED ? gossip__staged_add(engine, operation)
+                                                : gossip__agreement_add(engine, operation);
     if (code != 0) {
         PROBE("gossip.agreement_refused");
         reply_code(engine, operation->token, code);
@@ -256,10 +273,8 @@ void gossip__operation(struct gossip *engine, const struct gossip_operation *ope
         gossip__caller_add(engine, operation);
         break;
     case GOSSIP_AGREEMENT:
-        agreement_operation(engine, operation);
-        break;
     case GOSSIP_STAGED:
-        reply_code(engine, operation->token, GOSSIP_EBUSY);
+        agreement_operation(engine, operation);
         break;
     }
 }
@@ -272,11 +287,13 @@ void gossip__operation_step_begin(struct gossip *engine) {
     merkle_buffer_clear(&engine->plans_answered);
     gossip__caller_step_begin(engine);
     gossip__agreements_step_begin(engine);
+    gossip__staged_step_begin(engine);
 }
 
 void gossip__operation_free_all(struct gossip *engine) {
     gossip__operation_step_begin(engine);
     merkle_buffer_close(&engine->plans_answered);
     gossip__caller_free_all(engine);
+    gossip__staged_free_all(engine);
     gossip__agreements_free_all(engine);
 }

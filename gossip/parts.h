@@ -442,6 +442,22 @@ void gossip__agreements_concluded(struct gossip *engine, const struct gossip__ex
 /* A digest came from it; both tables were equal then, or not. */
 void gossip__agreements_told(struct gossip *engine, struct gossip__member *member,
                              const struct gossip__digest *digest, bool tables_equal);
+/* --- staged.c: changes with an agreement before each step -------------------------------------------------------------- */
+
+/* A caller of GOSSIP_STAGED: as gossip__agreement_add. */
+int gossip__staged_add(struct gossip *engine, const struct gossip_operation *operation);
+/* Called by gossip__agreements_settle. */
+void gossip__staged_settle(struct gossip *engine);
+gossip_time_ms gossip__staged_deadline(const struct gossip *engine);
+void gossip__staged_session_up(struct gossip *engine, const struct gossip__member *member);
+void gossip__staged_step_begin(struct gossip *engine);
+void gossip__staged_free_all(struct gossip *engine);
+/* operation.c: plans writes of this node on top of what is in flight; or why it takes none. */
+int gossip__write_plan(struct gossip *engine, const struct catalog_write *writes, size_t count,
+                       struct catalog_plan **plan);
+/* Puts a plan into this step's batch, which must not be open yet, as a whole or not at all. */
+int gossip__write_put(struct gossip *engine, const struct catalog_plan *plan);
+
 /* recv_confirm.c: what a CONFIRM waited for is stored, or was not. */
 void gossip__confirm_stored(struct gossip *engine, const struct gossip__waiter *waiter, int result);
 
@@ -469,5 +485,7 @@ GOSSIP__RECEIVE(members);
 GOSSIP__RECEIVE(admit);
 GOSSIP__RECEIVE(confirm);
 GOSSIP__RECEIVE(confirmation);
+GOSSIP__RECEIVE(forward);
+GOSSIP__RECEIVE(forward_answer);
 
 #endif

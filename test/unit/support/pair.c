@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINKS_MAX = 4096, EVENTS_MAX = 65536, REPLIES_KEPT = 256 };
+enum { LINKS_MAX = 4096, EVENTS_MAX = 65536 };
 
 /* Both ends of a connection: [0] dialled it. */
 struct link {
@@ -52,8 +52,7 @@ struct pair {
     size_t transcript_size;
     size_t difference_count; /* of the last reply with differences */
     enum catalog_relation difference_first;
-    struct pair_reply replies[REPLIES_KEPT]; /* a ring */
-    size_t reply_count;
+    struct pair_replies replies;
 };
 
 static struct node *node_of(struct pair *pair, char letter) {
@@ -308,8 +307,7 @@ static void step(struct pair *pair, size_t index, struct gossip_event event) {
         (void)snprintf(line, sizeof line, "%6llu %c = %d\n", (unsigned long long)pair->now_ms,
                        (char)('a' + index), update->replies[i].code);
         say(pair, line);
-        pair_reply_note(&pair->replies[pair->reply_count++ % REPLIES_KEPT], (char)('a' + index),
-                        pair->now_ms, &update->replies[i]);
+        pair_reply_note(&pair->replies, (char)('a' + index), pair->now_ms, &update->replies[i]);
         pair->difference_count = update->replies[i].difference_count;
         if (pair->difference_count > 0) {
             pair->difference_first = update->replies[i].differences[0].relation;
@@ -493,20 +491,14 @@ void pair_cut(struct pair *pair, char a, char b, bool cut) {
     pair->cut[second][first] = cut;
 }
 
-const struct pair_reply *pair_reply(const struct pair *pair, char letter, uint64_t token) {
-    for (size_t i = pair->reply_count; i > 0 && i + REPLIES_KEPT > pair->reply_count; i--) {
-        const struct pair_reply *reply = &pair->replies[(i - 1) % REPLIES_KEPT];
-        if (reply->letter == letter && reply->token == token) {
-            return reply;
-        }
-    }
-    return NULL;
-}
-
 /* --- looking -------------------------------------------------------------------------------- */
 
 struct gossip *pair_engine(struct pair *pair, char letter) {
     return node_of(pair, letter)->engine;
+}
+
+const struct pair_replies *pair_replies(const struct pair *pair) {
+    return &pair->replies;
 }
 
 gossip_time_ms pair_now(const struct pair *pair) {

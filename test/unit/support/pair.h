@@ -89,7 +89,12 @@ void pair_stage(struct pair *pair, char letter, uint64_t token, enum gossip_stag
                 const char *entity, const char *json, gossip_duration_ms timeout_ms);
 
 /* For pair.c. */
-void pair_reply_note(struct pair_reply *note, char letter, gossip_time_ms now_ms,
+struct pair_replies {
+    struct pair_reply ring[256];
+    size_t count; /* ever */
+};
+const struct pair_replies *pair_replies(const struct pair *pair);
+void pair_reply_note(struct pair_replies *replies, char letter, gossip_time_ms now_ms,
                      const struct gossip_reply *reply);
 
 /* For pair_load.c. */

@@ -52,8 +52,22 @@ void pair_write(struct pair *pair, char letter, uint16_t kind, const char *entit
 
 /* --- agreement ------------------------------------------------------------------------------- */
 
-void pair_reply_note(struct pair_reply *note, char letter, gossip_time_ms now_ms,
+const struct pair_reply *pair_reply(const struct pair *pair, char letter, uint64_t token) {
+    const struct pair_replies *replies = pair_replies(pair);
+    size_t size = sizeof replies->ring / sizeof *replies->ring;
+    for (size_t i = replies->count; i > 0 && i + size > replies->count; i--) {
+        const struct pair_reply *reply = &replies->ring[(i - 1) % size];
+        if (reply->letter == letter && reply->token == token) {
+            return reply;
+        }
+    }
+    return NULL;
+}
+
+void pair_reply_note(struct pair_replies *replies, char letter, gossip_time_ms now_ms,
                      const struct gossip_reply *reply) {
+    struct pair_reply *note =
+        &replies->ring[replies->count++ % (sizeof replies->ring / sizeof *replies->ring)];
     *note = (struct pair_reply){.letter = letter,
                                 .token = reply->token,
                                 .code = reply->code,
