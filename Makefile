@@ -102,7 +102,7 @@ CHAOS_SOURCES := $(filter-out $(SOURCES_attune-chaos),$(call in_folder,bin/chaos
 SIMULATION_SOURCES := $(call in_folder,test/sim)
 SUPPORT_SOURCES := $(call in_folder,test/unit/support)
 FUZZ_TARGETS := $(patsubst test/fuzz/fuzz_%.c,%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
-PUBLIC_HEADERS := merkle/merkle.h catalog/catalog.h catalog/store.h gossip/gossip.h gossip/service.h
+PUBLIC_HEADERS := merkle/merkle.h catalog/catalog.h catalog/store.h catalog/stored.h gossip/gossip.h gossip/service.h
 
 # Programs whose folder is still empty are not built.
 BUILT_PROGRAMS := $(foreach program,$(PROGRAMS),$(if $(SOURCES_$(program)),$(OUT)/$(program)))

@@ -93,7 +93,8 @@ struct catalog__prunables {
  * them is in force is decided by whoever asks. */
 struct catalog__reference {
     struct catalog__reference *next;
-    struct catalog__reference **link; /* what points here */
+    struct catalog__reference **link;    /* what points here */
+    struct catalog__reference *previous; /* of the same entry's `previous`; NULL if none */
     struct catalog__node *node;
     uint64_t hash;
     uint8_t entity_size_bytes;
@@ -165,7 +166,8 @@ void catalog__prunable_follow(struct catalog *catalog, struct catalog__node *nod
 
 /* --- what references what (reference.c) ----------------------------------------------------------------------------- */
 
-/* Makes and links the reference of an entry: *reference is NULL if it is no foreign key in force. CATALOG_ENOMEM. */
+/* Makes and links the reference of an entry, with that of its `previous` (the body enforced while it is pending_add):
+ * *reference is NULL if neither is a foreign key. CATALOG_ENOMEM. */
 int catalog__reference_new(struct catalog *catalog, struct catalog__node *node,
                            const struct catalog_entry *entry,
                            struct catalog__reference **reference);

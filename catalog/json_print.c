@@ -358,6 +358,58 @@ int catalog_entry_print(const struct catalog_entry *entry, enum catalog_form for
     return finish(json);
 }
 
+/* The body that is enforced while the version is pending, as an object of its own. */
+static int put_previous(struct merkle_buffer *json, uint16_t kind,
+                        const struct catalog_version *version) {
+    if (version->previous == NULL || catalog_kind_name(kind) == NULL) {
+        return 0;
+    }
+    struct catalog_version previous = *version;
+    previous.body = version->previous;
+    previous.body_size_bytes = version->previous_size_bytes;
+    struct merkle_buffer fields;
+    merkle_buffer_init(&fields, json->allocator);
+    int result = kind == CATALOG_SCHEMA ? put_schema(&fields, &previous)
+                                        : put_constraint(&fields, kind, &previous);
+    result = result == 0 ? finish(&fields) : result;
+    if (result == 0) {
+        assert(fields.data[0] == ','); /* what stands before it, elsewhere */
+        put(json, ",\"previous\":{");
+        merkle_buffer_append(json, fields.data + 1, fields.size_bytes - 1);
+        put(json, "}");
+    }
+    merkle_buffer_close(&fields);
+    return result;
+}
+
+/* What the entry knows to be replaced: the pairs of its context without a version. */
+static int put_seen(struct merkle_buffer *json, const struct catalog_entry *entry) {
+    size_t count = catalog__entry_pair_count(entry);
+    struct catalog__pair *pairs = merkle_allocate(json->allocator, count, sizeof *pairs);
+    if (pairs == NULL) {
+        return CATALOG_ENOMEM;
+    }
+    catalog__entry_pairs(entry, pairs);
+    put(json, ",\"seen\":[");
+    bool first = true;
+    for (size_t i = 0; i < count; i++) {
+        if (pairs[i].version == NULL) {
+            char origin[33], clock[17];
+            catalog_id_print(&pairs[i].origin, origin);
+            snprintf(clock, sizeof clock, "%016" PRIx64, pairs[i].clock);
+            put(json, first ? "{\"origin\":\"" : ",{\"origin\":\"");
+            put(json, origin);
+            put(json, "\",\"clock\":\"");
+            put(json, clock);
+            put(json, "\"}");
+            first = false;
+        }
+    }
+    put(json, "]");
+    merkle_release(json->allocator, pairs);
+    return 0;
+}
+
 static int put_version(struct merkle_buffer *json, const struct catalog_entry *entry,
                        const struct catalog_key *key, const struct catalog_version *version) {
     put_key(json, key);
@@ -365,6 +417,7 @@ static int put_version(struct merkle_buffer *json, const struct catalog_entry *e
                           (struct catalog_text){(const char *)version->bytes, version->size_bytes});
     if (result == 0) {
         put_stamp(json, version, entry->conflict);
+        result = put_previous(json, key->kind, version);
         put(json, "}");
     }
     return result;
@@ -386,7 +439,9 @@ int catalog_entry_print_versions(const struct catalog_entry *entry, struct merkl
         put(json, i > 0 ? "," : "");
         result = put_version(json, entry, &key, &versions[i]);
     }
-    put(json, "]}");
+    put(json, "]");
     merkle_release(json->allocator, versions);
+    result = result == 0 ? put_seen(json, entry) : result;
+    put(json, "}");
     return result != 0 ? result : finish(json);
 }

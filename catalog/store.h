@@ -6,7 +6,7 @@
 #ifndef CATALOG_STORE_H
 #define CATALOG_STORE_H
 
-#include "catalog/catalog.h"
+#include "catalog/stored.h"
 
 /* --- the store: SQLite, one file `catalog.db` in the data directory ----------------------------------------------- */
 

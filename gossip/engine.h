@@ -276,10 +276,10 @@ enum gossip__waiter_type {
     GOSSIP__WAIT_ADMIT = 4,    /* a newcomer's row: connection */
     GOSSIP__WAIT_JOIN = 5,     /* what an ADMIT brought is stored: connection */
     GOSSIP__WAIT_REMOVE = 6,   /* a local caller of MEMBER_REMOVE: token */
-    GOSSIP__WAIT_CONFIRM = 7,  /* a CONFIRM: connection, sequence, salt (in `exchange`) */
-    GOSSIP__WAIT_DIGEST = 8,   /* the horizon was raised for a DIGEST: connection, exchange */
-    GOSSIP__WAIT_COMPARE = 9,  /* the same for a DIGEST_ANSWER: member, exchange */
-    GOSSIP__WAIT_LINEAGE = 10,  /* this node has its new id */
+    GOSSIP__WAIT_DIGEST = 7,   /* the horizon was raised for a DIGEST: connection, exchange */
+    GOSSIP__WAIT_COMPARE = 8,  /* the same for a DIGEST_ANSWER: member, exchange */
+    GOSSIP__WAIT_LINEAGE = 9,  /* this node has its new id */
+    GOSSIP__WAIT_CONFIRM = 10, /* a CONFIRM: connection, sequence, salt (in `exchange`) */
 };
 
 struct gossip__waiter {
@@ -466,6 +466,7 @@ struct gossip {
     struct gossip__update_arrays out;
 };
 
+#include "gossip/horizon.h"
 #include "gossip/parts.h" /* the prototypes need the structures above */
 
 #endif

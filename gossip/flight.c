@@ -49,7 +49,7 @@ static bool ring_grow(const struct merkle_allocator *allocator, void **ring, siz
     return true;
 }
 
-static void entries_release(struct gossip *engine, struct catalog_entry **entries, size_t count) {
+void gossip__entries_release(struct gossip *engine, struct catalog_entry **entries, size_t count) {
     for (size_t i = 0; i < count; i++) {
         catalog_entry_release(entries[i]);
     }
@@ -57,13 +57,13 @@ static void entries_release(struct gossip *engine, struct catalog_entry **entrie
 }
 
 static void flight_close(struct gossip *engine, struct gossip__flight *flight) {
-    entries_release(engine, flight->entries, flight->entry_count);
-    entries_release(engine, flight->removed, flight->removed_count);
-    entries_release(engine, flight->kept, flight->kept_count);
+    gossip__entries_release(engine, flight->entries, flight->entry_count);
+    gossip__entries_release(engine, flight->removed, flight->removed_count);
+    gossip__entries_release(engine, flight->kept, flight->kept_count);
     merkle_release(engine->allocator, flight->arrivals);
 }
 
-static struct gossip__flight *flight_open(struct gossip *engine) {
+struct gossip__flight *gossip__flight_open(struct gossip *engine) {
     if (engine->batch_open) {
         return flight_at(engine, engine->flight_count - 1);
     }
@@ -82,7 +82,7 @@ static struct gossip__flight *flight_open(struct gossip *engine) {
 }
 
 uint64_t gossip__flight_ticket(struct gossip *engine) {
-    struct gossip__flight *flight = flight_open(engine);
+    struct gossip__flight *flight = gossip__flight_open(engine);
     return flight == NULL ? 0 : flight->ticket;
 }
 
@@ -116,7 +116,7 @@ int gossip__flight_put(struct gossip *engine, struct catalog_entry *entry,
     if (engine->store_error != 0) {
         return engine->store_error;
     }
-    struct gossip__flight *flight = flight_open(engine);
+    struct gossip__flight *flight = gossip__flight_open(engine);
     if (flight == NULL) {
         PROBE("gossip.flights_limit");
         return GOSSIP_EBUSY;
@@ -135,101 +135,8 @@ int gossip__flight_put(struct gossip *engine, struct catalog_entry *entry,
     return 0;
 }
 
-/* What this step put for a key and takes away again never was in its batch. */
-static void put_forget(struct gossip__flight *flight, const struct catalog_entry *entry) {
-    size_t i = 0;
-    while (i < flight->entry_count && flight->entries[i] != entry) {
-        i++;
-    }
-    if (i == flight->entry_count) {
-        return; /* an earlier batch has it */
-    }
-    catalog_entry_release(flight->entries[i]);
-    flight->entry_count--;
-    memmove(&flight->entries[i], &flight->entries[i + 1],
-            (flight->entry_count - i) * sizeof *flight->entries);
-    memmove(&flight->arrivals[i], &flight->arrivals[i + 1],
-            (flight->entry_count - i) * sizeof *flight->arrivals);
-}
-
-static bool removed_reserve(struct gossip *engine, struct gossip__flight *flight) {
-    if (flight->removed_count < flight->removed_capacity) {
-        return true;
-    }
-    size_t capacity = flight->removed_capacity == 0 ? 4 : flight->removed_capacity * 2;
-    void *removed =
-        merkle_reallocate(engine->allocator, flight->removed, capacity, sizeof *flight->removed);
-    if (removed == NULL) {
-        return false;
-    }
-    flight->removed = removed;
-    flight->removed_capacity = capacity;
-    return true;
-}
-
-int gossip__flight_remove(struct gossip *engine, struct catalog_entry *entry) {
-    struct catalog_key key = catalog_entry_key(entry);
-    struct gossip__flight *flight = flight_open(engine);
-    if (flight == NULL) {
-        return engine->store_error != 0 ? engine->store_error : GOSSIP_EBUSY;
-    }
-    bool only_stored = catalog_find(engine->catalog, &key) == entry;
-    if (!removed_reserve(engine, flight)) {
-        return GOSSIP_ENOMEM;
-    }
-    flight->removed[flight->removed_count] = catalog_entry_hold(entry);
-    if (catalog_pending_remove(engine->catalog, &key, flight->ticket) != 0) {
-        catalog_entry_release(entry);
-        return GOSSIP_ENOMEM;
-    }
-    if (!only_stored) {
-        PROBE("gossip.removed_in_flight");
-        put_forget(flight, entry);
-    }
-    flight->removed_count++;
-    return 0;
-}
-
-void gossip__flight_reset(struct gossip *engine, struct catalog_entry **kept, size_t kept_count) {
-    struct gossip__flight *flight = flight_open(engine);
-    if (flight == NULL) {
-        engine->fatal = true;
-        entries_release(engine, kept, kept_count);
-        return;
-    }
-    const struct catalog_text all = {.data = "", .size_bytes = 0};
-    struct catalog_entry *entry = catalog_pending_next(engine->catalog, 0, all, NULL);
-    while (entry != NULL) {
-        struct catalog_key key = catalog_entry_key(entry);
-        if (catalog_pending_remove(engine->catalog, &key, flight->ticket) != 0) {
-            engine->fatal = true; /* half of it is gone already */
-            break;
-        }
-        entry = catalog_pending_next(engine->catalog, 0, all, &key);
-    }
-    entries_release(engine, flight->entries, flight->entry_count);
-    entries_release(engine, flight->removed, flight->removed_count);
-    entries_release(engine, flight->kept, flight->kept_count);
-    merkle_release(engine->allocator, flight->arrivals);
-    *flight = (struct gossip__flight){
-        .ticket = flight->ticket,
-        .reset = true,
-        .kept = kept,
-        .kept_count = kept_count,
-    };
-    gossip__flight_state_dirty(engine);
-}
-
-bool gossip__flight_kept_cleared(struct gossip *engine) {
-    struct gossip__flight *flight = flight_open(engine);
-    if (flight != NULL) {
-        flight->kept_cleared = true;
-    }
-    return flight != NULL;
-}
-
 uint64_t gossip__flight_member(struct gossip *engine, const struct catalog_member_row *row) {
-    struct gossip__flight *flight = flight_open(engine);
+    struct gossip__flight *flight = gossip__flight_open(engine);
     if (flight == NULL) {
         return 0;
     }
@@ -285,7 +192,7 @@ bool gossip__flight_wait(struct gossip *engine, const struct gossip__waiter *wai
 
 void gossip__flight_close_batch(struct gossip *engine) {
     struct gossip__update_arrays *out = &engine->out;
-    if (engine->state_dirty && flight_open(engine) == NULL) {
+    if (engine->state_dirty && gossip__flight_open(engine) == NULL) {
         PROBE("gossip.state_stays_dirty");
         return; /* it stays dirty, for a step that has room */
     }

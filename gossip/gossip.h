@@ -24,7 +24,7 @@
 #ifndef GOSSIP_GOSSIP_H
 #define GOSSIP_GOSSIP_H
 
-#include "catalog/catalog.h"
+#include "catalog/stored.h"
 
 /* --- errors ------------------------------------------------------------------------------------------------------ */
 

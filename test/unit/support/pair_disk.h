@@ -2,7 +2,7 @@
 #ifndef TEST_UNIT_SUPPORT_PAIR_DISK_H
 #define TEST_UNIT_SUPPORT_PAIR_DISK_H
 
-#include "catalog/catalog.h"
+#include "catalog/stored.h"
 
 struct pair_disk {
     bool made; /* something was stored */
