@@ -136,6 +136,7 @@ void sim_disk_apply(struct sim *sim, struct sim_node *node, const struct sim_bat
     struct sim_disk *disk = &node->disk;
     disk->landing_horizon = batch->state.horizon;
     if (batch->reset) {
+        sim_god_reset(sim, node);
         SIM_CHECK(sim, reset, sim, node, batch);
         sim__disk_entries_clear(disk);
         sim_trace(sim, node, "begins anew with an empty disk, %zu entries kept", batch->kept_count);

@@ -112,6 +112,21 @@ void sim_god_handed_over(struct sim *sim, struct sim_node *node,
     }
 }
 
+/* A disk begins anew. What stands on it is kept, and handed over later; but not what only says that an entry was dropped: a
+ * file for `import` cannot say that. So a drop that this disk alone had comes to nothing, as does what it had replaced. */
+void sim_god_reset(struct sim *sim, struct sim_node *node) {
+    for (size_t i = 0; i < sim->acknowledged_count; i++) {
+        struct sim_acknowledged *write = &sim->acknowledged[i];
+        struct catalog_key key = catalog_entry_key(write->entry);
+        const struct catalog_entry *stored = sim_disk_find(&node->disk, &key);
+        if (stored != NULL && stored->tombstone &&
+            sim_disk_holds(sim, &node->disk, write->entry)) {
+            PROBE("sim.drop_forgotten");
+            write->drop_forgotten = true;
+        }
+    }
+}
+
 /* It stands in what a newcomer kept, which cannot tell yet what of it others have. */
 static bool waits_in_kept(const struct sim *sim, const struct sim_acknowledged *write) {
     for (size_t i = 0; i < sim->node_count; i++) {
@@ -184,7 +199,7 @@ void sim_god_check(struct sim *sim) {
             }
         }
         bool excused = held == 0 && (write->lost || write->out_of_reach || write->handed_over ||
-                                     lost_by_doubling(sim, write) || waits_in_kept(sim, write));
+                                     write->drop_forgotten || lost_by_doubling(sim, write) || waits_in_kept(sim, write));
         sim->stats.excused += excused;
         if (held < required && !excused) {
             missing_describe(sim, write, lacks, "an acknowledged write is missing", text);

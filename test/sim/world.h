@@ -173,6 +173,7 @@ struct sim_acknowledged {
     unsigned cluster;                /* of the node, then */
     uint64_t time_ms, everywhere_ms; /* on the last required disk; 0: not yet */
     bool doubled;                    /* two processes had the id of the one that acknowledged it */
+    bool drop_forgotten;             /* a disk began anew on which only a drop was left of it */
     bool handed_over;                /* its last disk began anew, and it is in a file of the operator's */
     bool out_of_reach;               /* when all was healed, only nodes that stay away had it */
     bool lost; /* no disk holds it, and only faults outside the promises took it from them */
@@ -449,6 +450,8 @@ void sim_god_disk_replaced(struct sim *sim, struct sim_node *node, const struct 
 /* An update hands over what a node alone had when it began anew. */
 void sim_god_handed_over(struct sim *sim, struct sim_node *node,
                          const struct gossip_update *update);
+/* A disk is about to begin anew. */
+void sim_god_reset(struct sim *sim, struct sim_node *node);
 /* Which acknowledged writes no required disk holds; compared with what is excused. */
 void sim_god_check(struct sim *sim);
 /* The heal has come: from here on only what no required disk holds is excused. */
