@@ -23,6 +23,8 @@ struct sim_asked *sim__asked_next(struct sim *sim, size_t *at);
 
 /* How `of` stands in the table of `by`, which is up; NULL: it is not known there. */
 const struct gossip__member *sim__member_of(const struct sim_node *by, const struct sim_node *of);
+/* Whether `by` has a session with the process that runs on the disk of `node` now. */
+bool sim__is_met(const struct sim_node *by, const struct sim_node *node);
 /* Of the cluster, and ready on its disk; neither removed by the operator nor, for `by`, replaced. */
 bool sim__is_true_member(const struct sim *sim, const struct sim_node *by,
                          const struct sim_node *node);

@@ -65,6 +65,7 @@ extern const size_t sim_checker_count;
     X(s3)                                                                                          \
     X(l4)                                                                                          \
     X(s4)                                                                                          \
+    X(staged)                                                                                      \
     X(s5)                                                                                          \
     X(s9)                                                                                          \
     X(s6)                                                                                          \
