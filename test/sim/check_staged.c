@@ -6,6 +6,7 @@
  *                     Outside are members that the maker counts out (removed, replaced), and, once somebody has asked for a
  *                     change of this entry with skip_dead, those that the maker takes for dead or left and has not heard
  *                     for longer than the freshness limit, if a majority holds it
+ *                     An abort needs nobody: it goes back to where those are who lack what it replaces
  *   who may           what is pending and stands alone is left by the member alone that made it so: by its name, as long as a
  *                     member of that name is not removed for the maker of the step
  *   enforced          pending_add lets through what the schema before it lets through (any record, if there was none), all
@@ -200,6 +201,20 @@ static bool is_made_here(const struct sim_node *node, const struct catalog_entry
            (before == NULL || before->clock_highest < version.clock);
 }
 
+/* Back to what was before: those who never heard of the change stand there already. */
+static bool is_abort(const struct catalog_entry *before, const struct catalog_entry *after) {
+    struct catalog_version from = catalog_entry_in_force(before);
+    struct catalog_version to = catalog_entry_in_force(after);
+    if (before->version_count != 1 || from.state == CATALOG_ACTIVE) {
+        return false;
+    }
+    if (from.state == CATALOG_PENDING_DROP || from.previous == NULL) {
+        return to.state == (from.state == CATALOG_PENDING_DROP ? CATALOG_ACTIVE : CATALOG_DROPPED);
+    }
+    return to.state == CATALOG_ACTIVE && to.body_size_bytes == from.previous_size_bytes &&
+           memcmp(to.body, from.previous, to.body_size_bytes) == 0;
+}
+
 static void staged_put(struct sim *sim, struct sim_node *node, struct catalog_entry *before,
                        struct catalog_entry *after) {
     struct staged *staged = sim_checker_state(sim, &sim_check_staged);
@@ -211,7 +226,8 @@ static void staged_put(struct sim *sim, struct sim_node *node, struct catalog_en
     }
     const struct staged_entry *entry = entry_find(staged, after->slot);
     bool dropped = after->state == CATALOG_DROPPED;
-    if (entry != NULL && !sim->failed && !may_be_plain(staged, node, after->slot, dropped)) {
+    bool abort = before != NULL && is_abort(before, after);
+    if (entry != NULL && !abort && !sim->failed && !may_be_plain(staged, node, after->slot, dropped)) {
         apart_look(sim, node, entry, before);
     }
 }
