@@ -72,6 +72,11 @@ uint32_t sim__past_newest(const struct sim_causal *causal, uint64_t slot) {
     return causal->count == 0 ? 0 : causal->newest[slot_place_of(causal, slot)];
 }
 
+bool sim_causal_knows(const struct sim_causal *causal, const struct catalog_entry *entry) {
+    struct catalog_version version = catalog_entry_in_force(entry);
+    return sim__past_find(causal, &version.origin, version.clock, entry->slot) != NULL;
+}
+
 void sim_causal_close(struct sim_causal *causal) {
     for (size_t i = 0; i < causal->count; i++) {
         free(causal->pasts[i].seen);

@@ -49,6 +49,8 @@ const char *sim_causal_text(enum sim_causal_verdict verdict);
  * than it has seen: the horizon had passed that already); else NULL. */
 void sim_causal_note(struct sim_causal *causal, const struct catalog_entry *before,
                      const struct catalog_entry *entry);
+/* Whether the version in force was noted before. */
+bool sim_causal_knows(const struct sim_causal *causal, const struct catalog_entry *entry);
 /* A disk with this horizon lets go of an entry (`after` NULL: its row is taken), or of drops in it: they have passed. */
 void sim_causal_pass(struct sim_causal *causal, const struct catalog_entry *before,
                      const struct catalog_entry *after, catalog_clock horizon);

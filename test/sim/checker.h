@@ -66,6 +66,9 @@ extern const size_t sim_checker_count;
     X(l4)                                                                                          \
     X(s4)                                                                                          \
     X(staged)                                                                                      \
+    X(horizon)                                                                                     \
+    X(lineage)                                                                                     \
+    X(fresh)                                                                                       \
     X(s5)                                                                                          \
     X(s9)                                                                                          \
     X(s6)                                                                                          \
@@ -89,6 +92,9 @@ extern const size_t sim_checker_count;
 #define X(name) extern const struct sim_checker sim_check_##name;
 SIM_CHECKERS(X)
 #undef X
+
+/* Whether the horizon has passed all that there is on all required disks (check_horizon.c). */
+bool sim_horizon_is_at_rest(const struct sim *sim);
 
 /* The memory of a checker in this run, and how often it has looked (count it yourself: one for each real comparison). */
 void *sim_checker_state(struct sim *sim, const struct sim_checker *checker);

@@ -15,6 +15,7 @@ enum {
     REPEATS_INTERVALS = 20,
     REPEATS_INTERVALS_OF_CORE = 36,
     JOIN_EVERY_MS = 10,
+    HORIZON_INTERVALS = 32,
 };
 
 /* --- what all files use ------------------------------------------------------------------------------------------------- */
@@ -372,6 +373,18 @@ static void settle_phase(struct sim *sim) {
     }
 }
 
+/* The horizon passes all when each member has met each (2(n-1) intervals), has said so to the others, and one of them raises:
+ * once in eight intervals. Then roots move once more, and what is counted as rest begins. */
+static void horizon_wait(struct sim *sim) {
+    uint64_t most = 4 * sim->node_count + HORIZON_INTERVALS;
+    for (uint64_t i = 0; i < most && !sim->failed && !sim->core_only; i++) {
+        if (sim_horizon_is_at_rest(sim) && sim_all_equal(sim)) {
+            return;
+        }
+        run_until(sim, sim->now_ms + sim->scenario->interval_ms);
+    }
+}
+
 /* A few intervals first, in which repeats that were under way end. */
 static void quiet_phase(struct sim *sim) {
     uint64_t interval_ms = sim->scenario->interval_ms;
@@ -384,6 +397,7 @@ static void quiet_phase(struct sim *sim) {
                         ? REPEATS_INTERVALS
                         : REPEATS_INTERVALS_OF_CORE + 2 * sim_settle_bound(sim->node_count);
     run_until(sim, sim->now_ms + wait * interval_ms);
+    horizon_wait(sim);
     sim_god_check(sim);
     sim_operation_check(sim);
     if (!sim->failed) {

@@ -80,6 +80,7 @@ struct sim_node {
     bool joined;        /* has been started at all */
     bool ever_ready;
     bool removed; /* the operator removed it */
+    bool landing_known; /* the version in force of the entry that is landing was on some disk before */
     bool returned; /* and started it again: it is a member under a new id, or becomes one */
     unsigned removals_asked; /* of the operator, and not refused: members may count it out already */
     uint64_t replaced_ms; /* when a fault last changed its disk; 0: never */
