@@ -9,6 +9,9 @@
  *                that agreed are more than half of all that it names
  *   later        who was no member then and becomes one (the join rule), holds it when it is ready
  *
+ * A staged change is answered with how things stand, which may be later than what it came to: what was made meanwhile and may
+ * be its end is noted, and one of these must be with all.
+ *
  * Two things are nobody's mistake. A disk that a fault has emptied, put back, damaged or lied about since the question was
  * asked may have confirmed before; that is held against the initiator only if it has shaken hands with the process that runs
  * on the disk now. And a newcomer can be given what it lacks by none, if two disks were changed by faults since.
@@ -41,15 +44,31 @@ static void asked_close(struct sim_asked *asked) {
 
 static void entry_note(struct sim *sim, struct sim_asked *asked,
                        const struct catalog_entry *entry) {
+    asked->entries = sim_grow(asked->entries, asked->entry_count, &asked->entry_capacity,
+                              sizeof(struct catalog_entry *));
     asked->entries[asked->entry_count++] = sim_entry_keep(sim, entry);
+}
+
+/* Whether a staged change may end with this version in force. */
+static bool may_end_with(const struct sim_asked *asked, const struct catalog_entry *entry) {
+    bool pending = entry->state == CATALOG_PENDING_ADD || entry->state == CATALOG_PENDING_DROP;
+    return asked->what == GOSSIP_STAGED_DROP  ? entry->state == CATALOG_DROPPED
+           : asked->what == GOSSIP_STAGED_SET ? entry->state == CATALOG_ACTIVE
+                                              : !pending;
 }
 
 /* As the node's clients can know it: what is stored there, of a single entry also what is on its way. */
 static void subject_note(struct sim *sim, struct sim_node *node,
                          const struct gossip_operation *operation, struct sim_asked *asked) {
     struct catalog *catalog = gossip_catalog(node->engine);
-    asked->entries = sim_allocate(node->disk.entry_count + 1, sizeof(struct catalog_entry *));
-    if (operation->type != GOSSIP_AGREEMENT) {
+    if (asked->staged) {
+        const struct catalog_entry *stands =
+            catalog_find(catalog, &operation->writes[0].key);
+        asked->slot = catalog_key_slot(&operation->writes[0].key);
+        asked->what = operation->staged;
+        if (stands != NULL && may_end_with(asked, stands)) {
+            entry_note(sim, asked, stands); /* it was done before */
+        }
         return;
     }
     if (operation->key.kind == 0) {
@@ -100,6 +119,7 @@ static void forget(struct s4 *s4, struct sim_asked *asked) {
 
 /* --- who must have it ------------------------------------------------------------------------------------------------- */
 
+/* Of a staged change `entries` is cut to the one that is looked at. */
 static bool holds_all(const struct sim *sim, const struct sim_node *node,
                       const struct sim_asked *asked) {
     for (size_t i = 0; i < asked->entry_count; i++) {
@@ -214,6 +234,29 @@ static void lines_look(struct sim *sim, struct sim_node *by, const struct sim_as
     }
 }
 
+/* What a staged change came to is what all have, of what it may have come to; the last, if none is. */
+static void staged_choose(struct sim *sim, struct sim_node *by, struct sim_asked *asked) {
+    for (size_t i = 0; i < asked->entry_count; i++) {
+        struct sim_asked one = *asked;
+        bool all = true;
+        one.entries = &asked->entries[i];
+        one.entry_count = 1;
+        for (size_t j = 0; j < sim->node_count && all; j++) {
+            const struct sim_node *node = &sim->nodes[j];
+            all = !sim__is_true_member(sim, by, node) || holds_all(sim, node, &one) ||
+                  is_excused(sim, asked, by, node) || asked->skip_dead;
+        }
+        if (all || i + 1 == asked->entry_count) {
+            struct catalog_entry *chosen = catalog_entry_hold(asked->entries[i]);
+            for (size_t j = 0; j < asked->entry_count; j++) {
+                catalog_entry_release(asked->entries[j]);
+            }
+            asked->entries[0] = chosen;
+            asked->entry_count = 1;
+        }
+    }
+}
+
 static void agreed_keep(struct sim *sim, struct s4 *s4, struct sim_asked *asked) {
     struct agreed *place = &s4->agreed[s4->agreed_count++ % AGREED_MAX];
     if (!asked->skip_dead) {
@@ -230,8 +273,12 @@ static void reply_look(struct sim *sim, struct sim_node *by, const struct gossip
         return;
     }
     if (reply->code == 0 || reply->code == GOSSIP_ENOTAGREED) {
-        if (asked->staged && reply->staged_entry != NULL && reply->code == 0) {
-            entry_note(sim, asked, reply->staged_entry);
+        if (asked->staged && reply->code == 0) {
+            staged_choose(sim, by, asked);
+        } else if (asked->staged) {
+            sim__entries_free(asked->entries, asked->entry_count); /* on what, is not said */
+            asked->entries = NULL;
+            asked->entry_count = asked->entry_capacity = 0;
         }
         sim_checker_looked(sim, &sim_check_s4);
         lines_look(sim, by, asked, reply);
@@ -294,6 +341,20 @@ static void s4_stepped(struct sim *sim, struct sim_node *node, const struct goss
     }
 }
 
+/* What a staged change may come to, whoever takes the step. */
+static void s4_put(struct sim *sim, struct sim_node *node, struct catalog_entry *before,
+                   struct catalog_entry *after) {
+    struct s4 *s4 = sim_checker_state(sim, &sim_check_s4);
+    (void)before;
+    for (size_t i = 0; i < s4->count; i++) {
+        struct sim_asked *asked = &s4->asked[i];
+        if (asked->staged && asked->slot == after->slot && !node->landing_known &&
+            after->version_count == 1 && may_end_with(asked, after)) {
+            entry_note(sim, asked, after);
+        }
+    }
+}
+
 static void s4_ended(struct sim *sim, struct sim_node *node) {
     struct s4 *s4 = sim_checker_state(sim, &sim_check_s4);
     for (size_t i = s4->count; i > 0; i--) {
@@ -319,6 +380,7 @@ const struct sim_checker sim_check_s4 = {
     .statement = "agreement is answered only if each member has it on its disk",
     .state_size_bytes = sizeof(struct s4),
     .stepped = s4_stepped,
+    .put = s4_put,
     .landed = s4_landed,
     .ended = s4_ended,
     .close = s4_close,

@@ -12,8 +12,11 @@ struct sim_asked {
     size_t node;
     uint64_t asked_ms, timeout_ms;
     bool staged, skip_dead;
-    struct catalog_entry **entries; /* what is to be agreed on, held; of a staged change nothing until it is answered */
-    size_t entry_count;
+    uint64_t slot;           /* of a staged change */
+    enum gossip_staged what; /* the same */
+    /* what is to be agreed on, held; of a staged change what it may have come to: one of these is to be agreed on */
+    struct catalog_entry **entries;
+    size_t entry_count, entry_capacity;
 };
 
 /* NULL: there is none. Valid until the next reply. */
