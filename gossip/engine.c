@@ -246,7 +246,6 @@ static void tick(struct gossip *engine) {
     gossip__join_tick(engine);
     gossip__swim_tick(engine);
     gossip__agreement_recheck(engine);
-    gossip__freshness_keep(engine);
 }
 
 gossip_time_ms gossip_deadline(const struct gossip *engine) {
@@ -257,7 +256,6 @@ gossip_time_ms gossip_deadline(const struct gossip *engine) {
         gossip__session_deadline(engine), gossip__exchange_deadline(engine),
         gossip__push_deadline(engine),    gossip__operation_deadline(engine),
         gossip__join_deadline(engine),    gossip__agreement_deadline(engine),
-        gossip__freshness_deadline(engine),
         gossip__swim_deadline(engine),    gossip__agreements_deadline(engine),
         gossip__staged_deadline(engine),
     };

@@ -459,7 +459,6 @@ struct gossip {
     /* agreement (seen.c) */
     bool recheck_wanted;       /* perhaps somebody is worth asking */
     gossip_time_ms recheck_ms; /* not before */
-    gossip_time_ms freshness_ms; /* the same of freshness.c */
     bool agreement_dirty;      /* something that it depends on changed in this step */
     uint64_t agreed_since_wall_ms, agreed_last_wall_ms;
 

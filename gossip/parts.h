@@ -346,9 +346,6 @@ void gossip__agreement_follow(struct gossip *engine);
 /* Exchanges beside those of the interval, with members of whom it is not known that they agree. */
 void gossip__agreement_recheck(struct gossip *engine);
 gossip_time_ms gossip__agreement_deadline(const struct gossip *engine);
-/* freshness.c: further members are asked while the agreement age is above half of its limit. */
-void gossip__freshness_keep(struct gossip *engine);
-gossip_time_ms gossip__freshness_deadline(const struct gossip *engine);
 /* Whether all required members have our root (G6), and how many are known to have another. */
 enum gossip_truth gossip__all_agree(struct gossip *engine, size_t *disagreeing_count);
 enum gossip_truth gossip__member_agrees(struct gossip *engine, const struct gossip__member *member);
