@@ -48,6 +48,8 @@ enum {
     GOSSIP__UNSTORED_SIZE_MAX = 16 * 1024 * 1024,
     GOSSIP__DIFFERENCES_MAX = 10000, /* of a diff; `differences_cut` above */
 
+    /* members asked beside the interval's, while this node's copy is older than half of the limit */
+    GOSSIP__FRESHENED_PER_INTERVAL = 16,
     GOSSIP__RECHECKS_PER_INTERVAL =
         4, /* members asked beside the interval's, while it is not known that all agree */
 

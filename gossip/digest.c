@@ -15,6 +15,7 @@ enum { WALL_TOLD_EVERY_MS = 60000 };
 void gossip__digest_fill(struct gossip *engine, uint32_t exchange, struct gossip__digest *digest,
                          struct merkle_buffer *rows) {
     struct merkle_tree *tree = catalog_tree(engine->catalog);
+    int64_t age_ms = gossip__agreement_age(engine, engine->now_ms);
     *digest = (struct gossip__digest){
         .exchange = exchange,
         .root = merkle_tree_root(tree),
@@ -27,6 +28,8 @@ void gossip__digest_fill(struct gossip *engine, uint32_t exchange, struct gossip
         .ready = engine->state.ready,
         .healing = engine->state.healing,
         .settling = !gossip__horizon_settled(engine),
+        .age_known = age_ms >= 0,
+        .age_ms = age_ms >= 0 ? (gossip_duration_ms)age_ms : 0,
         .updates = gossip__member_riders(engine, rows),
     };
 }

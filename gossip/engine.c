@@ -81,9 +81,15 @@ static int entries_load(struct gossip *engine, const struct catalog_load *load) 
 
 static void buffers_init(struct gossip *engine) {
     struct gossip__update_arrays *out = &engine->out;
-    struct merkle_buffer *buffers[] = {
-        &out->frames,  &out->sends, &out->connections, &out->replies,
-        &out->notices, &out->texts, &out->member_rows, &engine->plans_answered};
+    struct merkle_buffer *buffers[] = {&out->frames,
+                                       &out->sends,
+                                       &out->connections,
+                                       &out->replies,
+                                       &out->notices,
+                                       &out->texts,
+                                       &out->member_rows,
+                                       &engine->plans_answered,
+                                       &engine->freshness_moments};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
         merkle_buffer_init(buffers[i], engine->allocator);
     }
@@ -140,6 +146,7 @@ void gossip_free(struct gossip *engine) {
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
         merkle_buffer_close(buffers[i]);
     }
+    merkle_buffer_close(&engine->freshness_moments);
     merkle_release(engine->allocator, engine->permutation);
     merkle_release(engine->allocator, engine->seeds);
     merkle_release(engine->allocator, engine);
@@ -246,6 +253,7 @@ static void tick(struct gossip *engine) {
     gossip__join_tick(engine);
     gossip__swim_tick(engine);
     gossip__agreement_recheck(engine);
+    gossip__freshness_tick(engine);
 }
 
 gossip_time_ms gossip_deadline(const struct gossip *engine) {
@@ -257,7 +265,7 @@ gossip_time_ms gossip_deadline(const struct gossip *engine) {
         gossip__push_deadline(engine),    gossip__operation_deadline(engine),
         gossip__join_deadline(engine),    gossip__agreement_deadline(engine),
         gossip__swim_deadline(engine),    gossip__agreements_deadline(engine),
-        gossip__staged_deadline(engine),
+        gossip__staged_deadline(engine),  gossip__freshness_deadline(engine),
     };
     gossip_time_ms soonest_ms = GOSSIP_NEVER;
     for (size_t i = 0; i < sizeof deadlines / sizeof *deadlines; i++) {
@@ -341,6 +349,7 @@ int gossip_step(struct gossip *engine, const struct gossip_event *event,
     gossip__lineage_tell(engine);
     gossip__agreements_settle(engine);
     gossip__agreement_follow(engine);
+    gossip__freshness_follow(engine);
     gossip__flight_close_batch(engine);
     gossip__session_sweep(engine);
     *update = gossip__update_finish(engine);

@@ -121,6 +121,7 @@ struct gossip__member {
     bool agreed_known;
     /* when the request was sent that ended in equal roots or a finished walk */
     gossip_time_ms agreed_ms;
+    gossip_time_ms freshened_ms; /* last asked beside its turns, to be fresh; 0: never */
     bool healed_through;        /* an exchange with it ended so, although one of both was healing */
     bool joined_through;        /* while this node joins: a walk with it counted */
     gossip_time_ms admitted_ms; /* while this node joins: when its ADMIT was stored here; 0 */
@@ -231,11 +232,13 @@ struct gossip__exchange {
     uint64_t answer_changes;
     uint64_t own_changes;
     bool tables_equal, answer_healing;
+    int64_t answer_age_ms;     /* how old its copy was; -1: it did not know */
     gossip_time_ms counted_ms; /* when the digest of this walk was sent */
     /* a walk of this exchange has finished: the next that does counts for the first */
     bool finished_once;
     catalog_clock first_clock, first_seen; /* of the answer that began it */
     bool first_tables_equal, first_healing;
+    int64_t first_age_ms;
     gossip_time_ms first_ms;
 
     struct merkle_walk *walk;
@@ -455,6 +458,15 @@ struct gossip {
     struct gossip__forward_record *forwards; /* GOSSIP__FORWARDS_MAX, made at first use */
     uint64_t forwards_ended;
     bool agreements_touched; /* all of them are to be judged at the end of this step */
+
+    /* freshness (freshness.c) */
+    bool freshness_dirty, freshness_known;
+    gossip_time_ms freshness_ms;            /* the moment of a majority, */
+    uint64_t freshness_members_changes;     /* of the members as they were then */
+    struct merkle_buffer freshness_moments; /* gossip_time_ms: to work it out */
+    bool freshness_told_known;
+    gossip_time_ms freshness_told_ms; /* the latest moment by another's word */
+    gossip_time_ms freshen_ms;        /* nobody is asked before */
 
     /* agreement (seen.c) */
     bool recheck_wanted;       /* perhaps somebody is worth asking */

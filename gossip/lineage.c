@@ -38,6 +38,7 @@ static void conclusions_forget(struct gossip *engine) {
         }
         gossip__push_drop_all(engine, member);
     }
+    gossip__freshness_forget(engine);
     engine->agreement_dirty = true;
 }
 

@@ -132,6 +132,11 @@ static void take_digest(struct gossip__reader *reader, enum gossip__message_type
     digest->ready = (flags & 1) != 0;
     digest->healing = (flags & 2) != 0;
     digest->settling = (flags & 4) != 0;
+    if (type == GOSSIP__DIGEST_ANSWER) {
+        uint64_t age = gossip__reader_number(reader);
+        digest->age_known = age > 0;
+        digest->age_ms = age > 0 ? age - 1 : 0;
+    }
     if (reader->failed || reader->left == 0) {
         return;
     }

@@ -112,7 +112,7 @@ static void put_digest(msgpack_packer *packer, enum gossip__message_type type,
     bool answer = type == GOSSIP__DIGEST_ANSWER;
     bool tail =
         digest->updates.count > 0 || (answer ? digest->walk.size_bytes > 0 : digest->wall_s != 0);
-    begin(packer, type, tail ? 11 : 9);
+    begin(packer, type, (answer ? 1u : 0u) + (tail ? 11u : 9u));
     put_number(packer, digest->exchange);
     put_bytes(packer, digest->root.bytes, sizeof digest->root.bytes);
     put_number(packer, digest->count);
@@ -123,6 +123,9 @@ static void put_digest(msgpack_packer *packer, enum gossip__message_type type,
     put_bytes(packer, digest->table.bytes, sizeof digest->table.bytes);
     put_number(packer, (digest->ready ? 1u : 0u) | (digest->healing ? 2u : 0u) |
                            (digest->settling ? 4u : 0u));
+    if (answer) {
+        put_number(packer, digest->age_known ? digest->age_ms + 1 : 0);
+    }
     if (!tail) {
         return;
     }

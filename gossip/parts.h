@@ -336,11 +336,20 @@ void gossip__seen_count(struct gossip *engine, struct gossip__member *member, ca
                         catalog_clock seen);
 /* An id was added or removed: every counted clock goes back to the stored `seen`. */
 void gossip__seen_reset(struct gossip *engine);
-/* Equal roots or a finished walk: freshness, for the request sent at `sent_ms`. */
-void gossip__seen_agreed(struct gossip *engine, struct gossip__member *member,
-                         gossip_time_ms sent_ms);
+/* freshness.c: equal roots or a finished walk, for the request sent at `sent_ms`. */
+void gossip__freshness_agreed(struct gossip *engine, struct gossip__member *member,
+                              gossip_time_ms sent_ms);
+/* The same answer said how old its sender's copy was then; -1: it did not know. */
+void gossip__freshness_told(struct gossip *engine, gossip_time_ms sent_ms, int64_t age_ms);
+/* What was told is of another catalog (this node starts over). */
+void gossip__freshness_forget(struct gossip *engine);
 /* -1: unknown. */
 int64_t gossip__agreement_age(const struct gossip *engine, gossip_time_ms now_ms);
+/* At the end of each step: works out the moment of a majority, if something moved. */
+void gossip__freshness_follow(struct gossip *engine);
+/* Asks further members while the age is above half of the limit. */
+void gossip__freshness_tick(struct gossip *engine);
+gossip_time_ms gossip__freshness_deadline(const struct gossip *engine);
 /* Follows whether all agree, for agreed_since. */
 void gossip__agreement_follow(struct gossip *engine);
 /* Exchanges beside those of the interval, with members of whom it is not known that they agree. */

@@ -44,8 +44,9 @@ void gossip__exchange_conclude(struct gossip *engine, struct gossip__exchange *e
     }
     gossip__agreements_concluded(engine, exchange, sent_ms);
     engine->walked_since_start = true;
-    gossip__seen_agreed(engine, member, sent_ms);
+    gossip__freshness_agreed(engine, member, sent_ms);
     if (exchange->tables_equal) {
+        gossip__freshness_told(engine, sent_ms, exchange->answer_age_ms);
         gossip__seen_count(engine, member, clock, seen);
         gossip__join_counted(engine, member, sent_ms);
     }
@@ -91,6 +92,7 @@ static void walk_begin(struct gossip *engine, struct gossip__exchange *exchange,
         exchange->first_seen = digest->seen;
         exchange->first_tables_equal = exchange->tables_equal;
         exchange->first_healing = exchange->answer_healing;
+        exchange->first_age_ms = exchange->answer_age_ms;
         exchange->first_ms = exchange->digest_sent_ms;
     }
     exchange->walks++;
@@ -160,6 +162,7 @@ void gossip__recv_digest_answer(struct gossip *engine, struct gossip__session *s
     }
     exchange->tables_equal = tables_equal;
     exchange->answer_healing = digest->healing;
+    exchange->answer_age_ms = digest->age_known ? (int64_t)digest->age_ms : -1;
     if (!tables_equal) {
         gossip__member_send_table(engine, session->member, true);
     }

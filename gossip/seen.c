@@ -1,8 +1,8 @@
-/* seen.c - what may be concluded from an exchange: `seen` (DESIGN 4.7), freshness (7.7), agreement.
+/* seen.c - what may be concluded from an exchange: `seen` (DESIGN 4.7), and whether all agree.
  *
  * Three different things, which are easily taken for one another:
  *   counted, seen   up to which clock this node has on disk all that any member has made; stored, never falls
- *   agreed_ms       when this node last knew to have all that one member had; how fresh this copy is
+ *   agreed_ms       when this node last knew to have all that one member had; how fresh this copy is (freshness.c)
  *   agrees          whether a member has the root that we have now; what the operator is shown
  *
  * A push tells its sender who has it, and nobody else. So once our root has been calm for a moment, members of whom we do
@@ -43,51 +43,6 @@ void gossip__seen_reset(struct gossip *engine) {
     for (size_t i = 0; i < engine->member_count; i++) {
         engine->members[i]->counted = engine->stored.seen;
     }
-}
-
-void gossip__seen_agreed(struct gossip *engine, struct gossip__member *member,
-                         gossip_time_ms sent_ms) {
-    if (!member->agreed_known || sent_ms > member->agreed_ms) {
-        member->agreed_known = true;
-        member->agreed_ms = sent_ms;
-    }
-    engine->agreement_dirty = true;
-}
-
-/* The moment since which at least `needed` other members had what we have is the needed-th latest of their moments. It
- * is found by counting, so that nothing is allocated: n is small, and this is not on a hot path. */
-static bool nth_latest(const struct gossip *engine, size_t needed, gossip_time_ms *moment_ms) {
-    bool found = false;
-    for (size_t i = 0; i < engine->member_count; i++) {
-        const struct gossip__member *candidate = engine->members[i];
-        if (!required(candidate) || !candidate->agreed_known ||
-            (found && candidate->agreed_ms <= *moment_ms)) {
-            continue;
-        }
-        size_t as_late = 0;
-        for (size_t j = 0; j < engine->member_count; j++) {
-            const struct gossip__member *other = engine->members[j];
-            as_late +=
-                required(other) && other->agreed_known && other->agreed_ms >= candidate->agreed_ms;
-        }
-        if (as_late >= needed) {
-            found = true;
-            *moment_ms = candidate->agreed_ms;
-        }
-    }
-    return found;
-}
-
-int64_t gossip__agreement_age(const struct gossip *engine, gossip_time_ms now_ms) {
-    size_t needed = gossip__member_required_count(engine) / 2; /* with this node a majority */
-    gossip_time_ms moment_ms = now_ms;
-    if (!engine->state.ready || engine->state.healing || engine->removed) {
-        return -1;
-    }
-    if (needed > 0 && !nth_latest(engine, needed, &moment_ms)) {
-        return -1;
-    }
-    return (int64_t)(now_ms - moment_ms);
 }
 
 enum gossip_truth gossip__member_agrees(struct gossip *engine,

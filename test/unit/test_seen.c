@@ -1,4 +1,4 @@
-/* test_seen.c - what may be concluded from an exchange: `seen`, freshness, agreement. */
+/* test_seen.c - what may be concluded from an exchange: `seen`, and whether all agree. */
 #include "test/unit/support/entry_maker.h"
 #include "test/unit/support/solo.h"
 
@@ -97,74 +97,6 @@ START_TEST(reset_forgets_what_was_counted) {
 }
 END_TEST
 
-/* --- freshness ------------------------------------------------------------------------------ */
-
-static int64_t age(struct solo *solo) {
-    return gossip__agreement_age(solo->engine, 10000);
-}
-
-START_TEST(age_alone) {
-    /* DESIGN 7.7: a node alone is its own majority. */
-    struct solo *solo = solo_with(0);
-    ck_assert_int_eq(age(solo), 0);
-    solo_free(solo);
-}
-END_TEST
-
-START_TEST(age_of_two_and_three) {
-    /* Of two both, of three any two are a majority: the latest of the others counts. */
-    for (unsigned peers = 1; peers <= 2; peers++) {
-        struct solo *solo = solo_with(peers);
-        ck_assert_int_eq(age(solo), -1);
-        gossip__seen_agreed(solo->engine, member(solo, 1), 9000);
-        ck_assert_int_eq(age(solo), 1000);
-        gossip__seen_agreed(solo->engine, member(solo, 1), 8000); /* an answer that was overtaken */
-        ck_assert_int_eq(age(solo), 1000);
-        if (peers == 2) {
-            gossip__seen_agreed(solo->engine, member(solo, 2), 9900);
-            ck_assert_int_eq(age(solo), 100);
-        }
-        solo_free(solo);
-    }
-}
-END_TEST
-
-START_TEST(age_of_five) {
-    /* Of five two others are needed: the second latest counts, whatever their order; removed ones do not count. */
-    struct solo *solo = solo_with(4);
-    gossip__seen_agreed(solo->engine, member(solo, 3), 9500);
-    ck_assert_int_eq(age(solo), -1);
-    gossip__seen_agreed(solo->engine, member(solo, 1), 9000);
-    ck_assert_int_eq(age(solo), 1000);
-    gossip__seen_agreed(solo->engine, member(solo, 2), 9200);
-    ck_assert_int_eq(age(solo), 800);
-    gossip__seen_agreed(solo->engine, member(solo, 4), 9500); /* two at the same moment */
-    ck_assert_int_eq(age(solo), 500);
-    gossip__member_set_state(solo->engine, member(solo, 3), GOSSIP_MEMBER_REMOVED);
-    ck_assert_int_eq(age(solo), 800); /* of four two others are needed, too */
-    gossip__member_set_state(solo->engine, member(solo, 4), GOSSIP_MEMBER_REMOVED);
-    ck_assert_int_eq(age(solo), 800); /* of three one */
-    solo_free(solo);
-}
-END_TEST
-
-START_TEST(age_is_unknown) {
-    /* A node that is joining, healing or removed does not know how old its copy is. */
-    struct solo *solo = solo_with(0);
-    solo->engine->state.ready = false;
-    ck_assert_int_eq(age(solo), -1);
-    solo->engine->state.ready = true;
-    solo->engine->state.healing = true;
-    ck_assert_int_eq(age(solo), -1);
-    solo->engine->state.healing = false;
-    solo->engine->removed = true;
-    ck_assert_int_eq(age(solo), -1);
-    solo->engine->removed = false;
-    ck_assert_int_eq(age(solo), 0);
-    solo_free(solo);
-}
-END_TEST
-
 /* --- agreement ------------------------------------------------------------------------------ */
 
 static enum gossip_truth agrees(struct solo *solo) {
@@ -249,7 +181,8 @@ START_TEST(asked_again_until_known) {
     /* Once our root has been calm for a moment, who is not known to agree is asked within the interval; then nobody. */
     struct solo *solo = solo_with(2);
     struct gossip *engine = solo->engine;
-    engine->tick_ms = solo->now_ms + 100000; /* the interval's own exchange would hide it */
+    engine->tick_ms = solo->now_ms + 100000; /* the interval's own exchange would hide it, */
+    engine->freshen_ms = GOSSIP_NEVER;       /* and those that are to make it fresh as well */
     ck_assert_int_eq(solo_write(solo, 1, "more", "f"), 1);
     solo_store_all(solo);
     gossip_duration_ms pause_ms = 1000 / GOSSIP__RECHECKS_PER_INTERVAL;
@@ -275,22 +208,16 @@ Suite *seen_suite(void);
 Suite *seen_suite(void) {
     Suite *suite = suite_create("seen");
     TCase *seen = tcase_create("seen_count");
-    TCase *ages = tcase_create("agreement_age");
     TCase *agree = tcase_create("member_agrees");
     tcase_add_test(seen, seen_is_the_smallest);
     tcase_add_test(seen, seen_stays_below_our_disk);
     tcase_add_test(seen, removed_are_not_required);
     tcase_add_test(seen, reset_forgets_what_was_counted);
-    tcase_add_test(ages, age_alone);
-    tcase_add_test(ages, age_of_two_and_three);
-    tcase_add_test(ages, age_of_five);
-    tcase_add_test(ages, age_is_unknown);
     tcase_add_test(agree, agrees_in_each_case);
     tcase_add_test(agree, since_and_last);
     tcase_add_test(agree, healing_member_confirms_nothing);
     tcase_add_test(agree, asked_again_until_known);
     suite_add_tcase(suite, seen);
-    suite_add_tcase(suite, ages);
     suite_add_tcase(suite, agree);
     return suite;
 }
