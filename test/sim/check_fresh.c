@@ -25,7 +25,6 @@ struct record {
         uint64_t time_ms;
     } *puts;
     size_t count, capacity;
-    struct catalog_id id; /* under which; another begins anew */
 };
 struct fresh {
     struct record *records; /* of node_capacity */
@@ -111,17 +110,21 @@ static bool has_all_of(struct sim *sim, const struct sim_node *node, const struc
     return true;
 }
 
-/* The node that runs under this id, or would; NULL. Of two under one id either will do. */
+/* Of two disks under one id either will do. Of an id whose disk is gone nothing is known any more. */
 static bool member_has_been_met(struct sim *sim, const struct sim_node *node,
                                 const struct gossip__member *member, uint64_t time_ms) {
+    size_t disks = 0;
     for (size_t i = 0; i < sim->node_count; i++) {
         const struct sim_node *other = &sim->nodes[i];
-        if (other->disk.exists && catalog_id_equal(&other->disk.state.node_id, &member->row.id) &&
-            has_all_of(sim, node, other, time_ms)) {
+        if (!other->disk.exists || !catalog_id_equal(&other->disk.state.node_id, &member->row.id)) {
+            continue;
+        }
+        disks++;
+        if (has_all_of(sim, node, other, time_ms)) {
             return true;
         }
     }
-    return false;
+    return disks == 0;
 }
 
 static void claim_look(struct sim *sim, struct sim_node *node, uint64_t age_ms) {

@@ -78,11 +78,13 @@ static bool holds_key(const struct sim_batch *batch, const struct catalog_entry 
     return false;
 }
 
-/* Whether something of it is above the horizon and stands. */
+/* Whether something of it is above the horizon and stands. A file for `import` says what is in force, so what is dropped is not
+ * kept, nor what stands in conflict with a drop that is in force. */
 static bool is_to_keep(const struct catalog_entry *entry, catalog_clock horizon) {
     enum { VERSIONS_MAX = 64 };
     struct catalog_version versions[VERSIONS_MAX];
     size_t count = catalog_entry_versions(entry, versions, VERSIONS_MAX);
+    count = entry->state == CATALOG_DROPPED ? 0 : count;
     for (size_t i = 0; i < count && i < VERSIONS_MAX; i++) {
         if (versions[i].state != CATALOG_DROPPED && versions[i].clock > horizon) {
             return true;

@@ -113,13 +113,14 @@ void sim_god_handed_over(struct sim *sim, struct sim_node *node,
 }
 
 /* A disk begins anew. What stands on it is kept, and handed over later; but not what only says that an entry was dropped: a
- * file for `import` cannot say that. So a drop that this disk alone had comes to nothing, as does what it had replaced. */
+ * file for `import` says what is in force. So a drop that this disk alone had comes to nothing, as does what it had replaced,
+ * or stood in conflict with. */
 void sim_god_reset(struct sim *sim, struct sim_node *node) {
     for (size_t i = 0; i < sim->acknowledged_count; i++) {
         struct sim_acknowledged *write = &sim->acknowledged[i];
         struct catalog_key key = catalog_entry_key(write->entry);
         const struct catalog_entry *stored = sim_disk_find(&node->disk, &key);
-        if (stored != NULL && stored->tombstone &&
+        if (stored != NULL && stored->state == CATALOG_DROPPED &&
             sim_disk_holds(sim, &node->disk, write->entry)) {
             PROBE("sim.drop_forgotten");
             write->drop_forgotten = true;
