@@ -138,7 +138,13 @@ void solo_store(struct solo *solo, int result) {
     if (result == 0) {
         const struct gossip__flight *flight = &engine->flights[engine->flight_first];
         assert(engine->flight_count > 0 && flight->ticket == solo->ticket_oldest);
-        pair_disk_store(&solo->disk, &(struct catalog_batch){.entries = flight->entries,
+        pair_disk_store(&solo->disk, &(struct catalog_batch){.reset = flight->reset,
+                                                             .kept = flight->kept,
+                                                             .kept_count = flight->kept_count,
+                                                             .kept_cleared = flight->kept_cleared,
+                                                             .removed = flight->removed,
+                                                             .removed_count = flight->removed_count,
+                                                             .entries = flight->entries,
                                                              .entry_count = flight->entry_count,
                                                              .state = flight->state});
     }
