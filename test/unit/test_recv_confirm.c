@@ -113,7 +113,8 @@ START_TEST(who_may_not_confirm) {
     ask(solo, 6, &pair);
     ck_assert_int_eq(said(solo), GOSSIP__CONFIRMATION_NOT_READY);
     solo->engine->removed = false;
-    solo->engine->stored.horizon = 9;
+    solo->engine->state.seen = solo->engine->stored.seen = 9;
+    solo->engine->state.horizon = solo->engine->stored.horizon = 9;
     ask(solo, 7, &old);
     ck_assert_int_eq(said(solo), GOSSIP__CONFIRMATION_HAS);
     ck_assert_int_eq(catalog_unload(solo->engine->catalog, &posts), 0);

@@ -96,6 +96,24 @@ START_TEST(asked_after_a_push) {
 }
 END_TEST
 
+START_TEST(given_what_it_lacks) {
+    /* Whoever lacks it when it is asked the second time is given it once more, if no push of it is on its way. */
+    struct solo *solo = solo_waiting();
+    struct catalog_id id = solo_peer_id(1);
+    struct gossip__member *member = gossip__member_find(solo->engine, &id);
+    answer(solo, 1, GOSSIP__CONFIRMATION_LACKS);
+    solo_run(solo, 50);
+    answer(solo, 1, GOSSIP__CONFIRMATION_LACKS);
+    ck_assert_uint_eq(solo_sent(solo, 1, GOSSIP__PUSH), 0); /* the first is not acknowledged yet */
+    gossip__push_satisfied(solo->engine, member);
+    solo_run(solo, 100);
+    answer(solo, 1, GOSSIP__CONFIRMATION_LACKS);
+    ck_assert_uint_eq(solo_sent(solo, 1, GOSSIP__PUSH), 1);
+    ck_assert_uint_eq(solo_sent(solo, 2, GOSSIP__PUSH), 0);
+    solo_free(solo);
+}
+END_TEST
+
 START_TEST(another_table) {
     /* A yes under another member table does not count: tables are exchanged, and it is asked again, at once only once. */
     struct solo *solo = solo_waiting();
@@ -137,6 +155,7 @@ Suite *recv_confirmation_suite(void) {
     tcase_add_test(confirmation, all_must_say_yes);
     tcase_add_test(confirmation, no_and_not_ready);
     tcase_add_test(confirmation, asked_after_a_push);
+    tcase_add_test(confirmation, given_what_it_lacks);
     tcase_add_test(confirmation, another_table);
     tcase_add_test(confirmation, answers_to_nothing);
     suite_add_tcase(suite, confirmation);

@@ -38,10 +38,12 @@ START_TEST(runs_once) {
     solo_clear(solo);
     forward(solo, 1, 7, "posts", 60000);
     forward(solo, 1, 7, "posts", 60000);
-    ck_assert_uint_eq(solo_sent(solo, 1, GOSSIP__CONFIRM), 1);
+    ck_assert_uint_eq(solo_flying(solo), 1);
     solo_store_all(solo);
+    ck_assert_uint_eq(solo_sent(solo, 1, GOSSIP__CONFIRM), 1);
     confirm(solo, 1); /* pending_add */
     solo_store_all(solo);
+    ck_assert_uint_eq(solo_sent(solo, 1, GOSSIP__CONFIRM), 2);
     confirm(solo, 1); /* active */
     ck_assert_uint_eq(solo_sent(solo, 1, GOSSIP__FORWARD_ANSWER), 1);
     forward(solo, 1, 7, "posts", 60000);
