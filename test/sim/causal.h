@@ -32,6 +32,7 @@ struct sim_causal {
     uint32_t *places; /* an open hash table of places in `pasts`, and one of the newest of each slot; 0 is free */
     uint32_t *newest;
     size_t place_count; /* of either */
+    uint8_t passed[4096]; /* of slots with a drop that has passed: a bit of their hash */
 };
 
 enum sim_causal_verdict {
@@ -66,6 +67,8 @@ enum sim_causal_verdict sim_causal_compare(const struct sim_causal *causal,
  * this horizon. */
 bool sim_causal_accounts(const struct sim_causal *causal, const struct catalog_entry *stored,
                          const struct catalog_entry *entry, catalog_clock horizon);
+/* Whether a drop of this slot may have passed: false is certain. */
+bool sim_causal_any_passed(const struct sim_causal *causal, uint64_t slot);
 /* Whether this version was dropped, as far as the horizon has passed: it is a drop at or below it that has passed, or known to
  * one. */
 bool sim_causal_is_gone(const struct sim_causal *causal, uint64_t slot,

@@ -94,6 +94,14 @@ static bool version_is_known(const struct sim_causal *causal, uint64_t slot,
     return false;
 }
 
+static size_t bit_of(uint64_t slot) {
+    return (size_t)(slot % (8 * sizeof((struct sim_causal *)0)->passed));
+}
+
+bool sim_causal_any_passed(const struct sim_causal *causal, uint64_t slot) {
+    return (causal->passed[bit_of(slot) / 8] & 1 << bit_of(slot) % 8) != 0;
+}
+
 void sim_causal_pass(struct sim_causal *causal, const struct catalog_entry *before,
                      const struct catalog_entry *after, catalog_clock horizon) {
     static struct catalog__pair pairs[SIM__PAIRS_MAX], left[SIM__PAIRS_MAX];
@@ -116,6 +124,7 @@ void sim_causal_pass(struct sim_causal *causal, const struct catalog_entry *befo
                                                                       pairs[i].clock, before->slot);
             if (past != NULL) {
                 past->passed = true;
+                causal->passed[bit_of(before->slot) / 8] |= (uint8_t)(1 << bit_of(before->slot) % 8);
             }
         }
     }

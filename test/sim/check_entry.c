@@ -26,7 +26,8 @@ static void revived_look(struct sim *sim, struct sim_node *node, const struct ca
     enum { VERSIONS_MAX = 64 };
     struct catalog_version versions[VERSIONS_MAX];
     size_t count = catalog_entry_versions(entry, versions, VERSIONS_MAX);
-    for (size_t i = 0; i < count && i < VERSIONS_MAX; i++) {
+    bool any = sim_causal_any_passed(&sim->causal, entry->slot);
+    for (size_t i = 0; any && i < count && i < VERSIONS_MAX; i++) {
         if (versions[i].state != CATALOG_DROPPED &&
             sim_causal_is_gone(&sim->causal, entry->slot, &versions[i].origin, versions[i].clock,
                                horizon)) {
@@ -44,8 +45,8 @@ static void s3_put(struct sim *sim, struct sim_node *node, struct catalog_entry 
         sim_checker_looked(sim, &sim_check_s3);
         revived_look(sim, node, after, horizon);
     }
-    bool first = before != NULL && sim_entries_first(sim, before, after, SIM_MARK_S3);
-    if (before == NULL || (!first && horizon == 0)) {
+    if (before == NULL || sim->failed ||
+        !sim_entries_first(sim, before, after, horizon, SIM_MARK_S3)) {
         return;
     }
     sim_checker_looked(sim, &sim_check_s3);

@@ -162,11 +162,12 @@ static void verdict_look(struct sim *sim, struct sim_node *node, enum sim_causal
 static void s7_put(struct sim *sim, struct sim_node *node, struct catalog_entry *before,
                    struct catalog_entry *after) {
     catalog_clock horizon = node->disk.landing_horizon;
-    if (sim_entry_first(sim, after, SIM_MARK_S7) || horizon != 0) {
+    if (sim_entry_first(sim, after, SIM_MARK_S7) ||
+        (horizon != 0 && sim_entries_first(sim, after, after, horizon, SIM_MARK_S7))) {
         verdict_look(sim, node, sim_causal_look(&sim->causal, after, horizon));
     }
-    bool first = before != NULL && sim_entries_first(sim, before, after, SIM_MARK_S7);
-    if (!sim->failed && (first || (before != NULL && horizon != 0))) {
+    if (!sim->failed && before != NULL &&
+        sim_entries_first(sim, before, after, horizon, SIM_MARK_S7)) {
         verdict_look(sim, node, sim_causal_compare(&sim->causal, before, after, horizon));
     }
 }

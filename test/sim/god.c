@@ -34,14 +34,14 @@ void sim_god_acknowledged(struct sim *sim, struct sim_node *node, struct catalog
     sim->stats.acknowledged++;
 }
 
-/* What it had when it began anew, until that is in a file. */
+/* What it had when it began anew, until that is in a file. Contexts may have been shortened since: versions are compared. */
 static bool kept_holds(const struct sim *sim, const struct sim_disk *disk,
                        const struct catalog_entry *entry) {
     struct catalog_key key = catalog_entry_key(entry);
     for (size_t i = 0; i < disk->kept_count; i++) {
         struct catalog_key there = catalog_entry_key(disk->kept[i]);
         if (catalog_key_equal(&there, &key) &&
-            sim_causal_accounts(&sim->causal, disk->kept[i], entry, disk->state.horizon)) {
+            sim_causal_accounts(&sim->causal, disk->kept[i], entry, CATALOG_CLOCK_MAX)) {
             return true;
         }
     }
@@ -104,7 +104,8 @@ void sim_god_handed_over(struct sim *sim, struct sim_node *node,
             struct sim_acknowledged *write = &sim->acknowledged[j];
             struct catalog_key written = catalog_entry_key(write->entry);
             if (catalog_key_equal(&key, &written) &&
-                sim_causal_accounts(&sim->causal, update->kept[i], write->entry, 0)) {
+                sim_causal_accounts(&sim->causal, update->kept[i], write->entry,
+                                    CATALOG_CLOCK_MAX)) {
                 PROBE("sim.write_handed_over");
                 write->handed_over = true;
             }

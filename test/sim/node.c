@@ -200,6 +200,11 @@ static void tick_arm(struct sim *sim, struct sim_node *node) {
 static void kept_write(struct sim *sim, struct sim_node *node, const struct gossip_update *update) {
     sim_trace(sim, node, "hands over %zu entries that it alone had%s", update->kept_count,
               node->disk_failure != 0 ? ", and the disk fails" : "");
+    for (size_t i = 0; i < update->kept_count; i++) {
+        struct catalog_key key = catalog_entry_key(update->kept[i]);
+        sim_trace(sim, node, "  %.*s%s%.*s", (int)key.entity.size_bytes, key.entity.data,
+                  key.name.size_bytes > 0 ? "/" : "", (int)key.name.size_bytes, key.name.data);
+    }
     if (node->disk_failure != 0) {
         return;
     }

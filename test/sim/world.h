@@ -200,6 +200,7 @@ struct sim_band {
 /* Two entries, and which checkers have compared them (enum sim_entry_mark). */
 struct sim_entry_pair {
     struct merkle_digest before, after;
+    catalog_clock horizon; /* of the disk for which they were */
     uint8_t marks;
 };
 
@@ -404,8 +405,10 @@ enum sim_entry_mark {
     SIM_MARK_S12 = 8,
     SIM_MARK_S3 = 16,
 };
+/* Of two (or twice the same), on disks with this horizon. */
 bool sim_entries_first(struct sim *sim, const struct catalog_entry *before,
-                       const struct catalog_entry *after, enum sim_entry_mark mark); /* of two */
+                       const struct catalog_entry *after, catalog_clock horizon,
+                       enum sim_entry_mark mark);
 bool sim_entry_first(struct sim *sim, const struct catalog_entry *entry, enum sim_entry_mark mark);
 
 /* memory.c */
@@ -422,6 +425,8 @@ void sim_fault_crash(struct sim *sim, struct sim_node *node);
 void sim_fault_node_undo(struct sim *sim, struct sim_node *node);
 /* fault_heal.c: the end of the load: all (or the core) is healed, started, reachable. */
 void sim_fault_heal(struct sim *sim);
+/* Members that were removed, were started again, and learn only now that they are removed: started once more. */
+void sim_fault_start_again(struct sim *sim);
 void sim_hostile_stranger(struct sim *sim, struct sim_node *node);
 void sim_hostile_liar(struct sim *sim, struct sim_node *node);
 void sim_hostile_answer(struct sim *sim, struct sim_node *node, size_t connection, unsigned end,
