@@ -123,8 +123,11 @@ static void rows_land(struct sim *sim, struct sim_node *node, const struct sim_b
         struct catalog_entry *before = sim__disk_entry_set(&node->disk, batch->entries[i]);
         struct catalog_version version = catalog_entry_in_force(batch->entries[i]);
         bool own = catalog_id_equal(&version.origin, &node->origin);
-        node->landing_known = sim_causal_knows(&sim->causal, batch->entries[i]);
-        sim_causal_note(&sim->causal, own ? before : NULL, batch->entries[i]);
+        bool noted = !sim_entry_first(sim, batch->entries[i], SIM_MARK_NOTED);
+        node->landing_known = noted || sim_causal_knows(&sim->causal, batch->entries[i]);
+        if (!noted) {
+            sim_causal_note(&sim->causal, own ? before : NULL, batch->entries[i]);
+        }
         if (before != NULL) {
             sim_causal_pass(&sim->causal, before, batch->entries[i], batch->state.horizon);
         }

@@ -404,6 +404,7 @@ enum sim_entry_mark {
     SIM_MARK_S9 = 4,
     SIM_MARK_S12 = 8,
     SIM_MARK_S3 = 16,
+    SIM_MARK_NOTED = 32, /* by causal.h */
 };
 /* Of two (or twice the same), on disks with this horizon. */
 bool sim_entries_first(struct sim *sim, const struct catalog_entry *before,
