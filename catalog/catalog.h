@@ -209,6 +209,15 @@ catalog_clock catalog_entry_seen(const struct catalog_entry *entry,
                                  const struct catalog_id *origin);
 /* The version in force. */
 struct catalog_version catalog_entry_in_force(const struct catalog_entry *entry);
+/* One pair of an entry's context: the largest clock of this origin that the entry has seen. */
+struct catalog_pair {
+    struct catalog_id origin;
+    catalog_clock clock;
+    bool survives; /* its version is one of the entry's; else it was replaced */
+};
+/* Reads up to `max` pairs, by origin. Returns how many there are. Those that the horizon has passed are not among them. */
+size_t catalog_entry_context(const struct catalog_entry *entry, struct catalog_pair *pairs,
+                             size_t max);
 
 /* Merge (DESIGN 4.2): what both sides together know. `horizon`: an (origin, clock) pair that is absent from the context
  * of a present entry counts as seen up to it; pairs at or below it without a surviving version leave the result. Either
@@ -255,6 +264,9 @@ int catalog_entry_print(const struct catalog_entry *entry, enum catalog_form for
  * well; "seen" are the {"origin","clock"} that these versions replaced, the latest of each origin, in order of origins: of
  * several versions nobody knows any more which replaced which. What a horizon has passed is no longer among them. */
 int catalog_entry_print_versions(const struct catalog_entry *entry, struct merkle_buffer *json);
+/* Appends a canonical body as catalog_body_parse reads it, {"bytes":BASE64} of an unknown kind, null of a dropped version. */
+int catalog_body_print(uint16_t kind, const uint8_t *body, size_t size_bytes,
+                       struct merkle_buffer *json);
 /* Appends a JSON string with quotes. */
 int catalog_json_print_text(struct catalog_text text, struct merkle_buffer *json);
 

@@ -296,6 +296,29 @@ static int put_body(struct merkle_buffer *json, uint16_t kind,
     return kind == CATALOG_SCHEMA ? put_schema(json, version) : put_constraint(json, kind, version);
 }
 
+/* The keys of a body are printed as they follow others: here their comma becomes the brace. */
+int catalog_body_print(uint16_t kind, const uint8_t *body, size_t size_bytes,
+                       struct merkle_buffer *json) {
+    const struct catalog_version version = {
+        .state = CATALOG_ACTIVE, .body = body, .body_size_bytes = size_bytes};
+    struct catalog__span span = {body, body + size_bytes};
+    struct catalog__value value;
+    if (catalog__span_next(&span, &value) == 0 && value.kind == CATALOG__VALUE_NIL) {
+        put(json, "null");
+        return finish(json);
+    }
+    size_t begin = json->size_bytes;
+    int result =
+        put_body(json, kind, &version, (struct catalog_text){(const char *)body, size_bytes});
+    if (result != 0 || json->failed) {
+        return result != 0 ? result : finish(json);
+    }
+    assert(json->data[begin] == ',');
+    json->data[begin] = '{';
+    put(json, "}");
+    return finish(json);
+}
+
 /* --- entries ----------------------------------------------------------------------------------------------------- */
 
 static void put_key(struct merkle_buffer *json, const struct catalog_key *key) {
@@ -364,22 +387,8 @@ static int put_previous(struct merkle_buffer *json, uint16_t kind,
     if (version->previous == NULL || catalog_kind_name(kind) == NULL) {
         return 0;
     }
-    struct catalog_version previous = *version;
-    previous.body = version->previous;
-    previous.body_size_bytes = version->previous_size_bytes;
-    struct merkle_buffer fields;
-    merkle_buffer_init(&fields, json->allocator);
-    int result = kind == CATALOG_SCHEMA ? put_schema(&fields, &previous)
-                                        : put_constraint(&fields, kind, &previous);
-    result = result == 0 ? finish(&fields) : result;
-    if (result == 0) {
-        assert(fields.data[0] == ','); /* what stands before it, elsewhere */
-        put(json, ",\"previous\":{");
-        merkle_buffer_append(json, fields.data + 1, fields.size_bytes - 1);
-        put(json, "}");
-    }
-    merkle_buffer_close(&fields);
-    return result;
+    put(json, ",\"previous\":");
+    return catalog_body_print(kind, version->previous, version->previous_size_bytes, json);
 }
 
 /* What the entry knows to be replaced: the pairs of its context without a version. */

@@ -298,6 +298,18 @@ static void propagation_count(struct gossip *engine, const struct catalog_entry 
     }
 }
 
+/* Schemas are told before the constraints that need them, whatever the order of the batch; unknown kinds come last. */
+static void notices_changed(struct gossip *engine, const struct gossip__flight *flight) {
+    for (uint16_t kind = CATALOG_SCHEMA; kind <= CATALOG_INDEX + 1; kind++) {
+        for (size_t i = 0; i < flight->entry_count; i++) {
+            uint16_t own = flight->entries[i]->kind;
+            if (own == kind || (kind > CATALOG_INDEX && own > CATALOG_INDEX)) {
+                gossip__notice_changed(engine, flight->entries[i]);
+            }
+        }
+    }
+}
+
 static void flight_landed(struct gossip *engine, struct gossip__flight *flight) {
     for (size_t i = 0; i < flight->entry_count; i++) {
         if (flight->arrivals[i].pruned) {
@@ -306,8 +318,8 @@ static void flight_landed(struct gossip *engine, struct gossip__flight *flight) 
         if (!flight->arrivals[i].local) {
             propagation_count(engine, flight->entries[i]);
         }
-        gossip__notice_changed(engine, flight->entries[i]);
     }
+    notices_changed(engine, flight);
     gossip__push_stored(engine, flight);
 }
 
@@ -385,6 +397,10 @@ void gossip__flight_stored(struct gossip *engine, uint64_t ticket, int result) {
         engine->agreement_dirty = true;
     }
     gossip__agreements_touch(engine);
+    if (flight.reset) {
+        gossip__notice(engine, GOSSIP_NOTICE_EMPTIED, GOSSIP_WARNING, NULL,
+                       "this node has forgotten its catalog, and fetches that of the cluster");
+    }
     flight_landed(engine, &flight);
     waiters_run(engine, ticket, 0);
     flight_close(engine, &flight);

@@ -263,6 +263,7 @@ void solo_digest(struct solo *solo, struct gossip__message *message, uint32_t ex
     merkle_buffer_init(&rows, &merkle_allocator_libc);
     gossip__digest_fill(solo->engine, exchange, &message->digest, &rows);
     message->digest.updates = (struct gossip__member_updates){0};
+    message->digest.whole = true; /* a member that has met all */
     merkle_buffer_close(&rows);
 }
 
