@@ -189,13 +189,12 @@ const struct sim_checker sim_check_s6 = {
     .close = s6_close,
 };
 
-/* What this disk knows of the origin in the entry of this slot: at least what its horizon has passed, for what was made up to
- * there was looked for when its `seen` passed it. */
+/* What this disk says of the origin in the entry of this slot; 0: nothing. */
 static catalog_clock known_clock(const struct sim_disk *disk, uint64_t slot,
                                  const struct catalog_id *origin) {
     enum { PAIRS_MAX = 1024 };
     static struct catalog__pair pairs[PAIRS_MAX];
-    catalog_clock clock = disk->exists ? disk->state.horizon : 0;
+    catalog_clock clock = 0;
     for (size_t i = 0; i < disk->entry_count; i++) {
         struct catalog_entry *entry = disk->entries[i];
         size_t count = entry->slot == slot ? catalog__entry_pair_count(entry) : 0;
@@ -215,7 +214,8 @@ static catalog_clock known_clock(const struct sim_disk *disk, uint64_t slot,
 static const struct sim_node *holder_of(const struct sim *sim, const struct origin *made) {
     for (size_t i = 0; i < sim->node_count; i++) {
         if (known_clock(&sim->nodes[i].disk, made->slot, &made->origin) >= made->clock &&
-            !sim->nodes[i].removed && sim->nodes[i].clone_of == SIZE_MAX) {
+            !sim->nodes[i].removed && sim->nodes[i].clone_of == SIZE_MAX &&
+            sim->nodes[i].cluster == sim->nodes[made->maker].cluster) {
             return &sim->nodes[i];
         }
     }
@@ -235,7 +235,9 @@ static void seen_landed(struct sim *sim, struct sim_node *node, const struct sim
         const struct origin *made = &s6->origins[i];
         const struct sim_node *maker = &sim->nodes[made->maker];
         if (maker->cluster == node->cluster && !maker->outside_promises &&
+            /* What its horizon has passed was looked for when its `seen` passed it. */
             made->clock > seen_before && made->clock <= seen &&
+            made->clock > node->disk.state.horizon &&
             known_clock(&node->disk, made->slot, &made->origin) < made->clock) {
             const struct sim_node *holder = holder_of(sim, made);
             if (holder != NULL) {
