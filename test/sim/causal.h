@@ -23,6 +23,7 @@
 #include "catalog/entry.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 struct sim_past; /* what one version had seen */
 
@@ -74,6 +75,9 @@ bool sim_causal_any_passed(const struct sim_causal *causal, uint64_t slot);
 bool sim_causal_is_gone(const struct sim_causal *causal, uint64_t slot,
                         const struct catalog_id *origin, catalog_clock clock,
                         catalog_clock horizon);
+/* For who reads a trace: all versions of the key, which of them had seen which, and what stands there (NULL: nothing). */
+void sim_causal_print(const struct sim_causal *causal, const struct catalog_entry *stored,
+                      uint64_t slot, FILE *file);
 void sim_causal_close(struct sim_causal *causal);
 
 #endif

@@ -163,3 +163,29 @@ bool sim_causal_accounts(const struct sim_causal *causal, const struct catalog_e
     }
     return true;
 }
+
+static void pairs_print(const struct catalog__pair *pairs, size_t count, FILE *file) {
+    for (size_t i = 0; i < count; i++) {
+        fprintf(file, " %02x%02x@%llx%s", pairs[i].origin.bytes[0], pairs[i].origin.bytes[1],
+                (unsigned long long)pairs[i].clock, pairs[i].version == NULL ? "" : "*");
+    }
+    fputc('\n', file);
+}
+
+void sim_causal_print(const struct sim_causal *causal, const struct catalog_entry *stored,
+                      uint64_t slot, FILE *file) {
+    static struct catalog__pair pairs[SIM__PAIRS_MAX];
+    for (uint32_t at = sim__past_newest(causal, slot); at != 0; at = causal->pasts[at - 1].before) {
+        const struct sim_past *past = &causal->pasts[at - 1];
+        fprintf(file, "  %02x%02x@%llx%s%s saw", past->origin.bytes[0], past->origin.bytes[1],
+                (unsigned long long)past->clock, past->dropped ? " dropped" : "",
+                past->passed ? " passed" : "");
+        pairs_print(past->seen, past->seen == NULL ? 0 : past->seen_count, file);
+    }
+    size_t count = stored == NULL ? 0 : catalog__entry_pair_count(stored);
+    if (count <= SIM__PAIRS_MAX && count > 0) {
+        catalog__entry_pairs(stored, pairs);
+    }
+    fputs("  stands:", file);
+    pairs_print(pairs, count <= SIM__PAIRS_MAX ? count : 0, file);
+}

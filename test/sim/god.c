@@ -115,12 +115,18 @@ void sim_god_handed_over(struct sim *sim, struct sim_node *node,
 
 /* A disk begins anew. What stands on it is kept, and handed over later; but not what only says that an entry was dropped: a
  * file for `import` says what is in force. So a drop that this disk alone had comes to nothing, as does what it had replaced,
- * or stood in conflict with. */
+ * or stood in conflict with. A newcomer that starts again has made nothing: what only it still has was taken by faults from the
+ * members that gave it. */
 void sim_god_reset(struct sim *sim, struct sim_node *node) {
     for (size_t i = 0; i < sim->acknowledged_count; i++) {
         struct sim_acknowledged *write = &sim->acknowledged[i];
         struct catalog_key key = catalog_entry_key(write->entry);
         const struct catalog_entry *stored = sim_disk_find(&node->disk, &key);
+        if (!node->disk.state.ready && sim_disk_holds(sim, &node->disk, write->entry) &&
+            !held_elsewhere(sim, node, write->entry)) {
+            PROBE("sim.lost_with_a_newcomer");
+            write->lost = true;
+        }
         if (stored != NULL && stored->state == CATALOG_DROPPED &&
             sim_disk_holds(sim, &node->disk, write->entry)) {
             PROBE("sim.drop_forgotten");
@@ -154,6 +160,20 @@ static void missing_describe(const struct sim *sim, const struct sim_acknowledge
                    key.name.size_bytes > 0 ? "/" : "", (int)key.name.size_bytes, key.name.data,
                    sim->nodes[write->node].name, (unsigned long long)write->time_ms,
                    node == NULL ? "" : ", is not on ", node == NULL ? "" : node->name);
+}
+
+static void missing_trace(struct sim *sim, const struct sim_acknowledged *write,
+                          const struct sim_node *lacks) {
+    if (sim->trace == NULL) {
+        return;
+    }
+    struct catalog_key key = catalog_entry_key(write->entry);
+    struct catalog_version version = catalog_entry_in_force(write->entry);
+    fprintf(sim->trace, "  missing: %02x%02x@%llx; horizon %llx\n", version.origin.bytes[0],
+            version.origin.bytes[1], (unsigned long long)version.clock,
+            (unsigned long long)lacks->disk.state.horizon);
+    sim_causal_print(&sim->causal, sim_disk_find(&lacks->disk, &key), write->entry->slot,
+                     sim->trace);
 }
 
 /* What a required disk holds now must be everywhere in the end: only what none of them holds is excused from here on. */
@@ -206,6 +226,7 @@ void sim_god_check(struct sim *sim) {
         if (held < required && !excused) {
             missing_describe(sim, write, lacks, "an acknowledged write is missing", text);
             sim_fail(sim, "S2", CHAOS_VIOLATED, lacks, text);
+            missing_trace(sim, write, lacks);
         }
     }
 }
