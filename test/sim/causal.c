@@ -30,8 +30,7 @@ static size_t place_of(const struct sim_causal *causal, const struct catalog_id 
     size_t at = (size_t)((mix ^ clock ^ slot) * UINT64_C(0x9e3779b97f4a7c15)) % causal->place_count;
     for (; causal->places[at] != 0; at = (at + 1) % causal->place_count) {
         const struct sim_past *past = &causal->pasts[causal->places[at] - 1];
-        if (past->clock == clock && past->slot == slot &&
-            catalog_id_equal(&past->origin, origin)) {
+        if (past->clock == clock && past->slot == slot && catalog_id_equal(&past->origin, origin)) {
             break;
         }
     }
@@ -63,8 +62,7 @@ static void tables_grow(struct sim_causal *causal) {
 const struct sim_past *sim__past_find(const struct sim_causal *causal,
                                       const struct catalog_id *origin, catalog_clock clock,
                                       uint64_t slot) {
-    uint32_t found =
-        causal->count == 0 ? 0 : causal->places[place_of(causal, origin, clock, slot)];
+    uint32_t found = causal->count == 0 ? 0 : causal->places[place_of(causal, origin, clock, slot)];
     return found == 0 ? NULL : &causal->pasts[found - 1];
 }
 

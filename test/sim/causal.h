@@ -30,9 +30,10 @@ struct sim_past; /* what one version had seen */
 struct sim_causal {
     struct sim_past *pasts; /* in the order in which they were noted: none has seen a later one */
     size_t count, capacity;
-    uint32_t *places; /* an open hash table of places in `pasts`, and one of the newest of each slot; 0 is free */
+    uint32_t *
+        places; /* an open hash table of places in `pasts`, and one of the newest of each slot; 0 is free */
     uint32_t *newest;
-    size_t place_count; /* of either */
+    size_t place_count;   /* of either */
     uint8_t passed[4096]; /* of slots with a drop that has passed: a bit of their hash */
 };
 

@@ -124,7 +124,8 @@ void sim_causal_pass(struct sim_causal *causal, const struct catalog_entry *befo
                                                                       pairs[i].clock, before->slot);
             if (past != NULL) {
                 past->passed = true;
-                causal->passed[bit_of(before->slot) / 8] |= (uint8_t)(1 << bit_of(before->slot) % 8);
+                causal->passed[bit_of(before->slot) / 8] |=
+                    (uint8_t)(1 << bit_of(before->slot) % 8);
             }
         }
     }
@@ -155,9 +156,8 @@ bool sim_causal_accounts(const struct sim_causal *causal, const struct catalog_e
         if (!shown) {
             return false; /* what it had seen, above the horizon */
         }
-        if (asked[i].version != NULL &&
-            !version_is_known(causal, entry->slot, &asked[i].origin, asked[i].clock, pairs, count,
-                              horizon)) {
+        if (asked[i].version != NULL && !version_is_known(causal, entry->slot, &asked[i].origin,
+                                                          asked[i].clock, pairs, count, horizon)) {
             return false;
         }
     }

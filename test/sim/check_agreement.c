@@ -62,8 +62,7 @@ static void subject_note(struct sim *sim, struct sim_node *node,
                          const struct gossip_operation *operation, struct sim_asked *asked) {
     struct catalog *catalog = gossip_catalog(node->engine);
     if (asked->staged) {
-        const struct catalog_entry *stands =
-            catalog_find(catalog, &operation->writes[0].key);
+        const struct catalog_entry *stands = catalog_find(catalog, &operation->writes[0].key);
         asked->slot = catalog_key_slot(&operation->writes[0].key);
         asked->what = operation->staged;
         if (stands != NULL && may_end_with(asked, stands)) {
@@ -229,7 +228,8 @@ static void lines_look(struct sim *sim, struct sim_node *by, const struct sim_as
     } else if (reply->code == 0 && 2 * named <= reply->agreement_count) {
         sim_violated(sim, &sim_check_s4, by, "agreement is answered, and no majority has agreed");
     } else if (reply->code == GOSSIP_ENOTAGREED && named == reply->agreement_count &&
-               !asked->staged && by->memory.failed == 0) { /* where memory was short lines are missing */
+               !asked->staged &&
+               by->memory.failed == 0) { /* where memory was short lines are missing */
         sim_violated(sim, &sim_check_s4, by, "says that not all agree, and names nobody");
     }
 }

@@ -31,8 +31,9 @@ static void revived_look(struct sim *sim, struct sim_node *node, const struct ca
         if (versions[i].state != CATALOG_DROPPED &&
             sim_causal_is_gone(&sim->causal, entry->slot, &versions[i].origin, versions[i].clock,
                                horizon)) {
-            sim_violated(sim, &sim_check_s3, node,
-                         "a dropped version is live again, behind the horizon that passed its drop");
+            sim_violated(
+                sim, &sim_check_s3, node,
+                "a dropped version is live again, behind the horizon that passed its drop");
             return;
         }
     }
@@ -62,7 +63,8 @@ static void s3_put(struct sim *sim, struct sim_node *node, struct catalog_entry 
 static void s3_taken(struct sim *sim, struct sim_node *node, struct catalog_entry *before) {
     sim_checker_looked(sim, &sim_check_s3);
     if (!before->tombstone) {
-        sim_violated(sim, &sim_check_s3, node, "an entry that is no tombstone is taken off its disk");
+        sim_violated(sim, &sim_check_s3, node,
+                     "an entry that is no tombstone is taken off its disk");
     } else if (before->clock > node->disk.landing_horizon) {
         sim_violated(sim, &sim_check_s3, node,
                      "a tombstone is taken off its disk before the horizon has passed it");

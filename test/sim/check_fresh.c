@@ -23,7 +23,7 @@ struct record {
     struct put {
         struct catalog_entry *entry; /* held */
         uint64_t time_ms;
-    } *puts;
+    } * puts;
     size_t count, capacity;
 };
 struct fresh {
@@ -142,10 +142,11 @@ static void claim_look(struct sim *sim, struct sim_node *node, uint64_t age_ms) 
     }
     sim_checker_looked(sim, &sim_check_fresh);
     if (2 * met <= members) {
-        sim_violated(sim, &sim_check_fresh, node,
-                     "says that it was in touch with a majority %llu ms ago, and has all of then of "
-                     "%zu of %zu members only",
-                     (unsigned long long)age_ms, met, members);
+        sim_violated(
+            sim, &sim_check_fresh, node,
+            "says that it was in touch with a majority %llu ms ago, and has all of then of "
+            "%zu of %zu members only",
+            (unsigned long long)age_ms, met, members);
     }
 }
 

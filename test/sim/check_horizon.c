@@ -61,7 +61,8 @@ static bool is_removed_for(const struct sim_disk *disk, const struct catalog_id 
 }
 
 /* Whether it must have seen all that is forgotten. */
-static bool is_asked(const struct sim *sim, const struct sim_node *by, const struct sim_node *node) {
+static bool is_asked(const struct sim *sim, const struct sim_node *by,
+                     const struct sim_node *node) {
     bool counted_out = node->removed || node->removals_asked > (node->returned ? 1U : 0U) ||
                        is_removed_for(&by->disk, &node->disk.state.node_id);
     (void)sim;
@@ -84,9 +85,8 @@ static void raise_look(struct sim *sim, struct sim_node *node, const struct sim_
                          (unsigned long long)other->disk.state.seen);
         }
     }
-    bool at_once = batch->removed_count + batch->entry_count < ONE_BATCH &&
-                   node->engine != NULL && node->memory.failed == 0 &&
-                   node->engine->store_error == 0;
+    bool at_once = batch->removed_count + batch->entry_count < ONE_BATCH && node->engine != NULL &&
+                   node->memory.failed == 0 && node->engine->store_error == 0;
     if (at_once && !sim->failed && !all_shortened(&node->disk)) {
         sim_violated(sim, &sim_check_horizon, node,
                      "raises its horizon, and keeps what that has passed");

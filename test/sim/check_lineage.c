@@ -93,14 +93,13 @@ static bool is_to_keep(const struct catalog_entry *entry, catalog_clock horizon)
     return false;
 }
 
-static void kept_note(struct sim *sim, const struct sim_node *node,
-                      const struct sim_batch *batch) {
+static void kept_note(struct sim *sim, const struct sim_node *node, const struct sim_batch *batch) {
     struct lineage *lineage = sim_checker_state(sim, &sim_check_lineage);
     for (size_t i = 0; i < batch->kept_count; i++) {
         lineage->kept =
             sim_grow(lineage->kept, lineage->count, &lineage->capacity, sizeof *lineage->kept);
-        lineage->kept[lineage->count++] = (struct kept){
-            .entry = catalog_entry_hold(batch->kept[i]), .node = node->index};
+        lineage->kept[lineage->count++] =
+            (struct kept){.entry = catalog_entry_hold(batch->kept[i]), .node = node->index};
     }
 }
 

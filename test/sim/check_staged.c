@@ -58,8 +58,8 @@ static void staged_note(struct staged *staged, const struct gossip_operation *op
     uint64_t slot = catalog_key_slot(key);
     struct staged_entry *entry = entry_find(staged, slot);
     if (entry == NULL) {
-        staged->entries = sim_grow(staged->entries, staged->count, &staged->capacity,
-                                   sizeof *staged->entries);
+        staged->entries =
+            sim_grow(staged->entries, staged->count, &staged->capacity, sizeof *staged->entries);
         entry = &staged->entries[staged->count++];
         *entry = (struct staged_entry){.slot = slot};
         if (key->kind == CATALOG_SCHEMA && key->entity.size_bytes < NAME_SIZE_MAX) {
@@ -154,8 +154,8 @@ static void apart_look(struct sim *sim, struct sim_node *maker, const struct sta
             holders++;
             continue;
         }
-        bool changed = node->replaced_ms != 0 && (node->replaced_ms + WINDOW_MS > sim->now_ms ||
-                                                  !sim__is_met(maker, node));
+        bool changed = node->replaced_ms != 0 &&
+                       (node->replaced_ms + WINDOW_MS > sim->now_ms || !sim__is_met(maker, node));
         if (!changed && !node->disk_lies && !is_skipped(sim, entry, maker, node)) {
             sim_violated(sim, &sim_check_staged, maker,
                          "takes a step of a staged change, and %s does not have the one before",
@@ -227,7 +227,8 @@ static void staged_put(struct sim *sim, struct sim_node *node, struct catalog_en
     const struct staged_entry *entry = entry_find(staged, after->slot);
     bool dropped = after->state == CATALOG_DROPPED;
     bool abort = before != NULL && is_abort(before, after);
-    if (entry != NULL && !abort && !sim->failed && !may_be_plain(staged, node, after->slot, dropped)) {
+    if (entry != NULL && !abort && !sim->failed &&
+        !may_be_plain(staged, node, after->slot, dropped)) {
         apart_look(sim, node, entry, before);
     }
 }
@@ -262,9 +263,9 @@ static int answers_by_body(const struct catalog_key *key, const uint8_t *body,
     const struct catalog_writer writer = {
         .origin = {.bytes = {1}}, .node = {.data = "n", .size_bytes = 1}, .wall_ms = 1};
     if (catalog_new(&merkle_allocator_libc, &catalog) == 0 &&
-        (body == NULL || (catalog_plan_new(catalog, &write, 1, &writer, &plan) == 0 &&
-                          plan->problem_count == 0 && plan->entry_count == 1 &&
-                          catalog_load(catalog, plan->entries[0]) == 0))) {
+        (body == NULL ||
+         (catalog_plan_new(catalog, &write, 1, &writer, &plan) == 0 && plan->problem_count == 0 &&
+          plan->entry_count == 1 && catalog_load(catalog, plan->entries[0]) == 0))) {
         answers = answers_of(catalog, key->entity);
     }
     if (plan != NULL) {

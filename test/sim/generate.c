@@ -216,13 +216,13 @@ static void add_remove(struct drawing *drawing, uint64_t at_ms) {
     for (; at_ms < drawing->scenario->load_ms; at_ms += REMOVAL_GAP_MS) {
         uint16_t by = generate__node(drawing, 0, at_ms, "removes");
         if (by != gone) {
-            scenario_add(drawing->scenario,
-                         &(struct scenario_action){.type = live ? SCENARIO_REMOVE_LIVE
-                                                                : SCENARIO_REMOVE,
-                                                   .at_ms = at_ms,
-                                                   .for_ms = for_ms,
-                                                   .nodes = scenario_nodes_of(1, &by),
-                                                   .to = scenario_nodes_of(1, &gone)});
+            scenario_add(
+                drawing->scenario,
+                &(struct scenario_action){.type = live ? SCENARIO_REMOVE_LIVE : SCENARIO_REMOVE,
+                                          .at_ms = at_ms,
+                                          .for_ms = for_ms,
+                                          .nodes = scenario_nodes_of(1, &by),
+                                          .to = scenario_nodes_of(1, &gone)});
         }
     }
 }

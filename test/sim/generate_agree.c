@@ -37,7 +37,8 @@ static uint64_t wait_draw(struct drawing *drawing) {
 
 /* An action at this node of this schema ("e3"; entity NULL: of none). */
 static struct scenario_action action_at(struct drawing *drawing, enum scenario_action_type type,
-                                        uint64_t at_ms, uint16_t index, char letter, uint64_t number) {
+                                        uint64_t at_ms, uint16_t index, char letter,
+                                        uint64_t number) {
     char entity[24];
     struct scenario_action action = {
         .type = type, .at_ms = at_ms, .nodes = scenario_nodes_of(1, &index)};
@@ -144,7 +145,8 @@ static void add_cycles(struct drawing *drawing) {
     }
     struct scenario_load *load = &scenario->loads[scenario->load_count++];
     *load = (struct scenario_load){.from_ms = FROM_MS, .until_ms = scenario->load_ms};
-    load->cycles = CYCLES_MIN + (drawing->brief ? 0 : generate__below(drawing, CYCLES_SPAN, "cycles"));
+    load->cycles =
+        CYCLES_MIN + (drawing->brief ? 0 : generate__below(drawing, CYCLES_SPAN, "cycles"));
 }
 
 void generate__agree(struct drawing *drawing) {

@@ -53,8 +53,8 @@ static bool held_elsewhere(const struct sim *sim, const struct sim_node *except,
                            struct catalog_entry *entry) {
     for (size_t i = 0; i < sim->node_count; i++) {
         const struct sim_node *node = &sim->nodes[i];
-        if (node != except && (sim_disk_holds(sim, &node->disk, entry) ||
-                               kept_holds(sim, &node->disk, entry))) {
+        if (node != except &&
+            (sim_disk_holds(sim, &node->disk, entry) || kept_holds(sim, &node->disk, entry))) {
             return true;
         }
     }
@@ -221,7 +221,8 @@ void sim_god_check(struct sim *sim) {
             }
         }
         bool excused = held == 0 && (write->lost || write->out_of_reach || write->handed_over ||
-                                     write->drop_forgotten || lost_by_doubling(sim, write) || waits_in_kept(sim, write));
+                                     write->drop_forgotten || lost_by_doubling(sim, write) ||
+                                     waits_in_kept(sim, write));
         sim->stats.excused += excused;
         if (held < required && !excused) {
             missing_describe(sim, write, lacks, "an acknowledged write is missing", text);
@@ -235,8 +236,8 @@ void sim_god_check(struct sim *sim) {
 bool sim_god_out_of_reach(const struct sim *sim, struct catalog_entry *entry) {
     for (size_t i = 0; i < sim->node_count; i++) {
         const struct sim_node *node = &sim->nodes[i];
-        if (!sim_required(sim, node) && (sim_disk_holds(sim, &node->disk, entry) ||
-                                         kept_holds(sim, &node->disk, entry))) {
+        if (!sim_required(sim, node) &&
+            (sim_disk_holds(sim, &node->disk, entry) || kept_holds(sim, &node->disk, entry))) {
             return true;
         }
     }
@@ -256,8 +257,8 @@ static bool is_everywhere(const struct sim *sim, const struct sim_acknowledged *
 void sim_god_follow(struct sim *sim) {
     for (size_t i = 0; i < sim->acknowledged_count; i++) {
         struct sim_acknowledged *write = &sim->acknowledged[i];
-        if (write->everywhere_ms == 0 && !write->lost && !write->handed_over && !write->out_of_reach &&
-            is_everywhere(sim, write)) {
+        if (write->everywhere_ms == 0 && !write->lost && !write->handed_over &&
+            !write->out_of_reach && is_everywhere(sim, write)) {
             write->everywhere_ms = sim->now_ms;
         }
     }
@@ -282,8 +283,8 @@ uint64_t sim_god_lag(const struct sim *sim, size_t except) {
         for (size_t j = 0; j < sim->acknowledged_count && i != except; j++) {
             const struct sim_acknowledged *write = &sim->acknowledged[j];
             lag += sim_required(sim, node) && write->node != except && !write->lost &&
-                   !write->handed_over &&
-                   write->cluster == node->cluster && !sim_disk_holds(sim, &node->disk, write->entry);
+                   !write->handed_over && write->cluster == node->cluster &&
+                   !sim_disk_holds(sim, &node->disk, write->entry);
         }
     }
     return lag;

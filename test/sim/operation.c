@@ -78,12 +78,13 @@ static void write_one(struct sim *sim, struct sim_node *node,
     bool set = action->type == SCENARIO_SET || action->type == SCENARIO_STAGED_SET;
     bool resolve = action->type == SCENARIO_RESOLVE;
     struct catalog_write write = {
-        .operation = set ? CATALOG_SET : resolve ? CATALOG_RESOLVE : CATALOG_DROP,
+        .operation = set       ? CATALOG_SET
+                     : resolve ? CATALOG_RESOLVE
+                               : CATALOG_DROP,
         .key = key_of(action),
         .cascade = action->type == SCENARIO_DROP,
-        .take =
-            sim__text_of(resolve && action->to.count > 0 ? sim->nodes[action->to.indexes[0]].name
-                                                         : NULL),
+        .take = sim__text_of(
+            resolve && action->to.count > 0 ? sim->nodes[action->to.indexes[0]].name : NULL),
     };
     if (!set || catalog_body_parse(action->kind, action->body, strlen(action->body), false, &body,
                                    &problem) == 0) {
@@ -143,15 +144,13 @@ void sim_operation_perform(struct sim *sim, const struct scenario_action *action
         ask(sim, node, kind, NULL);
         break;
     case SIM_OPERATION_DIFF:
-        ask(sim, node, kind,
-            action->to.count == 0 ? NULL : &sim->nodes[action->to.indexes[0]]);
+        ask(sim, node, kind, action->to.count == 0 ? NULL : &sim->nodes[action->to.indexes[0]]);
         break;
     case SIM_OPERATION_AGREE:
         agree(sim, node, action);
         break;
     case SIM_OPERATION_CHECK:
-        sim__check(sim, node, action->kind == 0 ? "e0" : action->entity,
-                   (uint64_t)action->span_ms);
+        sim__check(sim, node, action->kind == 0 ? "e0" : action->entity, (uint64_t)action->span_ms);
         break;
     default:
         write_one(sim, node, action);

@@ -181,8 +181,7 @@ enum {
     X(LIAR, "liar", LIAR, SCENARIO_WHO | SCENARIO_TAKES_COUNT)                                     \
     X(JOIN, "join", LATE_JOIN, SCENARIO_WHO)                                                       \
     X(REMOVE, "remove", REMOVE, SCENARIO_WHO | SCENARIO_TAKES_TO | SCENARIO_TAKES_FOR)             \
-    X(REMOVE_LIVE, "remove_live", REMOVE,                                                          \
-      SCENARIO_WHO | SCENARIO_TAKES_TO | SCENARIO_TAKES_FOR)                                       \
+    X(REMOVE_LIVE, "remove_live", REMOVE, SCENARIO_WHO | SCENARIO_TAKES_TO | SCENARIO_TAKES_FOR)   \
     X(OTHER_CLUSTER, "other_cluster", OTHER_CLUSTER, SCENARIO_WHO | SCENARIO_TAKES_SPAN)           \
     X(UPGRADE, "upgrade", UPGRADE, SCENARIO_WHO | SCENARIO_TAKES_FOR)                              \
     X(SET, "set", NONE, SCENARIO_WRITE | SCENARIO_TAKES_KEY | SCENARIO_TAKES_BODY)                 \
@@ -240,13 +239,14 @@ struct scenario_action {
 /* Writes that a file asks for in one line; scenario_expand() makes actions of them. */
 struct scenario_load {
     uint64_t from_ms, until_ms;
-    uint64_t every_ms;        /* on average */
-    uint64_t entries;         /* not 0: so many different schemas instead, evenly over the time */
-    uint64_t cycles; /* not 0: so many schemas, each dropped again where it was set, a moment later */
-    unsigned entities;        /* default 12: few, so that writes collide */
-    unsigned drops_percent;   /* default 20 */
-    unsigned imports_percent; /* default 10: several entries in one batch */
-    uint64_t body_size_bytes; /* default 0: small; else about so many */
+    uint64_t every_ms; /* on average */
+    uint64_t entries;  /* not 0: so many different schemas instead, evenly over the time */
+    uint64_t
+        cycles; /* not 0: so many schemas, each dropped again where it was set, a moment later */
+    unsigned entities;             /* default 12: few, so that writes collide */
+    unsigned drops_percent;        /* default 20 */
+    unsigned imports_percent;      /* default 10: several entries in one batch */
+    uint64_t body_size_bytes;      /* default 0: small; else about so many */
     struct scenario_nodes writers; /* none: all */
     unsigned line;
 };

@@ -20,28 +20,6 @@ enum {
 
 /* --- what all files use ------------------------------------------------------------------------------------------------- */
 
-void *sim_allocate(size_t count, size_t size_bytes) {
-    void *memory = calloc(count, size_bytes);
-    if (memory == NULL) {
-        fputs("attune-chaos: out of memory\n", stderr);
-        exit(CHAOS_USAGE);
-    }
-    return memory;
-}
-
-void *sim_grow(void *memory, size_t count, size_t *capacity, size_t size_bytes) {
-    if (count < *capacity) {
-        return memory;
-    }
-    *capacity = *capacity == 0 ? 16 : *capacity * 2;
-    void *grown = realloc(memory, *capacity * size_bytes);
-    if (grown == NULL) {
-        fputs("attune-chaos: out of memory\n", stderr);
-        exit(CHAOS_USAGE);
-    }
-    return grown;
-}
-
 void sim_fail(struct sim *sim, const char *invariant, enum chaos_verdict verdict,
               const struct sim_node *node, const char *text) {
     struct sim_result *result = sim->result;

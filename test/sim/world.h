@@ -29,8 +29,8 @@ struct sim_disk {
     catalog_clock landing_horizon; /* of the batch that is landing, for the checkers' `put` */
     struct catalog_member_row *members;
     size_t member_count;
-    struct catalog_sum sum;      /* over entries, kept by the disk itself */
-    size_t quarantined;          /* rows that were set aside since they were damaged */
+    struct catalog_sum sum; /* over entries, kept by the disk itself */
+    size_t quarantined;     /* rows that were set aside since they were damaged */
 };
 
 /* A batch on its way. */
@@ -80,9 +80,11 @@ struct sim_node {
     bool joined;        /* has been started at all */
     bool ever_ready;
     bool removed; /* the operator removed it */
-    bool landing_known; /* the version in force of the entry that is landing was on some disk before */
-    bool returned; /* and started it again: it is a member under a new id, or becomes one */
-    unsigned removals_asked; /* of the operator, and not refused: members may count it out already */
+    bool
+        landing_known; /* the version in force of the entry that is landing was on some disk before */
+    bool returned;     /* and started it again: it is a member under a new id, or becomes one */
+    unsigned
+        removals_asked;   /* of the operator, and not refused: members may count it out already */
     uint64_t replaced_ms; /* when a fault last changed its disk; 0: never */
     bool
         outside_promises; /* its disk was put back, or lied: what others concluded of it may be wrong */
@@ -175,8 +177,8 @@ struct sim_acknowledged {
     uint64_t time_ms, everywhere_ms; /* on the last required disk; 0: not yet */
     bool doubled;                    /* two processes had the id of the one that acknowledged it */
     bool drop_forgotten;             /* a disk began anew on which only a drop was left of it */
-    bool handed_over;                /* its last disk began anew, and it is in a file of the operator's */
-    bool out_of_reach;               /* when all was healed, only nodes that stay away had it */
+    bool handed_over;  /* its last disk began anew, and it is in a file of the operator's */
+    bool out_of_reach; /* when all was healed, only nodes that stay away had it */
     bool lost; /* no disk holds it, and only faults outside the promises took it from them */
 };
 

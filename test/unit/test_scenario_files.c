@@ -75,7 +75,8 @@ static void check_entries(const char *path, struct scenario *scenario) {
     for (size_t i = 0; i < scenario->action_count; i++) {
         const struct scenario_action *action = &scenario->actions[i];
         const char *name = action->name == NULL ? "" : action->name;
-        bool lost = action->type == SCENARIO_IMPORT; /* of a member that is removed: in no catalog */
+        bool lost =
+            action->type == SCENARIO_IMPORT; /* of a member that is removed: in no catalog */
         if (lost) {
             continue;
         }
@@ -83,7 +84,8 @@ static void check_entries(const char *path, struct scenario *scenario) {
         if (set && strcmp(action->entity, "refused") != 0) {
             catalog_kit_apply_set(&kit, action->kind, action->entity, name, action->body);
         } else if (action->type == SCENARIO_STAGED_DROP) {
-            (void)catalog_kit_apply_drop(&kit, action->kind, action->entity, name); /* asked twice */
+            (void)catalog_kit_apply_drop(&kit, action->kind, action->entity,
+                                         name); /* asked twice */
         } else if (action->type == SCENARIO_DROP) {
             int result = catalog_kit_apply_drop(&kit, action->kind, action->entity, name);
             ck_assert_msg(result == 0, "%s: line %u drops nothing", path, action->line);

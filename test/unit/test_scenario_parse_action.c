@@ -156,6 +156,17 @@ START_TEST(actions) {
         {HEAD "  - {at: 1s, do: sync, nodes: [n1, n2]}\n", "f: line 4: sync is asked of one node"},
         {HEAD "  - {at: 1s, do: diff, nodes: [n1], to: [n2, n3]}\n",
          "f: line 4: diff is about one node"},
+        {HEAD "  - {at: 1s, do: join, nodes: [n1]}\n", "f: line 4: n1 founds the cluster"},
+        {HEAD "  - {at: 1s, do: join, nodes: [n2]}\n  - {at: 2s, do: join, nodes: [n3, n2]}\n",
+         "f: line 5: n2 joins a second time"},
+    };
+    SCENARIO_ALL_REFUSED(mistakes);
+}
+END_TEST
+
+/* The same of those that wait for agreement, and of what goes with that. */
+START_TEST(agreements) {
+    static const struct scenario_mistake mistakes[] = {
         {HEAD "  - {at: 1s, do: resolve, nodes: [n1], key: schema/a, to: [n2, n3]}\n",
          "f: line 4: resolve is about one node"},
         {HEAD "  - {at: 1s, do: resolve, nodes: [n1], key: schema/a}\n",
@@ -175,9 +186,6 @@ START_TEST(actions) {
         {HEAD "  - {at: 1s, do: check, nodes: [n1]}\n", "f: line 4: check needs 'span'"},
         {HEAD "  - {at: 1s, do: check, nodes: [n1], span: 1s, key: index/a/b}\n",
          "f: line 4: a record is checked against a schema"},
-        {HEAD "  - {at: 1s, do: join, nodes: [n1]}\n", "f: line 4: n1 founds the cluster"},
-        {HEAD "  - {at: 1s, do: join, nodes: [n2]}\n  - {at: 2s, do: join, nodes: [n3, n2]}\n",
-         "f: line 5: n2 joins a second time"},
     };
     SCENARIO_ALL_REFUSED(mistakes);
 }
@@ -225,6 +233,7 @@ Suite *scenario_parse_action_suite(void) {
     suite_add_tcase(suite, taken);
     TCase *wrong = tcase_create("scenario_action_refused");
     tcase_add_test(wrong, actions);
+    tcase_add_test(wrong, agreements);
     tcase_add_test(wrong, keys_and_bodies);
     suite_add_tcase(suite, wrong);
     return suite;
