@@ -123,6 +123,16 @@ bool sim_horizon_is_at_rest(const struct sim *sim) {
     return true;
 }
 
+static const char *holder_name(const struct sim *sim, const struct sim_node *node) {
+    if (node->engine == NULL) {
+        return "nobody";
+    }
+    struct gossip_status status = gossip_status(node->engine, sim->now_ms, 0);
+    return status.horizon_held_self         ? "itself"
+           : status.horizon_holder == NULL ? "nobody"
+                                           : status.horizon_holder;
+}
+
 static void rest_look(struct sim *sim, struct sim_node *node, catalog_clock largest) {
     const struct sim_disk *disk = &node->disk;
     size_t tombstones = 0;
@@ -137,8 +147,9 @@ static void rest_look(struct sim *sim, struct sim_node *node, catalog_clock larg
                      "is a member at rest, and its disk is older than what it once confirmed");
     } else if (tombstones > 0 || long_ones > 0) {
         sim_violated(sim, &sim_check_horizon, node,
-                     "keeps %zu tombstones and %zu contexts for nothing at rest", tombstones,
-                     long_ones - tombstones);
+                     "keeps %zu tombstones and %zu contexts for nothing at rest: %s holds the "
+                     "horizon back",
+                     tombstones, long_ones - tombstones, holder_name(sim, node));
     } else if (disk->state.horizon != largest) {
         sim_violated(sim, &sim_check_horizon, node, "has another horizon than others at rest");
     }
