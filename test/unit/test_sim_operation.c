@@ -55,6 +55,35 @@ START_TEST(refusals_are_no_success) {
 }
 END_TEST
 
+START_TEST(waiting_staging_asking) {
+    /* A write that waits is acknowledged, and then agreed on; staged changes end, and go back; a resolution needs a conflict; who
+     * is cut off is stale. */
+    const char *trace = sim_kit_trace(
+        SIM_KIT_HEAD SIM_KIT_WRITES
+        "  - {at: 6s, do: set, nodes: [n1], key: schema/c, body: '{\"fields\":{}}', wait: 2s}\n"
+        "  - {at: 6500ms, do: agree, nodes: [n2], key: schema/zz, wait: 2s}\n"
+        "  - {at: 7s, do: staged_set, nodes: [n2], key: schema/s, body: '{\"fields\":{}}'}\n"
+        "  - {at: 8s, do: staged_drop, nodes: [n3], key: schema/s}\n"
+        "  - {at: 8500ms, do: staged_abort, nodes: [n3], key: schema/a}\n"
+        "  - {at: 8600ms, do: resolve, nodes: [n1], key: schema/a, to: [n1]}\n"
+        "  - {at: 8700ms, do: check, nodes: [n3], span: 1s}\n"
+        "  - {at: 8800ms, do: partition, nodes: [n3], for: 2500ms}\n"
+        "  - {at: 11s, do: check, nodes: [n3], span: 1s}\n",
+        &result);
+    ck_assert_msg(result.verdict == CHAOS_UNKNOWN, "%s", result.reason); /* no conflict, no abort */
+    counts(SIM_OPERATION_SET, 3, 3);
+    counts(SIM_OPERATION_STAGED_SET, 1, 1);
+    counts(SIM_OPERATION_STAGED_DROP, 1, 1);
+    counts(SIM_OPERATION_STAGED_ABORT, 1, 0);
+    counts(SIM_OPERATION_RESOLVE, 1, 0);
+    counts(SIM_OPERATION_CHECK, 5, 4); /* at rest all three are asked */
+    counts(SIM_OPERATION_AGREE, 5, 4);
+    ck_assert_ptr_nonnull(strstr(trace, "n3  check: agreement age"));
+    ck_assert_ptr_nonnull(strstr(trace, "stale"));
+    ck_assert_ptr_nonnull(strstr(trace, "n2  reply not_found"));
+}
+END_TEST
+
 START_TEST(acknowledged_and_not_there) {
     /* S2: a node that acknowledges what is not on its disk is caught in that instant; what is there is remembered by god. */
     struct sim_kit kit;
@@ -97,6 +126,7 @@ Suite *sim_operation_suite(void) {
     TCase *perform = tcase_create("sim_operation_perform");
     tcase_add_test(perform, each_operation);
     tcase_add_test(perform, refusals_are_no_success);
+    tcase_add_test(perform, waiting_staging_asking);
     suite_add_tcase(suite, perform);
     TCase *reply = tcase_create("sim_operation_reply");
     tcase_add_test(reply, acknowledged_and_not_there);
