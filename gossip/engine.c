@@ -323,7 +323,6 @@ static void event_handle(struct gossip *engine, const struct gossip_event *event
             PROBE("gossip.stop");
             gossip__member_goodbye(engine);
             engine->stopping = true;
-            gossip__agreements_touch(engine);
         }
         break;
     case GOSSIP_KEPT:

@@ -245,7 +245,7 @@ enum gossip_agreement_state {
     GOSSIP_AGREED = 1,      /* has it, or what superseded it, on disk */
     GOSSIP_LAGGING = 2,     /* answers, and has not */
     GOSSIP_UNREACHABLE = 3, /* does not answer */
-    GOSSIP_NOT_ASKED = 4,   /* a timeout of 0: not known from what was heard */
+    GOSSIP_NOT_ASKED = 4,   /* not known: a timeout of 0, or too short a time to answer */
 };
 const char *
 gossip_agreement_state_name(enum gossip_agreement_state state); /* "agreed" ... "unknown" */

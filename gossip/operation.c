@@ -220,7 +220,11 @@ static void agreement_operation(struct gossip *engine, const struct gossip_opera
                                                 : gossip__agreement_add(engine, operation);
     if (code != 0) {
         PROBE("gossip.agreement_refused");
-        reply_code(engine, operation->token, code);
+        const char *text = operation->type == GOSSIP_STAGED && code == CATALOG_ESTATE
+                               ? "another staged change of it is under way here"
+                               : NULL;
+        gossip__operation_reply(
+            engine, &(struct gossip_reply){.token = operation->token, .code = code, .text = text});
     }
 }
 

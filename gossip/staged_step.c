@@ -111,6 +111,7 @@ static bool step_write(struct gossip *engine, struct gossip__staged *staged,
     int code = gossip__write_plan(engine, &write, 1, &plan);
     if (code == 0 && plan->problem_count > 0) {
         PROBE("gossip.staged_breaks_rule");
+        engine->counters.writes_refused++;
         staged->plan = plan;
         gossip__staged_end(engine, staged, plan->problems[0].code, plan->problems[0].message);
         return false;
@@ -122,23 +123,25 @@ static bool step_write(struct gossip *engine, struct gossip__staged *staged,
         return false;
     }
     PROBE("gossip.staged_step_written");
+    engine->counters.writes++; /* taken; if the store fails the change ends, and says so */
     staged->begun = true;
     return true;
 }
 
 static void step_agree(struct gossip *engine, struct gossip__staged *staged,
                        struct catalog_entry *entry) {
-    assert(entry != NULL);
-    int code =
-        gossip__agreement_begin(engine, entry, staged->skip_dead, engine->config.freshness_limit_ms,
-                                staged->from_known ? GOSSIP_NEVER - 1 : staged->reply_by_ms,
-                                staged->from_known, &staged->agreement);
+    assert(entry != NULL && staged->agreement == NULL);
+    const struct gossip__agreement_request request = {
+        .entry = entry,
+        .terms = {.skip_dead = staged->skip_dead, .patience_ms = engine->config.freshness_limit_ms},
+        .reply_by_ms = staged->from_known ? GOSSIP_NEVER : staged->reply_by_ms,
+        .from_known = staged->from_known,
+        .internal = true,
+    };
+    int code = gossip__agreement_begin(engine, &request, &staged->agreement);
     if (code != 0) {
-        staged->agreement = NULL;
         gossip__staged_end(engine, staged, code, NULL);
-        return;
     }
-    staged->agreement->internal = true;
 }
 
 static void step_forward(struct gossip *engine, struct gossip__staged *staged,
