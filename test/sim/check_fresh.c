@@ -110,7 +110,16 @@ static bool has_all_of(struct sim *sim, const struct sim_node *node, const struc
     return true;
 }
 
-/* Of two disks under one id either will do. Of an id whose disk is gone nothing is known any more. */
+static bool was_doubled(const struct sim *sim, const struct sim_node *node) {
+    for (size_t i = sim->scenario->node_count; i < sim->node_count; i++) {
+        if (sim->nodes[i].clone_of == node->index) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of two disks under one id either will do, also one that is gone since. Of an id without a disk nothing is known any more. */
 static bool member_has_been_met(struct sim *sim, const struct sim_node *node,
                                 const struct gossip__member *member, uint64_t time_ms) {
     size_t disks = 0;
@@ -120,7 +129,7 @@ static bool member_has_been_met(struct sim *sim, const struct sim_node *node,
             continue;
         }
         disks++;
-        if (has_all_of(sim, node, other, time_ms)) {
+        if (was_doubled(sim, other) || has_all_of(sim, node, other, time_ms)) {
             return true;
         }
     }
