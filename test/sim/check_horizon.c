@@ -128,7 +128,7 @@ static const char *holder_name(const struct sim *sim, const struct sim_node *nod
         return "nobody";
     }
     struct gossip_status status = gossip_status(node->engine, sim->now_ms, 0);
-    return status.horizon_held_self         ? "itself"
+    return status.horizon_held_self        ? "itself"
            : status.horizon_holder == NULL ? "nobody"
                                            : status.horizon_holder;
 }

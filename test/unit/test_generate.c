@@ -24,8 +24,7 @@ START_TEST(all_kinds) {
         }
         for (size_t i = 0; i < scenario.action_count; i++) {
             const struct scenario_action *action = &scenario.actions[i];
-            bool removes =
-                action->type == SCENARIO_REMOVE || action->type == SCENARIO_REMOVE_LIVE;
+            bool removes = action->type == SCENARIO_REMOVE || action->type == SCENARIO_REMOVE_LIVE;
             drawn[action->type]++;
             returns += removes && action->for_ms != SCENARIO_FOREVER;
             waits += action->waits;

@@ -33,8 +33,8 @@ static void setup(void) {
     member = gossip__member_add(node->engine, &row, GOSSIP_MEMBER_ALIVE);
     ck_assert_ptr_nonnull(member);
     for (size_t i = 0; i < LINES; i++) {
-        lines[i] = (struct gossip_agreement_member){.name = sim->nodes[i].name,
-                                                    .state = GOSSIP_AGREED};
+        lines[i] =
+            (struct gossip_agreement_member){.name = sim->nodes[i].name, .state = GOSSIP_AGREED};
     }
 }
 

@@ -19,11 +19,12 @@ static void setup(void) {
     other = &sim->nodes[1];
     for (size_t i = 0; i < 2; i++) {
         sim->nodes[i].disk.exists = true;
-        sim->nodes[i].disk.state = (struct catalog_node_state){.node_id = entry_maker_id((uint8_t)(i + 1)),
-                                                               .ready = true,
-                                                               .high_water = 20,
-                                                               .seen = 10,
-                                                               .horizon = 5};
+        sim->nodes[i].disk.state =
+            (struct catalog_node_state){.node_id = entry_maker_id((uint8_t)(i + 1)),
+                                        .ready = true,
+                                        .high_water = 20,
+                                        .seen = 10,
+                                        .horizon = 5};
     }
 }
 
@@ -177,9 +178,8 @@ END_TEST
 
 static struct sim_batch anew(struct catalog_entry **kept, size_t count) {
     struct sim_batch batch = {.reset = true, .kept = kept, .kept_count = count};
-    batch.state = (struct catalog_node_state){.node_id = entry_maker_id(9),
-                                              .replaced_id = node->disk.state.node_id,
-                                              .high_water = 20};
+    batch.state = (struct catalog_node_state){
+        .node_id = entry_maker_id(9), .replaced_id = node->disk.state.node_id, .high_water = 20};
     return batch;
 }
 

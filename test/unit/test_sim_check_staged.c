@@ -140,14 +140,14 @@ END_TEST
 START_TEST(what_is_enforced) {
     /* While a schema is being added over another, that one is what records are checked by; and it is looked at. */
     struct sim_result result;
-    const char *trace = sim_kit_trace(
-        SIM_KIT_HEAD SIM_KIT_WRITES
-        "  - {at: 6s, do: set, nodes: [n1], key: schema/s, body: "
-        "'{\"fields\":{\"a\":{\"type\":\"string\"}}}'}\n"
-        "  - {at: 7s, do: freeze, nodes: [n3], for: 3s}\n"
-        "  - {at: 7100ms, do: staged_set, nodes: [n1], key: schema/s, body: "
-        "'{\"fields\":{\"a\":{\"type\":\"integer\"}}}', wait: 10s}\n",
-        &result);
+    const char *trace =
+        sim_kit_trace(SIM_KIT_HEAD SIM_KIT_WRITES
+                      "  - {at: 6s, do: set, nodes: [n1], key: schema/s, body: "
+                      "'{\"fields\":{\"a\":{\"type\":\"string\"}}}'}\n"
+                      "  - {at: 7s, do: freeze, nodes: [n3], for: 3s}\n"
+                      "  - {at: 7100ms, do: staged_set, nodes: [n1], key: schema/s, body: "
+                      "'{\"fields\":{\"a\":{\"type\":\"integer\"}}}', wait: 10s}\n",
+                      &result);
     ck_assert_msg(result.verdict == CHAOS_HELD, "%s", result.reason);
     ck_assert_uint_eq(result.stats.succeeded[SIM_OPERATION_STAGED_SET], 1);
     ck_assert_ptr_nonnull(strstr(trace, "staged set schema/s at n1, waiting for 10s"));

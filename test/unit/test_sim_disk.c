@@ -228,11 +228,8 @@ START_TEST(rows_leave_and_all_begins_anew) {
     sim_disk_take(disk, &batch);
     ck_assert_uint_eq(disk->entry_count, ENTRIES - 1);
     ck_assert(!holds(disk, 3, 100) && holds(disk, 4, 300));
-    batch = (struct sim_batch){.reset = true,
-                               .kept = &come,
-                               .kept_count = 1,
-                               .entries = &gone,
-                               .entry_count = 1};
+    batch = (struct sim_batch){
+        .reset = true, .kept = &come, .kept_count = 1, .entries = &gone, .entry_count = 1};
     sim_disk_take(disk, &batch);
     ck_assert(disk->entry_count == 1 && disk->kept_count == 1 && disk->sum.entry_count == 1);
     struct sim_disk copy;
