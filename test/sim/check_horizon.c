@@ -1,7 +1,9 @@
 /* check_horizon.c - HORIZON: what is forgotten, when, and that it is (DESIGN 4.7).
  *
- *   raise     a stored horizon is at or below the `seen` on the disk of every true member, and of the node itself; it never
- *             falls while its disk lives under one id. The batch that raises it takes along all that it passes: no tombstone
+ *   raise     a stored horizon is at or below the `seen` on the disk of every true member that its node has stored, and of the
+ *             node itself; it never falls while its disk lives under one id. (Whom it has not heard of has become a member a
+ *             moment ago. The clocks of those that admitted it stand still for `seen` since then, so what it makes is above;
+ *             but its own `seen` may be below, and then it has to begin anew.) The batch that raises it takes along all that it passes: no tombstone
  *             at or below it is left on the disk, no pair at or below it without a version that survives
  *   at rest   when all is healed and all members have heard all clocks, the horizon has passed everything: no tombstone and no
  *             superseded pair is left on any required disk, all horizons are equal, and nobody's `seen` is below any of them
@@ -51,10 +53,11 @@ static bool all_shortened(const struct sim_disk *disk) {
 
 /* --- a raise ---------------------------------------------------------------------------------------------------------- */
 
-static bool is_removed_for(const struct sim_disk *disk, const struct catalog_id *id) {
+/* Whether its disk has this id as a member. */
+static bool is_member_for(const struct sim_disk *disk, const struct catalog_id *id) {
     for (size_t i = 0; i < disk->member_count; i++) {
         if (catalog_id_equal(&disk->members[i].id, id)) {
-            return disk->members[i].state == GOSSIP_MEMBER_REMOVED;
+            return disk->members[i].state != GOSSIP_MEMBER_REMOVED;
         }
     }
     return false;
@@ -64,7 +67,7 @@ static bool is_removed_for(const struct sim_disk *disk, const struct catalog_id 
 static bool is_asked(const struct sim *sim, const struct sim_node *by,
                      const struct sim_node *node) {
     bool counted_out = node->removed || node->removals_asked > (node->returned ? 1U : 0U) ||
-                       is_removed_for(&by->disk, &node->disk.state.node_id);
+                       !is_member_for(&by->disk, &node->disk.state.node_id);
     (void)sim;
     return node != by && node->disk.exists && node->disk.state.ready && !counted_out &&
            node->cluster == by->cluster && node->clone_of == SIZE_MAX && !node->outside_promises;

@@ -65,6 +65,10 @@ START_TEST(raises) {
     raise_to(10);
     sim_kit_verdict(&kit, NULL, "");
     other->disk.state.seen = 9;
+    raise_to(10); /* it has not heard of that one yet */
+    sim_kit_verdict(&kit, NULL, "");
+    sim__disk_member_set(&node->disk, &(struct catalog_member_row){.id = entry_maker_id(2),
+                                                                   .state = GOSSIP_MEMBER_ALIVE});
     raise_to(10);
     sim_kit_verdict(&kit, "HORIZON", "n2, a member, has seen all up to 9 only");
     other->removals_asked = 1;
