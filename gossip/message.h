@@ -73,7 +73,8 @@ struct gossip__hello {
     bool ready;
     bool had_entry; /* of its cluster; from a newcomer: it has met a cluster, or somebody who has */
     bool removed;   /* (the sender knows that it was removed) */
-    struct catalog_id replaces; /* of a newcomer: the id that it had before, and gave up; nil */
+    struct catalog_id
+        replaces; /* of a newcomer: the id that it had before, and gave up; left out if none */
 };
 
 /* Why the connection is closed. */

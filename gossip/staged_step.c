@@ -19,7 +19,7 @@ static bool is_owned(struct gossip *engine, struct catalog_text node) {
 /* Whether just these versions stand. */
 static bool is_agreed(struct gossip *engine, const struct gossip__staged *staged,
                       const struct catalog_entry *entry) {
-    if (staged->agreed_count != entry->version_count) {
+    if (staged->others_wanted || staged->agreed_count != entry->version_count) {
         return false;
     }
     struct catalog_version *versions =
@@ -132,7 +132,7 @@ static void step_agree(struct gossip *engine, struct gossip__staged *staged,
                        struct catalog_entry *entry) {
     assert(entry != NULL && staged->agreement == NULL);
     const struct gossip__agreement_request request = {
-        .entry = entry,
+        .entry = staged->others_wanted ? NULL : entry,
         .terms = {.skip_dead = staged->skip_dead, .patience_ms = engine->config.freshness_limit_ms},
         .reply_by_ms = staged->from_known ? GOSSIP_NEVER : staged->reply_by_ms,
         .from_known = staged->from_known,
@@ -194,6 +194,12 @@ static void decide(struct gossip *engine, struct gossip__staged *staged) {
     }
 }
 
+/* A step of a schema's drop, and its abort, take its constraints and indexes along in one batch, which arrives elsewhere in
+ * pieces. Once the schema itself is on all disks, ours among them, an agreement on all that stands here covers the others. */
+static bool takes_along(const struct gossip__staged *staged) {
+    return staged->key.kind == CATALOG_SCHEMA && staged->change != GOSSIP_STAGED_SET;
+}
+
 /* The agreement that it waited for is reached: what was agreed is remembered. False if the change has ended. */
 static bool agreement_take(struct gossip *engine, struct gossip__staged *staged) {
     struct gossip__agreement *agreement = staged->agreement;
@@ -206,6 +212,11 @@ static bool agreement_take(struct gossip *engine, struct gossip__staged *staged)
     gossip__agreement_free(engine, staged->last);
     staged->last = agreement;
     staged->agreement = NULL;
+    if (agreement->whole) {
+        staged->others_wanted = false;
+        return true;
+    }
+    staged->others_wanted = takes_along(staged);
     merkle_release(engine->allocator, staged->agreed);
     staged->agreed = agreement->pairs;
     staged->agreed_count = agreement->pair_count;

@@ -106,6 +106,42 @@ START_TEST(drop_goes_through_pending) {
 }
 END_TEST
 
+static enum catalog_state constraint_state(struct pair *pair, char letter) {
+    struct catalog_key key = {.kind = CATALOG_CONSTRAINT, .entity = {"posts", 5}, .name = {"c", 1}};
+    struct catalog_entry *entry = catalog_find(pair_engine(pair, letter)->catalog, &key);
+    return entry == NULL ? CATALOG_DROPPED : (enum catalog_state)entry->state;
+}
+
+START_TEST(what_goes_along_is_agreed_upon) {
+    /* What hangs on a schema goes through the same states, and is agreed upon as well: a member that has got the schema of a
+     * step and not the constraint holds the next step up. */
+    struct pair *pair = cluster(2);
+    pair_write(pair, 'a', CATALOG_SCHEMA, "posts", "", ONE);
+    pair_write(pair, 'a', CATALOG_CONSTRAINT, "posts", "c",
+               "{\"type\":\"not_null\",\"fields\":[\"f\"]}");
+    pair_run(pair, 3000);
+    struct gossip *b = pair_engine(pair, 'b');
+    struct catalog_key key = {.kind = CATALOG_CONSTRAINT, .entity = {"posts", 5}, .name = {"c", 1}};
+    pair_stage(pair, 'a', 10, GOSSIP_STAGED_DROP, "posts", NULL, 20000);
+    bool held = false;
+    for (unsigned i = 0; i < 20000 && code_of(pair, 'a', 10) == 1; i++) {
+        pair_run(pair, 1);
+        if (!held && strcmp(stands(pair, 'b'), "pending_drop 2") == 0) {
+            /* As if the constraint had come alone, and been lost with its push. */
+            held = true;
+            ck_assert_int_eq(catalog_unload(b->catalog, &key), 0);
+        }
+        bool lacks = held && catalog_find(b->catalog, &key) == NULL;
+        ck_assert(!lacks || constraint_state(pair, 'a') != CATALOG_DROPPED);
+    }
+    ck_assert(held);
+    ck_assert_int_eq(code_of(pair, 'a', 10), 0);
+    ck_assert_int_eq(constraint_state(pair, 'b'), CATALOG_DROPPED);
+    ck_assert_str_eq(stands(pair, 'b'), "dropped 3");
+    pair_free(pair);
+}
+END_TEST
+
 START_TEST(asked_step_by_step) {
     /* With a timeout of 0 each call takes the step that is known to be agreed, with what it wrote on disk when it answers. */
     struct pair *pair = cluster(2);
@@ -310,6 +346,7 @@ Suite *staged_step_suite(void) {
     tcase_add_test(steps, set_goes_through_pending);
     tcase_add_test(steps, transcript_of_a_set);
     tcase_add_test(steps, drop_goes_through_pending);
+    tcase_add_test(steps, what_goes_along_is_agreed_upon);
     tcase_add_test(steps, asked_step_by_step);
     tcase_add_test(steps, refused_as_a_write_is);
     tcase_add_test(steps, skipping_the_dead_waits);
