@@ -58,6 +58,9 @@ static void state_empty(struct gossip *engine) {
 
 void gossip__lineage_start_again(struct gossip *engine, const char *member, const char *why) {
     assert(!engine->state.ready);
+    if (engine->store_error != 0) {
+        return; /* it is told again when the store works */
+    }
     PROBE("gossip.newcomer_starts_again");
     gossip__notice(engine, GOSSIP_NOTICE_CLUSTER, GOSSIP_WARNING, member,
                    "%s: this newcomer starts again, empty", why);

@@ -45,8 +45,8 @@ void gossip__exchange_conclude(struct gossip *engine, struct gossip__exchange *e
     }
     gossip__agreements_concluded(engine, exchange, sent_ms);
     engine->walked_since_start = true;
-    gossip__freshness_agreed(engine, member, sent_ms);
-    if (exchange->tables_equal) {
+    gossip__freshness_agreed(engine, member, PLANTED(ATTUNE_B33) ? engine->now_ms : sent_ms);
+    if (exchange->tables_equal || PLANTED(ATTUNE_B34)) {
         gossip__freshness_told(engine, sent_ms, exchange->answer_age_ms);
         member->met = true;
         if (!exchange->answer_whole) {

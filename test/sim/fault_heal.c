@@ -1,7 +1,7 @@
 /* fault_heal.c - the end of the load: all faults end, all nodes (or those of the core) are up and reach each other.
  *
  * What no product could mend without its operator, the operator does here: newcomers are told of seeds that can be reached,
- * a removal that was lost with a disk is asked for again, a copy whose id was replaced is emptied.
+ * a removal that was lost with a disk is asked for again, a copy whose id was replaced is started again.
  */
 #include "test/sim/checker.h"
 
@@ -27,22 +27,6 @@ static bool knows_removal(const struct sim_node *node, const struct sim_node *go
     return false;
 }
 
-/* A copy from before its id was replaced by that of an empty disk: it serves no more, and the operator sees why (issue 4
- * makes it join anew by itself). Of a node whose disk was never put back that must not be, and is not mended here. */
-static bool was_replaced(const struct sim *sim, const struct sim_node *node) {
-    if (!node->outside_promises) {
-        return false;
-    }
-    for (size_t i = 0; i < sim->scenario->node_count; i++) {
-        const struct sim_node *other = &sim->nodes[i];
-        if (other != node && other->cluster == node->cluster && !other->removed &&
-            knows_removal(other, node)) {
-            return node->disk.exists && !node->removed;
-        }
-    }
-    return false;
-}
-
 static void node_heal(struct sim *sim, struct sim_node *node) {
     node->frozen_until_ms = 0;
     node->disk_failure = 0;
@@ -59,13 +43,8 @@ static void node_heal(struct sim *sim, struct sim_node *node) {
     }
     /* The seeds of a newcomer may be outside the core: an operator would name others. */
     bool lost = sim->core_only && catalog_id_is_none(&node->disk.state.cluster_id);
-    bool replaced = was_replaced(sim, node);
-    if ((lost || replaced) && node->engine != NULL) {
+    if (lost && node->engine != NULL) {
         sim_node_crash(sim, node);
-    }
-    if (replaced) {
-        PROBE("sim.replaced_is_emptied");
-        sim_node_wipe(sim, node);
     }
     if (node->engine == NULL && !node->removed && node->joined) {
         node->starts++;
@@ -89,6 +68,20 @@ static void removals_repeat(struct sim *sim, const struct sim_node *gone) {
     if (by != NULL) {
         PROBE("sim.removal_repeated");
         sim_operation_remove(sim, by, &sim->nodes[gone->index]);
+    }
+}
+
+/* Who learns of its removal while it serves stops, and takes a new id when it is started again (DESIGN 4.7). The operator who
+ * brought it back, or put back a copy from before its id was replaced, sees that it does not serve, and starts it once more. */
+void sim_fault_start_again(struct sim *sim) {
+    for (size_t i = 0; i < sim->scenario->node_count; i++) {
+        struct sim_node *node = &sim->nodes[i];
+        bool meant = node->returned || (node->outside_promises && !node->removed);
+        if (meant && sim_node_runs(sim, node) && node->disk.state.removed) {
+            PROBE("sim.removed_started_once_more");
+            sim_node_crash(sim, node);
+            sim_event_node(sim, SIM_EVENT_START, node, 0, sim->now_ms + 1);
+        }
     }
 }
 

@@ -80,6 +80,7 @@ static void less_found(struct sim *sim, struct sim_node *node, const struct cata
     sim_disk_close(&node->disk);
     node->disk = after;
     node->outside_promises = true;
+    node->replaced_ms = sim->now_ms;
     sim_trace(sim, node, "found after damage: %zu entries, %zu set aside%s", after.entry_count,
               after.quarantined, load->damaged ? ", the file was set aside" : "");
     SIM_CHECK(sim, disk_replaced, sim, node);
