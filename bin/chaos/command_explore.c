@@ -19,6 +19,7 @@ enum {
     KEY_JOINS,
     KEY_KEYS,
     KEY_WRITES,
+    KEY_WALKS,
     KEY_LATE,
     KEY_CRASHES,
     KEY_RESTORES,
@@ -37,6 +38,7 @@ static const struct argp_option options[] = {
     {"joins", KEY_JOINS, "N", 0, "Newcomers, and nodes that begin again under a new id", 0},
     {"keys", KEY_KEYS, "N", 0, "Entries of the catalog", 0},
     {"writes", KEY_WRITES, "N", 0, "Writes in all", 0},
+    {"walks", KEY_WALKS, "N", 0, "Exchanges that take their time; more of them are done at once", 0},
     {"late", KEY_LATE, "N", 0, "Messages that come late, and again and again", 0},
     {"crashes", KEY_CRASHES, "N", 0, "Processes that end, and start again from their disk", 0},
     {"restores", KEY_RESTORES, "N", 0, "Disks that are put back to a copy", 0},
@@ -101,8 +103,8 @@ static struct explore_limits limits_of(const struct explore_model *model,
                                        const struct explore_arguments *arguments) {
     struct explore_limits limits = model->small;
     unsigned *places[] = {&limits.nodes,    &limits.joins,    &limits.keys,    &limits.writes,
-                          &limits.late,     &limits.crashes,  &limits.restores, &limits.losses,
-                          &limits.removals, &limits.ticks};
+                          &limits.walks,    &limits.late,     &limits.crashes,  &limits.restores,
+                          &limits.losses,   &limits.removals, &limits.ticks};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         if (arguments->given[i]) {
             *places[i] = (unsigned)arguments->numbers[i];
@@ -125,10 +127,20 @@ static double seconds_now(void) {
 }
 
 static void world_print(const struct explore_limits *limits) {
-    printf("nodes %u joins %u keys %u writes %u late %u crashes %u restores %u losses %u "
-           "removals %u ticks %u",
-           limits->nodes, limits->joins, limits->keys, limits->writes, limits->late,
-           limits->crashes, limits->restores, limits->losses, limits->removals, limits->ticks);
+    const struct {
+        const char *name;
+        unsigned value;
+    } numbers[] = {
+        {"nodes", limits->nodes},       {"joins", limits->joins},       {"keys", limits->keys},
+        {"writes", limits->writes},     {"walks", limits->walks},       {"late", limits->late},
+        {"crashes", limits->crashes},   {"restores", limits->restores}, {"losses", limits->losses},
+        {"removals", limits->removals}, {"ticks", limits->ticks},
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        if (numbers[i].value > 0) {
+            printf(" %u %s", numbers[i].value, numbers[i].name);
+        }
+    }
 }
 
 static int run(const struct explore_model *model, const struct explore_arguments *arguments) {
@@ -154,7 +166,7 @@ static int run(const struct explore_model *model, const struct explore_arguments
     if (result.broken) {
         printf("%s is broken after %u steps: %s\n", model->name, result.steps, result.why);
     }
-    printf("%-9s ", model->name);
+    printf("%-9s", model->name);
     world_print(&world.limits);
     printf("%s%s%s: %" PRIu64 " states, %" PRIu64 " transitions, depth %u, %.1f s, %" PRIu64
            " MiB, %s\n",

@@ -93,11 +93,20 @@ struct explore_sink {
     uint8_t state[EXPLORE_STATE_SIZE_MAX];
 };
 
+static void canonical_of(const struct explore_model *model, const struct explore_world *world,
+                         const void *state, void *canonical, uint8_t *names) {
+    for (unsigned i = 0; i < EXPLORE_NAMES_MAX; i++) {
+        names[i] = (uint8_t)i;
+    }
+    memcpy(canonical, state, model->state_size_bytes);
+    model->canonical(world, canonical, names);
+}
+
 static struct merkle_digest canonical_hash(const struct explore_model *model,
                                            const struct explore_world *world, const void *state,
                                            void *canonical) {
-    memcpy(canonical, state, model->state_size_bytes);
-    model->canonical(world, canonical);
+    uint8_t names[EXPLORE_NAMES_MAX];
+    canonical_of(model, world, state, canonical, names);
     return merkle_digest_of(canonical, model->state_size_bytes, SEED_STATE);
 }
 
@@ -202,25 +211,38 @@ void explore_emit(struct explore_sink *sink, struct explore_step step, const voi
 
 /* --- the counterexample --------------------------------------------------------------------------------------------- */
 
-/* Goes the way from the first state again, with the names that nodes have along it. */
+/* What is called names[i] now was called i before. */
+static void labels_follow(uint8_t *labels, const uint8_t *names) {
+    uint8_t before[EXPLORE_NAMES_MAX];
+    memcpy(before, labels, sizeof before);
+    for (unsigned i = 0; i < EXPLORE_NAMES_MAX; i++) {
+        labels[names[i]] = before[i];
+    }
+}
+
+/* Goes the way from the first state again. */
 static void way_print(struct run *run, const struct merkle_digest *way, unsigned length,
                       FILE *file) {
     const struct explore_model *model = run->model;
     struct explore_sink sink = {.model = model, .world = run->world};
     uint8_t state[EXPLORE_STATE_SIZE_MAX] = {0};
-    model->begin(run->world, state);
+    uint8_t labels[EXPLORE_NAMES_MAX], names[EXPLORE_NAMES_MAX];
+    model->begin(run->world, sink.state);
+    canonical_of(model, run->world, sink.state, state, names);
+    memcpy(labels, names, sizeof labels);
     for (unsigned i = 0; i < length; i++) {
         sink.wanted = way[i];
         sink.found = false;
         model->expand(run->world, state, &sink);
-        assert(sink.found); /* of what differs in names only the same things can follow */
+        assert(sink.found); /* a step is a function of the state */
         fprintf(file, "%3u. ", i + 1);
-        model->print_step(state, sink.step, sink.state, file);
+        model->print_step(state, sink.step, sink.state, labels, file);
         fputc('\n', file);
-        memcpy(state, sink.state, model->state_size_bytes);
+        canonical_of(model, run->world, sink.state, state, names);
+        labels_follow(labels, names);
     }
     fputs("     what stands then:\n", file);
-    model->print_state(run->world, state, file);
+    model->print_state(state, labels, file);
 }
 
 /* The hashes from behind the first state to the broken one. */

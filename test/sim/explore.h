@@ -28,6 +28,7 @@
 enum {
     EXPLORE_STATE_SIZE_MAX = 512,
     EXPLORE_WHY_SIZE = 160,
+    EXPLORE_NAMES_MAX = 8,
     EXPLORE_PLANT_NONE = 0, /* plants of a model are numbered from 1 */
 };
 
@@ -37,6 +38,7 @@ struct explore_limits {
     unsigned joins;    /* newcomers, by new ids of old nodes or by a fresh one */
     unsigned keys;     /* of the catalog */
     unsigned writes;   /* sets and drops */
+    unsigned walks;    /* exchanges that take their time, with others in between; more of them are done at once */
     unsigned late;     /* messages that stay in the network: late, lost, out of order, repeated */
     unsigned crashes;  /* ends of processes, which begin again from their disk */
     unsigned restores; /* disks put back to a copy */
@@ -79,12 +81,15 @@ struct explore_model {
     /* The first state, into memory that is all zeros. */
     void (*begin)(const struct explore_world *world, void *state);
     void (*expand)(const struct explore_world *world, const void *state, struct explore_sink *sink);
-    /* One representative of all states that differ only in names; may be the identity. */
-    void (*canonical)(const struct explore_world *world, void *state);
+    /* One of the states that differ only in names; may be the identity. `names`, which is the identity before, says what
+     * each is called now. */
+    void (*canonical)(const struct explore_world *world, void *state, uint8_t *names);
     /* NULL, or what does not hold; a text that lives for ever. */
     const char *(*broken)(const struct explore_world *world, const void *state);
-    void (*print_step)(const void *before, struct explore_step step, const void *after, FILE *file);
-    void (*print_state)(const struct explore_world *world, const void *state, FILE *file);
+    /* `labels` says what each was called at the start. */
+    void (*print_step)(const void *before, struct explore_step step, const void *after,
+                       const uint8_t *labels, FILE *file);
+    void (*print_state)(const void *state, const uint8_t *labels, FILE *file);
 };
 
 extern const struct explore_model explore_removal;

@@ -18,7 +18,8 @@
  * WHY IT IS ENOUGH. Each step that is left out, merged or made coarser, and why no behaviour is lost by it:
  *   1. Messages. Most arrive at once, and so can be lost: they are not sent. Up to `late` of them stay in the network from
  *      the moment at which they were sent, for ever, and can arrive at any later time, any number of times, also after the
- *      sender or the receiver have started again, were removed, or joined. An answer to a digest counts only for the
+ *      sender or the receiver have started again, were removed, or joined; only not after the sender has started again
+ *      and the two have a new session. An answer to a digest counts only for the
  *      process that asked, and only the last one that it asked of that member; a late entry is a push.
  *   2. A request and its answer are one step: what the asking side knows of the moment of asking is only whether the
  *      member's ADMIT was stored by then, and asking later can only make it true where it was false.
@@ -32,6 +33,8 @@
  *   6. Commits are at once: nothing leaves a node before it is stored (G11), so a crash loses nothing that anybody saw.
  *   7. Clocks are 1 to the number of writes, chosen freely above the writer's own: the rules compare clocks, and of that
  *      many writes every order and every tie occurs. The clock of a node moves with what it writes and takes, not by itself.
+ *      A disk that is put back takes the mark back, not the wall clock: its next write is above all that its id ever
+ *      reached. Where that is not so (clock-back) a version can be lost: docs/decisions.
  *   8. Two digests that are equal though what they cover differs are not modelled, nor is damage.
  *   Of 1 to 5 a real node does less, never more. `said` and `known` are ghosts: no step looks at `known`.
  *
@@ -64,8 +67,10 @@ static void writes_emit(const struct explore_world *world, const struct removal_
     if (!disk->ready || state->write_count >= world->limits.writes) {
         return;
     }
+    unsigned reached = world->plant == REMOVAL_PLANT_CLOCK_BACK ? 0 : state->nodes[node].reached;
+    unsigned lowest = disk->high_water > reached ? disk->high_water : reached;
     for (unsigned key = 0; key < world->limits.keys; key++) {
-        for (unsigned clock = disk->high_water + 1u; clock <= world->limits.writes; clock++) {
+        for (unsigned clock = lowest + 1u; clock <= world->limits.writes; clock++) {
             struct removal_state next = *state;
             removal_write(&next, node, key, false, (uint8_t)clock);
             emit(sink, &next, REMOVAL_STEP_WRITE, node, key, clock);
@@ -116,7 +121,6 @@ static void disk_emit(const struct explore_world *world, const struct removal_st
     }
     if (state->copied == node) {
         next = *state;
-        removal_restart(&next, node);
         next.nodes[node].status = REMOVAL_LIVE;
         next.nodes[node].disk = state->copy;
         removal_restart(&next, node);
@@ -188,6 +192,18 @@ static void asked_again(struct removal_state *state, unsigned a, unsigned b) {
     }
 }
 
+/* When the two have a new session nothing comes any more over that with a process that has ended. */
+static void sessions_renew(struct removal_state *state, unsigned a, unsigned b) {
+    for (unsigned i = 0; i < state->late_count; i++) {
+        struct removal_message *message = &state->late[i];
+        bool between = (message->to == a && message->from == b) ||
+                       (message->to == b && message->from == a);
+        if (between && message->stale) {
+            *message = (struct removal_message){0};
+        }
+    }
+}
+
 static void delay(const struct explore_world *world, const struct removal_state *state,
                   struct removal_message message, unsigned kind, struct explore_sink *sink) {
     if (state->late_count < world->limits.late) {
@@ -212,6 +228,14 @@ static void admission_emit(const struct explore_world *world, const struct remov
     }
 }
 
+static unsigned walks_open(const struct removal_state *state) {
+    unsigned open = 0;
+    for (unsigned id = 0; id < state->ids_used; id++) {
+        open += state->nodes[id].walk.peer != REMOVAL_NONE;
+    }
+    return open;
+}
+
 /* `a` asks `b`, which has stored it: for its digest, for an entry that it wants; or is given one. */
 static void exchange_emit(const struct explore_world *world, const struct removal_state *state,
                           unsigned a, unsigned b, struct explore_sink *sink) {
@@ -222,8 +246,14 @@ static void exchange_emit(const struct explore_world *world, const struct remova
     }
     struct removal_message digest = removal_digest_of(state, b, a);
     asked_again(&next, a, b);
-    removal_answer(&next, world->plant, &digest);
+    removal_exchange(&next, world->plant, a, b);
     emit(sink, &next, REMOVAL_STEP_EXCHANGE, a, b, 0);
+    if (walks_open(state) < world->limits.walks) {
+        next = *state;
+        asked_again(&next, a, b);
+        removal_answer(&next, world->plant, &digest);
+        emit(sink, &next, REMOVAL_STEP_WALK, a, b, 0);
+    }
     delay(world, state, digest, REMOVAL_STEP_DELAY_DIGEST, sink);
     const struct removal_walk *walk = &state->nodes[a].walk;
     for (unsigned key = 0; key < world->limits.keys; key++) {
@@ -249,6 +279,9 @@ static void late_emit(const struct explore_world *world, const struct removal_st
                       unsigned index, struct explore_sink *sink) {
     const struct removal_message *message = &state->late[index];
     struct removal_state next = *state;
+    if (message->type == REMOVAL_FREE) {
+        return;
+    }
     if (message->type == REMOVAL_ENTRY) {
         if (removal_take(&next, world->plant, message, false)) {
             emit(sink, &next, REMOVAL_STEP_LATE_ENTRY, message->to, message->from, message->key);
@@ -298,6 +331,7 @@ static void begin(const struct explore_world *world, void *memory) {
             .disk = {.ready = 1, .admitter = (uint8_t)id, .replaces = REMOVAL_NONE},
         };
         memset(state->nodes[id].disk.table, REMOVAL_READY, world->limits.nodes);
+        state->nodes[id].met = (uint8_t)((1u << world->limits.nodes) - 1);
     }
 }
 
@@ -310,10 +344,12 @@ static void expand(const struct explore_world *world, const void *memory,
         disk_emit(world, state, a, sink);
         for (unsigned b = 0; b < state->ids_used; b++) {
             if (a != b) {
+                struct removal_state met = *state;
+                sessions_renew(&met, a, b);
                 removals_emit(world, state, a, b, sink);
-                rows_emit(world, state, a, b, sink);
-                admission_emit(world, state, a, b, sink);
-                exchange_emit(world, state, a, b, sink);
+                rows_emit(world, &met, a, b, sink);
+                admission_emit(world, &met, a, b, sink);
+                exchange_emit(world, &met, a, b, sink);
             }
         }
     }
@@ -339,7 +375,7 @@ const struct explore_model explore_removal = {
     .state_size_bytes = sizeof(struct removal_state),
     .plants = plants,
     .plant_count = sizeof plants / sizeof plants[0],
-    .small = {.nodes = 2, .keys = 1, .writes = 3, .late = 1},
+    .small = {.nodes = 2, .keys = 1, .writes = 3, .walks = 1, .late = 1},
     .unfit = unfit,
     .begin = begin,
     .expand = expand,

@@ -45,6 +45,9 @@ enum {
     X(JOIN_ONE, "ready-through-one", "a newcomer is ready after a walk with one member")           \
     X(JOIN_BEFORE, "walk-before-row", "walks begun before the member stored the newcomer count")   \
     X(REPLACED, "replaced-stays", "the former id of a node that took a new one is not removed")    \
+    X(ACROSS, "walk-across", "a walk counts although an id was added or removed meanwhile")           \
+    X(AMNESIA, "amnesia", "a member counts although it has not met all others since its start")     \
+    X(CLOCK_BACK, "clock-back", "the wall clock of a disk put back is behind clocks of before")    \
     X(PRESENT, "present-merged", "what is present here is merged with entries from behind the horizon") \
     X(TWO_HORIZONS, "two-horizons", "the same, what they lack counting up to their stamp (not a bug)") \
     X(B05, "B05", "tombstones go when they are old, whatever the horizon")
@@ -85,13 +88,15 @@ struct removal_disk {
     uint8_t replaces; /* its former id; REMOVAL_NONE */
     uint8_t table[REMOVAL_IDS_MAX]; /* enum removal_row; its own row too */
     uint8_t known;                  /* ghost: what stood here once, and what came with it */
+    uint8_t owed; /* ghost: of those what it has not from a newcomer alone */
 };
 
 /* What a node remembers of the one walk that it is on. */
 struct removal_walk {
     uint8_t peer; /* REMOVAL_NONE: none */
     uint8_t clock, seen;
-    uint8_t counts;   /* the tables were equal */
+    uint8_t met;      /* the tables were equal */
+    uint8_t counts;   /* and the member was whole */
     uint8_t admitted; /* it began after the member's ADMIT was stored here */
     uint8_t keys;     /* to be pulled */
 };
@@ -102,6 +107,9 @@ struct removal_node {
     uint8_t status;
     uint8_t origin; /* of this process; 0: it has written nothing */
     uint8_t said;   /* ghost: the largest seen that it ever told */
+    uint8_t again;    /* ghost: it has started again empty, under its id: its `seen` has fallen */
+    uint8_t reached;  /* its wall clock is past this: the largest high-water mark that it ever had */
+    uint8_t met; /* since this process began: with whom an exchange of its own has counted */
     uint8_t admitted, through;
     uint8_t counted[REMOVAL_IDS_MAX];
     struct removal_walk walk;
@@ -113,13 +121,15 @@ enum removal_message_type { REMOVAL_FREE = 0, REMOVAL_DIGEST = 1, REMOVAL_ENTRY 
 /* A message that stays in the network: may come at any time, as often as it likes. */
 struct removal_message {
     uint8_t type, from, to;
+    uint8_t stale;    /* the sender's process has ended since */
     uint8_t wanted;   /* whoever asked for it has not started again, and asked for nothing newer */
     uint8_t admitted; /* asked for after the sender's ADMIT was stored */
+    uint8_t whole;    /* the sender has met all members since its process began */
     uint8_t key;      /* ENTRY */
     struct removal_entry entries[REMOVAL_KEYS_MAX]; /* ENTRY: the first */
     uint8_t horizon, seen, high_water, ready;
     uint8_t table[REMOVAL_IDS_MAX];
-    uint8_t known; /* ghost: what the sender knew then */
+    uint8_t known, owed; /* ghosts: of the sender, then */
 };
 
 struct removal_state {
@@ -130,7 +140,8 @@ struct removal_state {
     uint8_t late_count;
     uint8_t copied; /* of whom there is a copy; REMOVAL_NONE */
     struct removal_disk copy;
-    uint8_t ids, ids_used;                       /* there can be, there were */
+    uint8_t thrown_out;    /* ghost: somebody took a new id, and no disk was ever put back */
+    uint8_t ids, ids_used; /* there can be, there were */
     uint8_t crashes, restores, losses, removals; /* so many have happened */
 };
 static_assert(sizeof(struct removal_state) <= EXPLORE_STATE_SIZE_MAX, "a state fits");
@@ -168,6 +179,8 @@ struct removal_message removal_entry_of(const struct removal_state *state, unsig
 bool removal_hear(struct removal_state *state, unsigned plant, const struct removal_message *message);
 void removal_answer(struct removal_state *state, unsigned plant,
                     const struct removal_message *message);
+/* The whole of it at once. */
+void removal_exchange(struct removal_state *state, unsigned plant, unsigned node, unsigned from);
 bool removal_admit(struct removal_state *state, unsigned plant,
                    const struct removal_message *message);
 /* `pulled`: it answers the walk that the receiver is on. False: refused, or not heard. */
@@ -195,16 +208,17 @@ const char *removal_broken(const struct explore_world *world, const void *state)
 /* NULL, or what is still wrong when nothing fails any more (explore_removal_settle.c). */
 const char *removal_unsettled(const struct explore_world *world, const struct removal_state *state);
 bool removal_is_removed(const struct removal_state *state, unsigned id);
-void removal_canonical(const struct explore_world *world, void *state);
+void removal_canonical(const struct explore_world *world, void *state, uint8_t *names);
 void removal_print_step(const void *before, struct explore_step step, const void *after,
-                        FILE *file);
-void removal_print_state(const struct explore_world *world, const void *state, FILE *file);
+                        const uint8_t *labels, FILE *file);
+void removal_print_state(const void *state, const uint8_t *labels, FILE *file);
 
 enum removal_step {
     REMOVAL_STEP_WRITE = 1, /* a, key, clock + 16 if a drop */
     REMOVAL_STEP_RAISE,     /* a, to b */
     REMOVAL_STEP_ROW,       /* a hears from b of c */
-    REMOVAL_STEP_EXCHANGE,  /* a asks b */
+    REMOVAL_STEP_EXCHANGE,  /* a asks b, and walks and pulls at once */
+    REMOVAL_STEP_WALK,      /* a asks b, and begins a walk */
     REMOVAL_STEP_ADMIT,     /* a is admitted by b */
     REMOVAL_STEP_PULL,      /* a pulls from b the key c */
     REMOVAL_STEP_PUSH,      /* b gives a the key c */

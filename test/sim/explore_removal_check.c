@@ -30,16 +30,17 @@ static uint8_t alive_of(const struct removal_disk *disk) {
     return alive;
 }
 
-/* `known` is what must stand, or be superseded. */
+/* `owed` is what must stand, or be superseded by what is `known`. */
 static const char *judge(const struct removal_state *state, const struct removal_disk *disk,
-                         uint8_t known, const char *resurrection, const char *loss) {
+                         uint8_t known, uint8_t owed, const char *resurrection,
+                         const char *loss) {
     uint8_t alive = alive_of(disk);
     uint8_t superseded = superseded_by(state, known);
     if ((alive & superseded) != 0) {
         return resurrection;
     }
     uint8_t excused = (uint8_t)(alive | superseded | drops_passed(state, disk->horizon));
-    return (known & ~excused) != 0 ? loss : NULL;
+    return (owed & ~excused) != 0 ? loss : NULL;
 }
 
 bool removal_is_removed(const struct removal_state *state, unsigned id) {
@@ -55,7 +56,7 @@ bool removal_is_removed(const struct removal_state *state, unsigned id) {
 /* Whether all members have one table, one horizon and the same entries; the first of them, and what stood on any that is
  * ready. */
 static bool is_quiet(const struct removal_state *state, const struct removal_disk **first,
-                     uint8_t *known) {
+                     uint8_t *known, uint8_t *owed) {
     *first = NULL;
     for (unsigned id = 0; id < state->ids_used; id++) {
         const struct removal_disk *disk = &state->nodes[id].disk;
@@ -69,29 +70,37 @@ static bool is_quiet(const struct removal_state *state, const struct removal_dis
             return false;
         }
         *known |= disk->ready ? disk->known : 0;
+        *owed |= disk->ready ? disk->owed : 0;
     }
     return *first != NULL;
 }
 
 const char *removal_broken(const struct explore_world *world, const void *memory) {
     const struct removal_state *state = memory;
+    if (state->thrown_out) {
+        return "thrown out: a member takes a new id although no disk was put back";
+    }
     for (unsigned id = 0; id < state->ids_used; id++) {
         const struct removal_disk *disk = &state->nodes[id].disk;
         if (!removal_in_cluster(&state->nodes[id])) {
             continue;
         }
-        const char *why = judge(state, disk, disk->known,
+        /* What a newcomer has is not its own: where it got it from it stands, or was lost. So nobody is held to keep what it
+         * has from a newcomer alone: the one disk that knew of that newcomer may have been put back or lost (removal_take). */
+        const char *why = judge(state, disk, disk->known, disk->owed,
                                 "resurrection: a node has alive what it knew to be superseded",
-                                "loss: a node has lost a version that nothing superseded");
+                                disk->ready ? "loss: a node has lost a version that nothing superseded"
+                                            : NULL);
         if (why != NULL) {
             return why;
         }
     }
     const struct removal_disk *first;
     uint8_t known = 0;
-    if (is_quiet(state, &first, &known)) {
+    uint8_t owed = 0;
+    if (is_quiet(state, &first, &known, &owed)) {
         const char *why =
-            judge(state, first, known, "resurrection: all agree on what a member had superseded",
+            judge(state, first, known, owed, "resurrection: all agree on what a member had superseded",
                   "loss: all agree, and lack a version that a member had");
         if (why != NULL) {
             return why;
@@ -109,7 +118,8 @@ static uint64_t signature(const struct removal_state *state, unsigned id) {
     uint64_t sum = (uint64_t)node->status << 6 ^ (uint64_t)disk->ready << 4 ^
                    (uint64_t)node->said << 8 ^ (uint64_t)disk->horizon << 12 ^
                    (uint64_t)disk->seen << 16 ^ (uint64_t)disk->high_water << 20 ^
-                   (uint64_t)node->origin << 24;
+                   (uint64_t)node->origin << 24 ^ (uint64_t)node->again << 30 ^
+                   (uint64_t)node->reached << 32;
     for (unsigned key = 0; key < REMOVAL_KEYS_MAX; key++) {
         sum = sum * 1000003 + disk->entries[key].pairs * 256u + disk->entries[key].alive;
     }
@@ -127,7 +137,7 @@ static uint64_t signature(const struct removal_state *state, unsigned id) {
     }
     sum = sum * 1000003 + others;
     sum = sum * 1000003 + (node->walk.peer != REMOVAL_NONE ? node->walk.clock + 1u : 0u);
-    sum = sum * 1000003 + disk->known * 2u + (state->copied == id);
+    sum = sum * 1000003 + disk->owed * 512u + disk->known * 2u + (state->copied == id);
     return sum;
 }
 
@@ -165,6 +175,7 @@ static void ids_rename(struct removal_state *state, const uint8_t *names) {
         struct removal_node *node = &state->nodes[names[id]];
         *node = old[id];
         node->walk.peer = renamed(names, node->walk.peer);
+        node->met = set_rename(names, count, node->met);
         node->admitted = set_rename(names, count, node->admitted);
         node->through = set_rename(names, count, node->through);
         row_rename(names, count, node->counted);
@@ -184,10 +195,9 @@ static void ids_rename(struct removal_state *state, const uint8_t *names) {
     }
 }
 
-static void ids_sort(struct removal_state *state) {
+static void ids_sort(struct removal_state *state, uint8_t *names) {
     uint64_t signatures[REMOVAL_IDS_MAX];
     uint8_t order[REMOVAL_IDS_MAX];
-    uint8_t names[REMOVAL_IDS_MAX];
     bool moved = false;
     for (unsigned id = 0; id < state->ids_used; id++) {
         signatures[id] = signature(state, id);
@@ -206,6 +216,15 @@ static void ids_sort(struct removal_state *state) {
     }
 }
 
+/* Without disks that are put back it is the high-water mark. */
+static void reached_follow(const struct explore_world *world, struct removal_node *node) {
+    if (world->limits.restores == 0) {
+        node->reached = 0;
+    } else if (node->disk.high_water > node->reached) {
+        node->reached = node->disk.high_water;
+    }
+}
+
 /* What is at or below `seen` cannot raise it: all such values are one. */
 static void counted_clamp(struct removal_node *node, unsigned id, unsigned ids) {
     for (unsigned other = 0; other < REMOVAL_IDS_MAX; other++) {
@@ -214,6 +233,7 @@ static void counted_clamp(struct removal_node *node, unsigned id, unsigned ids) 
                         node->disk.table[other] == REMOVAL_READY);
         if (!matters) {
             node->counted[other] = 0;
+            node->met &= (uint8_t) ~(1u << other);
         } else if (node->counted[other] < node->disk.seen) {
             node->counted[other] = node->disk.seen;
         }
@@ -248,13 +268,13 @@ static void late_sort(struct removal_state *state) {
     }
 }
 
-void removal_canonical(const struct explore_world *world, void *memory) {
+void removal_canonical(const struct explore_world *world, void *memory, uint8_t *names) {
     struct removal_state *state = memory;
-    (void)world;
     for (unsigned id = 0; id < REMOVAL_IDS_MAX; id++) {
+        reached_follow(world, &state->nodes[id]);
         counted_clamp(&state->nodes[id], id, state->ids_used);
     }
     origins_name(state);
-    ids_sort(state);
+    ids_sort(state, names);
     late_sort(state);
 }

@@ -16,6 +16,17 @@ bool removal_deals(const struct removal_state *state, unsigned node, unsigned ot
     return row == REMOVAL_JOINING || row == REMOVAL_READY;
 }
 
+/* A member that has forgotten what it made, because its disk was put back, has it again when it has met all that may hold it. */
+static bool is_whole(const struct removal_state *state, unsigned node) {
+    for (unsigned id = 0; id < state->ids_used; id++) {
+        if (id != node && removal_deals(state, node, id) &&
+            (state->nodes[node].met >> id & 1) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static uint8_t bit_of(unsigned index) {
     return (uint8_t)(1u << index);
 }
@@ -47,6 +58,7 @@ static void counted_reset(struct removal_node *node) {
 void removal_restart(struct removal_state *state, unsigned node) {
     struct removal_node *it = &state->nodes[node];
     it->origin = 0;
+    it->met = 0;
     it->admitted = 0;
     it->through = 0;
     walk_end(it);
@@ -55,14 +67,19 @@ void removal_restart(struct removal_state *state, unsigned node) {
         if (state->late[i].to == node) {
             state->late[i].wanted = 0;
         }
+        state->late[i].stale |= state->late[i].type != REMOVAL_FREE && state->late[i].from == node;
     }
 }
 
 /* Its disk is gone, or it has learnt that it was removed. What it said stands elsewhere. */
 void removal_end(struct removal_state *state, unsigned node) {
     removal_restart(state, node);
-    uint8_t kept = state->nodes[node].said;
-    state->nodes[node] = (struct removal_node){.status = REMOVAL_ENDED, .said = kept};
+    struct removal_node ended = {
+        .status = REMOVAL_ENDED,
+        .said = state->nodes[node].said,
+        .reached = state->nodes[node].reached,
+    };
+    state->nodes[node] = ended;
 }
 
 static struct removal_node *id_add(struct removal_state *state, unsigned *id) {
@@ -92,10 +109,12 @@ void removal_new_id(struct removal_state *state, unsigned node) {
     unsigned id;
     struct removal_disk old = state->nodes[node].disk;
     struct removal_node *added = id_add(state, &id);
+    uint8_t reached = state->nodes[node].reached;
     removal_end(state, node);
     if (added == NULL) {
         return;
     }
+    added->reached = reached;
     added->disk.high_water = old.high_water;
     memcpy(added->disk.table, old.table, sizeof old.table);
     added->disk.table[node] = REMOVAL_GONE;
@@ -111,6 +130,8 @@ static void start_empty(struct removal_state *state, unsigned node) {
     disk->seen = 0;
     disk->admitter = REMOVAL_NONE;
     disk->known = 0;
+    disk->owed = 0;
+    state->nodes[node].again = 1;
     uint8_t origin = state->nodes[node].origin;
     removal_restart(state, node);
     state->nodes[node].origin = origin;
@@ -136,6 +157,8 @@ void removal_row(struct removal_state *state, unsigned plant, unsigned node, uns
     bool moved = before == REMOVAL_UNKNOWN || row == REMOVAL_GONE;
     if (moved && plant != REMOVAL_PLANT_RESET) {
         counted_reset(it);
+        it->walk.counts &= plant == REMOVAL_PLANT_ACROSS;
+        it->walk.met &= plant == REMOVAL_PLANT_ACROSS;
     }
     if (row == REMOVAL_GONE && it->walk.peer == id) {
         walk_end(it);
@@ -179,6 +202,8 @@ bool removal_hear(struct removal_state *state, unsigned plant,
         start_empty(state, node);
         return false;
     case REMOVAL_NEW_ID:
+        state->thrown_out |=
+            state->restores == 0 && !it->again && !removal_is_removed(state, node);
         removal_new_id(state, node);
         return false;
     case REMOVAL_BEHIND:
@@ -234,6 +259,7 @@ static void join_counted(struct removal_state *state, unsigned plant, unsigned n
 
 static void conclude(struct removal_state *state, unsigned plant, unsigned node,
                      struct removal_walk walk) {
+    state->nodes[node].met |= walk.met ? bit_of(walk.peer) : 0;
     if (walk.counts) {
         uint8_t seen = plant == REMOVAL_PLANT_LIFT ? state->nodes[walk.peer].disk.seen : walk.seen;
         count(state, node, walk.peer, walk.clock, seen);
@@ -242,7 +268,7 @@ static void conclude(struct removal_state *state, unsigned plant, unsigned node,
             count(state, walk.peer, node, disk->high_water, disk->seen);
         }
     }
-    bool joins = !state->nodes[node].disk.ready && walk.counts &&
+    bool joins = !state->nodes[node].disk.ready && walk.met &&
                  (walk.admitted || plant == REMOVAL_PLANT_JOIN_BEFORE);
     if (joins) {
         join_counted(state, plant, node, walk.peer);
@@ -279,9 +305,10 @@ void removal_answer(struct removal_state *state, unsigned plant,
         .peer = message->from,
         .clock = message->high_water,
         .seen = message->seen,
-        .counts = equal || plant == REMOVAL_PLANT_TABLES,
+        .met = equal || plant == REMOVAL_PLANT_TABLES,
         .admitted = message->admitted,
     };
+    walk.counts = walk.met && (message->whole || plant == REMOVAL_PLANT_AMNESIA);
     for (unsigned key = 0; key < REMOVAL_KEYS_MAX; key++) {
         const struct removal_entry *theirs = &message->entries[key];
         bool same = memcmp(&it->disk.entries[key], theirs, sizeof *theirs) == 0;
@@ -353,7 +380,9 @@ struct removal_message removal_digest_of(const struct removal_state *state, unsi
         .seen = disk->seen,
         .high_water = disk->high_water,
         .ready = disk->ready,
+        .whole = is_whole(state, from),
         .known = disk->known,
+        .owed = disk->owed,
     };
     memcpy(message.entries, disk->entries, sizeof message.entries);
     memcpy(message.table, disk->table, sizeof message.table);
@@ -370,7 +399,9 @@ struct removal_message removal_entry_of(const struct removal_state *state, unsig
         .key = (uint8_t)key,
         .entries = {disk->entries[key]},
         .horizon = disk->horizon,
+        .ready = disk->ready,
         .known = disk->known & writes_of_key(state, key),
+        .owed = disk->owed & writes_of_key(state, key),
     };
 }
 
@@ -412,12 +443,24 @@ bool removal_take(struct removal_state *state, unsigned plant,
         removal_merge(state, plant, own, message->entries[0], disk->horizon, stamp);
     disk->entries[message->key] = merged;
     disk->known |= (uint8_t)(message->known | merged.alive);
+    disk->owed |= message->ready ? message->owed : 0;
     uint8_t highest = removal_highest(state, merged);
     disk->high_water = highest > disk->high_water ? highest : disk->high_water;
     if (walked) {
         key_done(state, plant, node, message->key);
     }
     return true;
+}
+
+void removal_exchange(struct removal_state *state, unsigned plant, unsigned node, unsigned from) {
+    struct removal_message message = removal_digest_of(state, from, node);
+    removal_answer(state, plant, &message);
+    for (unsigned key = 0; key < REMOVAL_KEYS_MAX; key++) {
+        if ((state->nodes[node].walk.keys >> key & 1) != 0) {
+            message = removal_entry_of(state, from, node, key);
+            (void)removal_take(state, plant, &message, true);
+        }
+    }
 }
 
 /* --- writes --------------------------------------------------------------------------------------------------------- */
@@ -446,13 +489,16 @@ static void writes_insert(struct removal_state *state, unsigned at) {
     for (unsigned id = 0; id < REMOVAL_IDS_MAX; id++) {
         entries_insert(state->nodes[id].disk.entries, at);
         bit_insert(&state->nodes[id].disk.known, at);
+        bit_insert(&state->nodes[id].disk.owed, at);
     }
     for (unsigned i = 0; i < REMOVAL_LATE_MAX; i++) {
         entries_insert(state->late[i].entries, at);
         bit_insert(&state->late[i].known, at);
+        bit_insert(&state->late[i].owed, at);
     }
     entries_insert(state->copy.entries, at);
     bit_insert(&state->copy.known, at);
+    bit_insert(&state->copy.owed, at);
 }
 
 void removal_write(struct removal_state *state, unsigned node, unsigned key, bool drop,
@@ -478,5 +524,6 @@ void removal_write(struct removal_state *state, unsigned node, unsigned key, boo
     }
     it->disk.entries[key] = removal_prune(state, REMOVAL_PLANT_NONE, entry, it->disk.horizon);
     it->disk.known |= bit_of(at);
+    it->disk.owed |= bit_of(at);
     it->disk.high_water = clock;
 }

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-/* Nodes are called by their ids, in order of their appearance: A, B, C. */
-static char letter(unsigned id) {
-    return (char)('A' + id);
+/* Nodes are called in order of their appearance: A, B, C. */
+static char letter(const uint8_t *labels, unsigned id) {
+    return (char)('A' + labels[id]);
 }
 
 static void set_print(const struct removal_state *state, uint8_t set, FILE *file) {
@@ -34,7 +34,7 @@ static void entry_print(const struct removal_state *state, struct removal_entry 
 }
 
 static void disk_print(const struct removal_state *state, const struct removal_disk *disk,
-                       FILE *file) {
+                       const uint8_t *labels, FILE *file) {
     static const char *const rows[] = {"?", "joining", "ready", "removed"};
     fprintf(file, "horizon %u, seen %u, clock %u; entries:", disk->horizon, disk->seen,
             disk->high_water);
@@ -44,47 +44,46 @@ static void disk_print(const struct removal_state *state, const struct removal_d
     }
     fputs("; members:", file);
     for (unsigned id = 0; id < state->ids_used; id++) {
-        fprintf(file, " %c %s", letter(id), rows[disk->table[id]]);
+        fprintf(file, " %c %s", letter(labels, id), rows[disk->table[id]]);
     }
 }
 
-static void node_print(const struct removal_state *state, unsigned id, FILE *file) {
+static void node_print(const struct removal_state *state, unsigned id, const uint8_t *labels,
+                       FILE *file) {
     const struct removal_node *node = &state->nodes[id];
     if (node->status != REMOVAL_LIVE) {
-        fprintf(file, "%c ended", letter(id));
+        fprintf(file, "%c ended", letter(labels, id));
         return;
     }
-    fprintf(file, "%c %s: ", letter(id),
+    fprintf(file, "%c %s: ", letter(labels, id),
             node->disk.ready                          ? "ready"
             : node->disk.admitter == REMOVAL_NONE ? "newcomer"
                                                   : "joining");
-    disk_print(state, &node->disk, file);
+    disk_print(state, &node->disk, labels, file);
     fputs("; counted:", file);
     for (unsigned other = 0; other < state->ids_used; other++) {
         if (other != id) {
-            fprintf(file, " %c %u", letter(other), node->counted[other]);
+            fprintf(file, " %c %u", letter(labels, other), node->counted[other]);
         }
     }
     if (node->walk.peer != REMOVAL_NONE) {
-        fprintf(file, "; walks with %c (clock %u, seen %u%s)", letter(node->walk.peer),
+        fprintf(file, "; walks with %c (clock %u, seen %u%s)", letter(labels, node->walk.peer),
                 node->walk.clock, node->walk.seen, node->walk.counts ? "" : ", does not count");
     }
 }
 
-void removal_print_state(const struct explore_world *world, const void *memory, FILE *file) {
+void removal_print_state(const void *memory, const uint8_t *labels, FILE *file) {
     const struct removal_state *state = memory;
-    (void)world;
     for (unsigned id = 0; id < state->ids_used; id++) {
         fputs("       ", file);
-        node_print(state, id, file);
+        node_print(state, id, labels, file);
         fputc('\n', file);
     }
 }
 
-static void step_words(const struct removal_state *before, struct explore_step step, FILE *file) {
-    char a = letter(step.a);
-    char b = letter(step.b);
-    (void)before;
+static void step_words(struct explore_step step, const uint8_t *labels, FILE *file) {
+    char a = letter(labels, step.a);
+    char b = letter(labels, step.b);
     switch ((enum removal_step)step.kind) {
     case REMOVAL_STEP_WRITE:
         fprintf(file, "%c %s key %u at clock %u", a, step.c >= 16 ? "drops" : "sets", step.b,
@@ -94,9 +93,12 @@ static void step_words(const struct removal_state *before, struct explore_step s
         fprintf(file, "%c raises the horizon to %u", a, step.b);
         break;
     case REMOVAL_STEP_ROW:
-        fprintf(file, "%c hears from %c of member %c", a, b, letter(step.c));
+        fprintf(file, "%c hears from %c of member %c", a, b, letter(labels, step.c));
         break;
     case REMOVAL_STEP_EXCHANGE:
+        fprintf(file, "%c exchanges with %c", a, b);
+        break;
+    case REMOVAL_STEP_WALK:
         fprintf(file, "%c asks %c for its digest", a, b);
         break;
     case REMOVAL_STEP_ADMIT:
@@ -155,15 +157,15 @@ static void step_words(const struct removal_state *before, struct explore_step s
 }
 
 void removal_print_step(const void *before, struct explore_step step, const void *after,
-                        FILE *file) {
+                        const uint8_t *labels, FILE *file) {
     const struct removal_state *old = before;
     const struct removal_state *state = after;
-    step_words(old, step, file);
+    step_words(step, labels, file);
     for (unsigned id = 0; id < state->ids_used; id++) {
         if (id >= old->ids_used ||
             memcmp(&old->nodes[id], &state->nodes[id], sizeof state->nodes[id]) != 0) {
             fputs("\n        ", file);
-            node_print(state, id, file);
+            node_print(state, id, labels, file);
         }
     }
 }

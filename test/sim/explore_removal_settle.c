@@ -27,27 +27,18 @@ static void rows_hear(struct removal_state *state, unsigned plant, unsigned a, u
     }
 }
 
-static void exchange(struct removal_state *state, unsigned plant, unsigned a, unsigned b,
-                     unsigned keys) {
+static void exchange(struct removal_state *state, unsigned plant, unsigned a, unsigned b) {
     struct removal_message message = removal_digest_of(state, b, a);
     (void)removal_admit(state, plant, &message);
     for (unsigned try = 0; try < 2; try++) { /* horizons first */
-        if (!removal_in_cluster(&state->nodes[a]) || !removal_in_cluster(&state->nodes[b]) ||
-            !removal_deals(state, a, b) || !removal_deals(state, b, a)) {
-            return;
-        }
-        message = removal_digest_of(state, b, a);
-        removal_answer(state, plant, &message);
-        for (unsigned key = 0; key < keys; key++) {
-            message = removal_entry_of(state, b, a, key);
-            if (message.entries[0].alive != 0) {
-                (void)removal_take(state, plant, &message, true);
-            }
+        if (removal_in_cluster(&state->nodes[a]) && removal_in_cluster(&state->nodes[b]) &&
+            removal_deals(state, a, b) && removal_deals(state, b, a)) {
+            removal_exchange(state, plant, a, b);
         }
     }
 }
 
-static void round_of(struct removal_state *state, unsigned plant, unsigned keys) {
+static void round_of(struct removal_state *state, unsigned plant) {
     for (unsigned a = 0; a < state->ids_used; a++) {
         for (unsigned b = 0; b < state->ids_used; b++) {
             if (a == b || state->nodes[a].status != REMOVAL_LIVE) {
@@ -59,7 +50,7 @@ static void round_of(struct removal_state *state, unsigned plant, unsigned keys)
                 continue;
             }
             rows_hear(state, plant, a, b);
-            exchange(state, plant, a, b, keys);
+            exchange(state, plant, a, b);
         }
         if (state->nodes[a].disk.ready) {
             removal_raise(state, plant, a, removal_horizon(state, plant, a));
@@ -124,7 +115,7 @@ const char *removal_unsettled(const struct explore_world *world,
     struct removal_state now = *state;
     for (unsigned i = 0; i < ROUNDS_MAX; i++) {
         struct removal_state before = now;
-        round_of(&now, world->plant, world->limits.keys);
+        round_of(&now, world->plant);
         if (memcmp(&before, &now, sizeof now) == 0) {
             return judge(&now);
         }
