@@ -59,10 +59,10 @@ OUT := $(if $(filter gcc-release,$(CONFIGURATION)),$(BUILD),$(BUILD)/$(CONFIGURA
 PACKAGES_LIBRARY := libxxhash msgpack sqlite3 jansson
 PACKAGES_attuned := libmicrohttpd jansson libcyaml
 PACKAGES_attunectl := libcurl jansson
-PACKAGES_attune-chaos := libcurl jansson libcyaml yaml-0.1
+PACKAGES_attune-chaos := libcurl jansson yaml-0.1
 PACKAGES_attune-bench :=
 PACKAGES_TEST := check
-PACKAGES_SIMULATION := libcyaml yaml-0.1
+PACKAGES_SIMULATION := yaml-0.1
 packages = $(if $(strip $(1)),$(shell pkg-config $(2) $(1) 2>/dev/null || \
                                       for p in $(1); do pkg-config $(2) $$p 2>/dev/null; done))
 
@@ -102,7 +102,7 @@ CHAOS_SOURCES := $(filter-out $(SOURCES_attune-chaos),$(call in_folder,bin/chaos
 SIMULATION_SOURCES := $(call in_folder,test/sim)
 SUPPORT_SOURCES := $(call in_folder,test/unit/support)
 FUZZ_TARGETS := $(patsubst test/fuzz/fuzz_%.c,%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
-PUBLIC_HEADERS := merkle/merkle.h catalog/catalog.h catalog/store.h gossip/gossip.h gossip/service.h
+PUBLIC_HEADERS := merkle/merkle.h catalog/catalog.h catalog/store.h catalog/stored.h gossip/gossip.h gossip/service.h
 
 # Programs whose folder is still empty are not built.
 BUILT_PROGRAMS := $(foreach program,$(PROGRAMS),$(if $(SOURCES_$(program)),$(OUT)/$(program)))

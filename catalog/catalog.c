@@ -64,6 +64,7 @@ void catalog_free(struct catalog *catalog) {
     merkle_release(catalog->allocator, catalog->orders.items);
     merkle_release(catalog->allocator, catalog->handles.nodes);
     merkle_release(catalog->allocator, catalog->handles.free);
+    merkle_release(catalog->allocator, catalog->prunables.items);
     merkle_release(catalog->allocator, catalog);
 }
 
@@ -118,12 +119,13 @@ static void node_store(struct catalog *catalog, struct catalog__node *node,
         catalog__counts_add(&catalog->counts, entry);
     }
     catalog->counts.changes += 1;
-    if (node->pending == NULL && before != NULL) {
+    if (node->order_count == 0 && before != NULL) {
         catalog_sum_remove(&catalog->sum, &before->digest);
     }
-    if (node->pending == NULL && entry != NULL) {
+    if (node->order_count == 0 && entry != NULL) {
         catalog_sum_add(&catalog->sum, &entry->digest);
     }
+    catalog__prunable_follow(catalog, node);
     catalog_entry_release(before);
 }
 

@@ -1,5 +1,5 @@
 /* catalog.h - what is replicated: entries with their versions, the merge, the rules of a write, validation, and what
- * goes to the store (catalog/store.h) and comes from it.
+ * goes to the store (catalog/stored.h, catalog/store.h) and comes from it.
  *
  *            JSON                      bytes (canonical MessagePack, docs/FORMAT.md)
  *   user <---------> catalog_write ---> catalog_plan ---> catalog_entry ---> catalog_batch ---> store (SQLite)
@@ -88,7 +88,7 @@ enum {
     CATALOG_VERSIONS_WRITE_MAX = 16,
     CATALOG_DEPTH_MAX = 8,                           /* nesting of entries and frames */
     CATALOG_ENTRY_SIZE_MAX = 4 * 1024 * 1024 - 4096, /* an entry fits a frame */
-    CATALOG_FORMAT = 1,                              /* digest and file format */
+    CATALOG_FORMAT = 1, /* of entries, their digests and messages; files have one of their own */
 };
 
 /* --- clocks, origins, ids ---------------------------------------------------------------------------------------- */
@@ -160,9 +160,11 @@ struct catalog_entry {
     uint64_t slot;
     catalog_clock clock;         /* of the version in force */
     catalog_clock clock_highest; /* the largest in versions and context */
-    catalog_clock
-        prune_clock; /* the lowest horizon that changes it (catalog_prune); UINT64_MAX: none */
-    uint64_t number; /* of the version in force */
+    /* The lowest horizon that changes it (catalog_prune); UINT64_MAX: none. A higher one need not: a drop yields to a set only
+     * while the horizon is below that. */
+    catalog_clock prune_clock;
+    catalog_clock superseded_clock; /* the smallest in the context without a version; UINT64_MAX */
+    uint64_t number;                /* of the version in force */
     uint16_t kind;
     uint8_t state;  /* of the version in force: enum catalog_state */
     bool conflict;  /* more than one version with different (state, body) */
@@ -202,8 +204,20 @@ struct catalog_version {
 /* Reads up to `max` versions, in ascending (clock, origin): the last is the one in force. Returns how many there are. */
 size_t catalog_entry_versions(const struct catalog_entry *entry, struct catalog_version *versions,
                               size_t max);
+/* The largest clock of this origin that the entry has seen (its context); 0: none. */
+catalog_clock catalog_entry_seen(const struct catalog_entry *entry,
+                                 const struct catalog_id *origin);
 /* The version in force. */
 struct catalog_version catalog_entry_in_force(const struct catalog_entry *entry);
+/* One pair of an entry's context: the largest clock of this origin that the entry has seen. */
+struct catalog_pair {
+    struct catalog_id origin;
+    catalog_clock clock;
+    bool survives; /* its version is one of the entry's; else it was replaced */
+};
+/* Reads up to `max` pairs, by origin. Returns how many there are. Those that the horizon has passed are not among them. */
+size_t catalog_entry_context(const struct catalog_entry *entry, struct catalog_pair *pairs,
+                             size_t max);
 
 /* Merge (DESIGN 4.2): what both sides together know. `horizon`: an (origin, clock) pair that is absent from the context
  * of a present entry counts as seen up to it; pairs at or below it without a surviving version leave the result. Either
@@ -245,8 +259,14 @@ enum catalog_form {
 /* Appends the version in force as one JSON object. CATALOG_ENOMEM. */
 int catalog_entry_print(const struct catalog_entry *entry, enum catalog_form form,
                         struct merkle_buffer *json);
-/* Appends {"kind","entity","name","versions":[...full form of each version, the one in force last...]}: for conflicts. */
+/* Appends {"kind","entity","name","versions":[...full form of each version, the one in force last...],"seen":[...]}: for
+ * conflicts and `why`. A version that is pending_add over an active one has "previous":{...the body enforced meanwhile...} as
+ * well; "seen" are the {"origin","clock"} that these versions replaced, the latest of each origin, in order of origins: of
+ * several versions nobody knows any more which replaced which. What a horizon has passed is no longer among them. */
 int catalog_entry_print_versions(const struct catalog_entry *entry, struct merkle_buffer *json);
+/* Appends a canonical body as catalog_body_parse reads it, {"bytes":BASE64} of an unknown kind, null of a dropped version. */
+int catalog_body_print(uint16_t kind, const uint8_t *body, size_t size_bytes,
+                       struct merkle_buffer *json);
 /* Appends a JSON string with quotes. */
 int catalog_json_print_text(struct catalog_text text, struct merkle_buffer *json);
 
@@ -293,13 +313,18 @@ struct catalog_entry *catalog_next(const struct catalog *catalog, uint16_t kind,
 /* Pending layer (the loop thread). The newest of pending and stored, borrowed; NULL if none. */
 struct catalog_entry *catalog_pending_find(const struct catalog *catalog,
                                            const struct catalog_key *key);
+/* As catalog_next, over the newest of both layers. */
+struct catalog_entry *catalog_pending_next(const struct catalog *catalog, uint16_t kind,
+                                           struct catalog_text entity,
+                                           const struct catalog_key *after);
 /* Puts an entry on the pending layer (holds it) for a store ticket. Tickets rise. CATALOG_ENOMEM: nothing changed. */
 int catalog_pending_put(struct catalog *catalog, struct catalog_entry *entry, uint64_t ticket);
 /* Takes an entry away with this ticket: until it is stored, catalog_pending_find says NULL and catalog_find the entry.
  * CATALOG_ENOTFOUND (there is none on the pending layer), CATALOG_ENOMEM: nothing changed. */
 int catalog_pending_remove(struct catalog *catalog, const struct catalog_key *key, uint64_t ticket);
 /* The newest entries (pending over stored) that this horizon changes, those with the lowest prune_clock first, up to `max`,
- * borrowed until the next change; returns how many it wrote. Tells the same ones again until they are put or removed. */
+ * borrowed until the next change; returns how many it wrote. Tells the same ones again until they are put or removed. A
+ * horizon only rises: once asked for a higher one, it no longer knows what only a lower one would change. O(log n) each. */
 size_t catalog_prunable(struct catalog *catalog, catalog_clock horizon,
                         struct catalog_entry **entries, size_t max);
 /* The batch of this ticket is on disk: its entries become stored: tree, indexes and readers see them. CATALOG_ENOMEM is
@@ -329,7 +354,7 @@ enum catalog_operation {
     CATALOG_SET = 1,
     CATALOG_DROP = 2,
     /* writes again what the version of one node (`take`) says, over all others; only in a conflict: else CATALOG_ESTATE.
-     * CATALOG_ENOTFOUND: that node has no version in it (the message names those that have) */
+     * CATALOG_ENOTFOUND: there is no such entry, or that node has no version in it (the message names those that have) */
     CATALOG_RESOLVE = 3,
 };
 
@@ -357,6 +382,7 @@ struct catalog_writer {
     struct catalog_text node;
     catalog_clock high_water;
     uint64_t wall_ms;
+    catalog_clock horizon; /* what it has passed leaves with the write (catalog_prune) */
 };
 
 /* The outcome of one write of a batch. */
@@ -447,79 +473,5 @@ void catalog_check_free(struct catalog_check *check);
  * null for A < 0. */
 int catalog_check_print(const struct catalog_check *check, int64_t agreement_age_ms,
                         struct merkle_buffer *json);
-
-/* --- what is stored ---------------------------------------------------------------------------------------------- */
-
-/* The row of node state. Written whole with every batch, so that data and state are of one transaction (G11). */
-struct catalog_node_state {
-    struct catalog_id node_id;
-    struct catalog_id cluster_id; /* none: not of any cluster yet */
-    char cluster_name[CATALOG_NAME_SIZE_MAX + 1];
-    char node_name[CATALOG_NAME_SIZE_MAX + 1];
-    uint64_t incarnation;
-    catalog_clock high_water;
-    catalog_clock seen;
-    catalog_clock horizon;
-    bool ready;     /* has been ready once: a member; else a newcomer that must join first */
-    bool healing;   /* a row is missing or set aside: no writes until a walk has finished */
-    bool had_entry; /* this cluster once had an entry (DESIGN 7.1: two clusters of one name) */
-    bool removed;   /* this id was removed: the next start takes a new one (DESIGN 4.7) */
-    /* while it joins: whose horizon it took; none: nobody's yet */
-    struct catalog_id admitter_id;
-    /* while it joins under a new id: its former one, which the others then remove; none */
-    struct catalog_id replaced_id;
-    struct catalog_sum sum; /* over all entries, with this batch */
-};
-
-/* A row of the member table. */
-struct catalog_member_row {
-    struct catalog_id id;
-    char name[CATALOG_NAME_SIZE_MAX + 1];
-    char address[CATALOG_NAME_SIZE_MAX + 1]; /* HOST:PORT */
-    uint64_t incarnation;
-    uint8_t state; /* enum gossip_member_state; opaque here */
-    bool ready;
-};
-
-/* What is to be stored in one transaction. An immutable order for the store, done in the order of its fields: `reset` first
- * forgets all entries and what was kept, `removed` takes rows away by their key, entries replace the row of their key, member
- * rows that of their id. */
-struct catalog_batch {
-    uint64_t ticket; /* rises by one with each batch */
-    bool reset;      /* this node starts empty under a new id; `kept` is what it had (DESIGN 4.7) */
-    struct catalog_entry *
-        *kept; /* held until they have been written to a file: a table of their own */
-    size_t kept_count;
-    bool kept_cleared; /* what was kept is in a file: forget it */
-    struct catalog_entry **removed;
-    size_t removed_count;
-    struct catalog_entry **entries;
-    size_t entry_count;
-    /* forget all member rows first (this node leaves an empty cluster for another) */
-    bool members_cleared;
-    const struct catalog_member_row *members;
-    size_t member_count;
-    struct catalog_node_state state;
-};
-
-enum { CATALOG_DAMAGE_SIZE = 280 }; /* of a sentence, with its end */
-
-/* What a store held when it was opened. */
-struct catalog_load {
-    bool fresh;   /* nothing was ever stored in this file: `state` has only zeros */
-    bool damaged; /* another one was set aside before (fresh, too): tell the operator */
-    /* its name now, and what was wrong with it; empty unless damaged */
-    char damage[CATALOG_DAMAGE_SIZE];
-    struct catalog_node_state state;
-    struct catalog_entry **entries; /* in slot order, each held by the load */
-    size_t entry_count;
-    struct catalog_entry **kept; /* as batches left them, each held by the load */
-    size_t kept_count;
-    struct catalog_member_row *members;
-    size_t member_count;
-    uint64_t quarantined_count; /* rows in quarantine, with those set aside now */
-    bool rows_missing;          /* count or digest sum do not fit the rows: something is gone */
-};
-void catalog_load_free(struct catalog_load *load);
 
 #endif

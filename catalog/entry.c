@@ -165,8 +165,18 @@ void catalog__entry_pairs(const struct catalog_entry *entry, struct catalog__pai
     assert(filled);
 }
 
+catalog_clock catalog__pairs_superseded(const struct catalog__pair *pairs, size_t count) {
+    catalog_clock lowest = UINT64_MAX;
+    for (size_t i = 0; i < count; i++) {
+        if (pairs[i].version == NULL && pairs[i].clock < lowest) {
+            lowest = pairs[i].clock;
+        }
+    }
+    return lowest;
+}
+
 /* Reads into the fields what is looked at often. The bytes are well formed. */
-void catalog__entry_describe(struct catalog_entry *entry) {
+void catalog__entry_describe(struct catalog_entry *entry, catalog_clock superseded_clock) {
     struct catalog__span span = span_of(entry);
     size_t count;
     struct catalog_key key;
@@ -202,6 +212,8 @@ void catalog__entry_describe(struct catalog_entry *entry) {
     entry->clock_highest = version.clock; /* nothing in the context is above the version in force */
     entry->number = version.number;
     entry->state = (uint8_t)version.state;
+    entry->superseded_clock = superseded_clock;
+    entry->prune_clock = catalog__entry_prune_clock(entry, 0);
 }
 
 struct catalog_entry *catalog_entry_hold(struct catalog_entry *entry) {

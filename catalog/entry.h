@@ -50,8 +50,12 @@ int catalog__version_check(uint16_t kind, const struct catalog_version *version)
 /* A block for an entry of this size, with one reference; NULL if memory is short. */
 struct catalog_entry *catalog__entry_allocate(const struct merkle_allocator *allocator,
                                               size_t size_bytes);
-/* Fills in what `bytes` of a new entry say. */
-void catalog__entry_describe(struct catalog_entry *entry);
+/* The smallest clock of a pair without a version; UINT64_MAX if there is none. */
+catalog_clock catalog__pairs_superseded(const struct catalog__pair *pairs, size_t count);
+/* Fills in what `bytes` of a new entry say; whoever made them has the pairs at hand, and says what is superseded. */
+void catalog__entry_describe(struct catalog_entry *entry, catalog_clock superseded_clock);
+/* The lowest horizon, not below this one, that changes the entry (prune.c); UINT64_MAX if none does. */
+catalog_clock catalog__entry_prune_clock(const struct catalog_entry *entry, catalog_clock horizon);
 bool catalog__entry_same_bytes(const struct catalog_entry *a, const struct catalog_entry *b);
 /* Whether both hold the same versions, whatever their contexts. */
 bool catalog__entry_same_versions(const struct catalog_entry *a, const struct catalog_entry *b);
@@ -64,8 +68,8 @@ void catalog__entry_pairs(const struct catalog_entry *entry, struct catalog__pai
 int catalog__version_compare(const struct catalog_version *a, const struct catalog_version *b);
 int catalog__pair_compare(const struct catalog__pair *a, const struct catalog__pair *b);
 
-/* An entry of a key, of pairs in order of origin, and of those among them whose versions survive, in order of versions.
- * All must be well formed. CATALOG_ENOMEM, CATALOG_ETOOBIG. */
+/* An entry of a key, of pairs in order of origin, and of those among them that have a version, in order of versions. All
+ * must be well formed. CATALOG_ENOMEM, CATALOG_ETOOBIG. */
 int catalog__entry_build(const struct merkle_allocator *allocator, const struct catalog_key *key,
                          const struct catalog__pair *pairs, size_t pair_count,
                          const struct catalog__pair *const *survivors, size_t survivor_count,

@@ -56,12 +56,21 @@ static size_t survivor_size(const struct catalog__pair *pair) {
     return PLANTED(ATTUNE_B31) ? known_part(pair, &head) : pair->version_size_bytes;
 }
 
+static size_t count_versions(const struct catalog__pair *pairs, size_t count) {
+    size_t versions = 0;
+    for (size_t i = 0; i < count; i++) {
+        versions += pairs[i].version != NULL;
+    }
+    return versions;
+}
+
 int catalog__entry_build(const struct merkle_allocator *allocator, const struct catalog_key *key,
                          const struct catalog__pair *pairs, size_t pair_count,
                          const struct catalog__pair *const *survivors, size_t survivor_count,
                          struct catalog_entry **entry) {
     assert(survivor_count > 0);
     assert(survivor_count <= pair_count);
+    assert(count_versions(pairs, pair_count) == survivor_count);
     uint8_t key_bytes[CATALOG__KEY_SIZE_MAX];
     size_t key_size_bytes = catalog__key_encode(key, key_bytes);
     /* No sum can overflow: the pairs are in memory, and what they point to too. */
@@ -99,7 +108,7 @@ int catalog__entry_build(const struct merkle_allocator *allocator, const struct 
         msgpack_pack_uint64(&packer, pairs[i].clock);
     }
     assert(cursor.next == cursor.end);
-    catalog__entry_describe(made);
+    catalog__entry_describe(made, catalog__pairs_superseded(pairs, pair_count));
     *entry = made;
     return 0;
 }
@@ -150,6 +159,9 @@ static int pack_version(uint16_t kind, const struct catalog__stamp *stamp,
  * pair of the origin; `pairs` has room for one more. */
 static struct catalog__pair *supersede(struct catalog__pair *pairs, size_t *count,
                                        const struct catalog_id *origin) {
+    for (size_t i = 0; i < *count; i++) {
+        pairs[i].version = NULL;
+    }
     size_t at = 0;
     while (at < *count && catalog_id_compare(&pairs[at].origin, origin) < 0) {
         at++;

@@ -111,7 +111,8 @@ static int check_context(struct catalog__span *span, const struct catalog_versio
 
 /* One version an origin, and it at context[origin]: needs the context in memory, else a hostile entry of many versions
  * and many pairs would cost their product. The block is bounded by the bytes, which hold 19 or more for each pair. */
-static int check_pairs(const struct merkle_allocator *allocator, struct catalog__span bytes) {
+static int check_pairs(const struct merkle_allocator *allocator, struct catalog__span bytes,
+                       catalog_clock *superseded) {
     size_t count;
     catalog__context_span(bytes, &count);
     if (count == 0) {
@@ -122,6 +123,7 @@ static int check_pairs(const struct merkle_allocator *allocator, struct catalog_
         return CATALOG_ENOMEM;
     }
     bool filled = catalog__pairs_read(bytes, pairs);
+    *superseded = catalog__pairs_superseded(pairs, count);
     merkle_release(allocator, pairs);
     return filled ? 0 : CATALOG_EMALFORMED;
 }
@@ -173,7 +175,8 @@ int catalog_entry_decode(const struct merkle_allocator *allocator, const uint8_t
         PROBE("catalog.decode_context");
         return result;
     }
-    result = check_pairs(allocator, (struct catalog__span){bytes, bytes + size_bytes});
+    catalog_clock superseded;
+    result = check_pairs(allocator, (struct catalog__span){bytes, bytes + size_bytes}, &superseded);
     if (result != 0) {
         PROBE("catalog.decode_pairs");
         return result;
@@ -183,7 +186,7 @@ int catalog_entry_decode(const struct merkle_allocator *allocator, const uint8_t
         return CATALOG_ENOMEM;
     }
     memcpy(made->bytes, bytes, size_bytes);
-    catalog__entry_describe(made);
+    catalog__entry_describe(made, superseded);
     *entry = made;
     return 0;
 }

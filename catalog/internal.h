@@ -11,7 +11,8 @@
  *       o   o     o            | handle, slot    |  +-------------------------+
  *                              +-----------------+        the newest order's entry
  *
- * When the ticket 7 is stored, e2 becomes `stored` while e3 stays `pending`; when 9 fails, `pending` falls back to e2.
+ * When the ticket 7 is stored, e2 becomes `stored` while e3 stays `pending`; when 9 fails, `pending` falls back to e2. An
+ * order without an entry takes the entry away: while it is the newest, `pending` is NULL although there are orders.
  *
  * Locks: `lock` guards the treap, and `stored` of each node, against readers in other threads. The loop thread alone
  * changes them, so it reads without the lock and takes it only to write. `validators` has a lock of its own; who needs
@@ -32,12 +33,14 @@ struct catalog__reference;
 struct catalog__node {
     struct catalog__node *left;
     struct catalog__node *right;
-    struct catalog_entry *stored;  /* held; NULL if none */
-    struct catalog_entry *pending; /* the newest order's, which holds it; NULL if none */
+    struct catalog_entry *stored; /* held; NULL if none */
+    struct catalog_entry
+        *pending; /* the newest order's, which holds it; NULL: a removal, or none */
     struct catalog__reference *stored_reference; /* what `stored` references; NULL if nothing */
     uint64_t slot;                               /* also the priority within the treap */
     uint32_t handle;
     uint32_t order_count;
+    uint32_t prunable_index; /* its place in `prunables`; CATALOG__NOT_PRUNABLE */
     uint16_t kind;
     bool in_tree; /* runs ahead of `stored` within catalog_pending_stored() */
     uint8_t entity_size_bytes;
@@ -46,11 +49,11 @@ struct catalog__node {
 };
 static_assert(CATALOG_NAME_SIZE_MAX <= UINT8_MAX, "sizes of names fit the node");
 
-/* One entry handed to the store. */
+/* One entry handed to the store, or its removal. */
 struct catalog__order {
     uint64_t ticket;
     struct catalog__node *node;
-    struct catalog_entry *entry; /* held */
+    struct catalog_entry *entry; /* held; NULL: the key's entry leaves */
     struct catalog_entry
         *before; /* the node's `pending` before this one; meaningful while an older order is left */
     struct catalog__reference *reference; /* what `entry` references; NULL if nothing */
@@ -73,12 +76,25 @@ struct catalog__handles {
     uint32_t capacity;
 };
 
+/* Nodes whose newest entry a horizon changes, as a binary heap by (clock, handle); see prunable.c. */
+struct catalog__prunable {
+    catalog_clock clock; /* the lowest horizon that does, from the last one asked for on */
+    struct catalog__node *node;
+};
+struct catalog__prunables {
+    struct catalog__prunable
+        *items; /* as long as `handles.nodes`, so that putting one in never fails */
+    uint32_t count;
+};
+#define CATALOG__NOT_PRUNABLE UINT32_MAX
+
 /* "This foreign key references that entity": in a hash table by entity, so that a change of a schema finds what hangs on
  * it without a walk through all constraints. There is one for each stored or pending entry that references; which of
  * them is in force is decided by whoever asks. */
 struct catalog__reference {
     struct catalog__reference *next;
-    struct catalog__reference **link; /* what points here */
+    struct catalog__reference **link;    /* what points here */
+    struct catalog__reference *previous; /* of the same entry's `previous`; NULL if none */
     struct catalog__node *node;
     uint64_t hash;
     uint8_t entity_size_bytes;
@@ -106,6 +122,7 @@ struct catalog {
     struct catalog__node *root;
     struct catalog__handles handles;
     struct catalog__orders orders;
+    struct catalog__prunables prunables;
     struct catalog__references references;
     struct merkle_tree *tree;
     struct catalog_counts counts;
@@ -142,9 +159,15 @@ struct catalog_entry *catalog__next(const struct catalog *catalog, enum catalog_
                                     uint16_t kind, struct catalog_text entity,
                                     const struct catalog_key *after);
 
+/* --- what a horizon changes (prunable.c) ------------------------------------------------------------------------------ */
+
+/* The newest entry of this node has changed: it finds its place. Never needs memory. */
+void catalog__prunable_follow(struct catalog *catalog, struct catalog__node *node);
+
 /* --- what references what (reference.c) ----------------------------------------------------------------------------- */
 
-/* Makes and links the reference of an entry: *reference is NULL if it is no foreign key in force. CATALOG_ENOMEM. */
+/* Makes and links the reference of an entry, with that of its `previous` (the body enforced while it is pending_add):
+ * *reference is NULL if neither is a foreign key. CATALOG_ENOMEM. */
 int catalog__reference_new(struct catalog *catalog, struct catalog__node *node,
                            const struct catalog_entry *entry,
                            struct catalog__reference **reference);

@@ -296,6 +296,29 @@ static int put_body(struct merkle_buffer *json, uint16_t kind,
     return kind == CATALOG_SCHEMA ? put_schema(json, version) : put_constraint(json, kind, version);
 }
 
+/* The keys of a body are printed as they follow others: here their comma becomes the brace. */
+int catalog_body_print(uint16_t kind, const uint8_t *body, size_t size_bytes,
+                       struct merkle_buffer *json) {
+    const struct catalog_version version = {
+        .state = CATALOG_ACTIVE, .body = body, .body_size_bytes = size_bytes};
+    struct catalog__span span = {body, body + size_bytes};
+    struct catalog__value value;
+    if (catalog__span_next(&span, &value) == 0 && value.kind == CATALOG__VALUE_NIL) {
+        put(json, "null");
+        return finish(json);
+    }
+    size_t begin = json->size_bytes;
+    int result =
+        put_body(json, kind, &version, (struct catalog_text){(const char *)body, size_bytes});
+    if (result != 0 || json->failed) {
+        return result != 0 ? result : finish(json);
+    }
+    assert(json->data[begin] == ',');
+    json->data[begin] = '{';
+    put(json, "}");
+    return finish(json);
+}
+
 /* --- entries ----------------------------------------------------------------------------------------------------- */
 
 static void put_key(struct merkle_buffer *json, const struct catalog_key *key) {
@@ -358,6 +381,44 @@ int catalog_entry_print(const struct catalog_entry *entry, enum catalog_form for
     return finish(json);
 }
 
+/* The body that is enforced while the version is pending, as an object of its own. */
+static int put_previous(struct merkle_buffer *json, uint16_t kind,
+                        const struct catalog_version *version) {
+    if (version->previous == NULL || catalog_kind_name(kind) == NULL) {
+        return 0;
+    }
+    put(json, ",\"previous\":");
+    return catalog_body_print(kind, version->previous, version->previous_size_bytes, json);
+}
+
+/* What the entry knows to be replaced: the pairs of its context without a version. */
+static int put_seen(struct merkle_buffer *json, const struct catalog_entry *entry) {
+    size_t count = catalog__entry_pair_count(entry);
+    struct catalog__pair *pairs = merkle_allocate(json->allocator, count, sizeof *pairs);
+    if (pairs == NULL) {
+        return CATALOG_ENOMEM;
+    }
+    catalog__entry_pairs(entry, pairs);
+    put(json, ",\"seen\":[");
+    bool first = true;
+    for (size_t i = 0; i < count; i++) {
+        if (pairs[i].version == NULL) {
+            char origin[33], clock[17];
+            catalog_id_print(&pairs[i].origin, origin);
+            snprintf(clock, sizeof clock, "%016" PRIx64, pairs[i].clock);
+            put(json, first ? "{\"origin\":\"" : ",{\"origin\":\"");
+            put(json, origin);
+            put(json, "\",\"clock\":\"");
+            put(json, clock);
+            put(json, "\"}");
+            first = false;
+        }
+    }
+    put(json, "]");
+    merkle_release(json->allocator, pairs);
+    return 0;
+}
+
 static int put_version(struct merkle_buffer *json, const struct catalog_entry *entry,
                        const struct catalog_key *key, const struct catalog_version *version) {
     put_key(json, key);
@@ -365,6 +426,7 @@ static int put_version(struct merkle_buffer *json, const struct catalog_entry *e
                           (struct catalog_text){(const char *)version->bytes, version->size_bytes});
     if (result == 0) {
         put_stamp(json, version, entry->conflict);
+        result = put_previous(json, key->kind, version);
         put(json, "}");
     }
     return result;
@@ -386,7 +448,9 @@ int catalog_entry_print_versions(const struct catalog_entry *entry, struct merkl
         put(json, i > 0 ? "," : "");
         result = put_version(json, entry, &key, &versions[i]);
     }
-    put(json, "]}");
+    put(json, "]");
     merkle_release(json->allocator, versions);
+    result = result == 0 ? put_seen(json, entry) : result;
+    put(json, "}");
     return result != 0 ? result : finish(json);
 }

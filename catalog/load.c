@@ -30,7 +30,11 @@ void catalog_load_free(struct catalog_load *load) {
     for (size_t i = 0; i < load->entry_count; i++) {
         catalog_entry_release(load->entries[i]);
     }
+    for (size_t i = 0; i < load->kept_count; i++) {
+        catalog_entry_release(load->kept[i]);
+    }
     merkle_release(allocator, load->entries);
+    merkle_release(allocator, load->kept);
     merkle_release(allocator, load->members);
     merkle_release(allocator, holder);
 }

@@ -2,7 +2,7 @@
 #ifndef CATALOG_LOAD_H
 #define CATALOG_LOAD_H
 
-#include "catalog/catalog.h"
+#include "catalog/stored.h"
 
 /* An empty load, to be freed with catalog_load_free; entries (held) and members are taken from `allocator`. NULL if memory
  * is short. */

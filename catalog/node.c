@@ -27,6 +27,12 @@ static int handles_reserve(struct catalog *catalog) {
         return CATALOG_ENOMEM;
     }
     handles->free = free;
+    struct catalog__prunable *items = merkle_reallocate(
+        catalog->allocator, catalog->prunables.items, capacity, sizeof(struct catalog__prunable));
+    if (items == NULL) {
+        return CATALOG_ENOMEM;
+    }
+    catalog->prunables.items = items;
     handles->capacity = capacity;
     return 0;
 }
@@ -50,6 +56,7 @@ struct catalog__node *catalog__node_take(struct catalog *catalog, const struct c
     *node = (struct catalog__node){
         .slot = catalog_key_slot(key),
         .handle = handles->free_count > 0 ? handles->free[--handles->free_count] : handles->count++,
+        .prunable_index = CATALOG__NOT_PRUNABLE,
         .kind = key->kind,
         .entity_size_bytes = (uint8_t)key->entity.size_bytes,
         .name_size_bytes = (uint8_t)key->name.size_bytes,
@@ -70,6 +77,7 @@ void catalog__node_drop_if_empty(struct catalog *catalog, struct catalog__node *
         return;
     }
     assert(node->pending == NULL);
+    assert(node->prunable_index == CATALOG__NOT_PRUNABLE);
     if (node->in_tree) {
         return; /* memory was short within catalog_pending_stored(): only catalog_free() comes after that */
     }
@@ -84,7 +92,7 @@ void catalog__node_drop_if_empty(struct catalog *catalog, struct catalog__node *
 }
 
 struct catalog_entry *catalog__node_newest(const struct catalog__node *node) {
-    return node->pending != NULL ? node->pending : node->stored;
+    return node->order_count > 0 ? node->pending : node->stored;
 }
 
 struct catalog_entry *catalog__node_entry(const struct catalog__node *node,

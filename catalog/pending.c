@@ -1,7 +1,8 @@
-/* pending.c - the pending layer: entries handed to the store and not come back yet.
+/* pending.c - the pending layer: entries handed to the store and not come back yet, and removals of entries.
  *
- * Orders stand in a queue by ticket. A node's `pending` is the entry of its newest order; one node may have several under
- * way. All memory is taken when an order is put, but for what the digest tree needs when an entry becomes stored.
+ * Orders stand in a queue by ticket. A node's `pending` is the entry of its newest order, NULL if that is a removal; one node
+ * may have several under way. All memory is taken when an order is put, but for what the digest tree needs when it becomes
+ * stored (a removal, too: the leaf that takes what is left).
  */
 #include "catalog/internal.h"
 #include "merkle/instrument.h"
@@ -65,9 +66,35 @@ struct catalog_entry *catalog_pending_find(const struct catalog *catalog,
     return node != NULL ? catalog__node_newest(node) : NULL;
 }
 
-int catalog_pending_put(struct catalog *catalog, struct catalog_entry *entry, uint64_t ticket) {
+struct catalog_entry *catalog_pending_next(const struct catalog *catalog, uint16_t kind,
+                                           struct catalog_text entity,
+                                           const struct catalog_key *after) {
+    return catalog__next(catalog, CATALOG__PENDING, kind, entity, after);
+}
+
+/* The order for which room was made. */
+static void order_add(struct catalog *catalog, struct catalog__node *node,
+                      struct catalog_entry *entry, uint64_t ticket,
+                      struct catalog__reference *reference) {
     struct catalog__orders *orders = &catalog->orders;
-    assert(orders->count == 0 || newest(orders)->ticket <= ticket);
+    if (node->order_count > 0) {
+        PROBE("catalog.pending_on_pending");
+    }
+    sum_change(catalog, catalog__node_newest(node), entry);
+    orders->items[orders->first + orders->count++] = (struct catalog__order){
+        .ticket = ticket,
+        .node = node,
+        .entry = entry != NULL ? catalog_entry_hold(entry) : NULL,
+        .before = node->pending,
+        .reference = reference,
+    };
+    node->pending = entry;
+    node->order_count += 1;
+    catalog__prunable_follow(catalog, node);
+}
+
+int catalog_pending_put(struct catalog *catalog, struct catalog_entry *entry, uint64_t ticket) {
+    assert(catalog->orders.count == 0 || newest(&catalog->orders)->ticket <= ticket);
     if (orders_reserve(catalog) != 0) {
         return CATALOG_ENOMEM;
     }
@@ -82,28 +109,37 @@ int catalog_pending_put(struct catalog *catalog, struct catalog_entry *entry, ui
         catalog__node_drop_if_empty(catalog, node);
         return result;
     }
-    if (node->pending != NULL) {
-        PROBE("catalog.pending_on_pending");
-    }
-    sum_change(catalog, catalog__node_newest(node), entry);
-    orders->items[orders->first + orders->count++] = (struct catalog__order){
-        .ticket = ticket,
-        .node = node,
-        .entry = catalog_entry_hold(entry),
-        .before = node->pending,
-        .reference = reference,
-    };
-    node->pending = entry;
-    node->order_count += 1;
+    order_add(catalog, node, entry, ticket, reference);
     if (PLANTED(ATTUNE_B04) && node->in_tree) {
         (void)merkle_tree_replace(catalog->tree, node->slot, node->handle, &entry->digest);
     }
     return 0;
 }
 
+int catalog_pending_remove(struct catalog *catalog, const struct catalog_key *key,
+                           uint64_t ticket) {
+    assert(catalog->orders.count == 0 || newest(&catalog->orders)->ticket <= ticket);
+    struct catalog__node *node = catalog__index_find(catalog->root, key);
+    if (node == NULL || catalog__node_newest(node) == NULL) {
+        return CATALOG_ENOTFOUND;
+    }
+    if (orders_reserve(catalog) != 0) {
+        return CATALOG_ENOMEM;
+    }
+    order_add(catalog, node, NULL, ticket, NULL);
+    return 0;
+}
+
 /* The tree first: it may lack memory, and no reader looks at it. */
 static int tree_change(struct catalog *catalog, const struct catalog__order *order) {
     struct catalog__node *node = order->node;
+    if (order->entry == NULL) {
+        if (node->in_tree && merkle_tree_remove(catalog->tree, node->slot, node->handle) != 0) {
+            return CATALOG_ENOMEM;
+        }
+        node->in_tree = false;
+        return 0;
+    }
     if (PLANTED(ATTUNE_B03) && node->in_tree) {
         return 0;
     }
@@ -124,7 +160,8 @@ static int tree_change(struct catalog *catalog, const struct catalog__order *ord
     return 0;
 }
 
-/* Moves an order's entry into the stored layer; the entry that it replaces stays in the order, to be released. */
+/* Moves an order's entry, or that there is none, into the stored layer; the entry that it replaces stays in the order, to be
+ * released. So does the node if nothing is left of it: no order behind this one is of it. */
 static void swap(struct catalog *catalog, struct catalog__order *order) {
     struct catalog__node *node = order->node;
     struct catalog_entry *replaced = node->stored;
@@ -143,10 +180,15 @@ static void swap(struct catalog *catalog, struct catalog__order *order) {
     if (replaced != NULL) {
         catalog__counts_remove(&catalog->counts, replaced);
     }
-    catalog__counts_add(&catalog->counts, node->stored);
+    if (node->stored != NULL) {
+        catalog__counts_add(&catalog->counts, node->stored);
+    }
     catalog->counts.changes += 1;
     order->entry = replaced;
     order->reference = reference;
+    if (node->stored != NULL || node->order_count > 0) {
+        order->node = NULL;
+    }
 }
 
 /* Lets the `count` oldest orders become stored. */
@@ -166,6 +208,10 @@ static int store(struct catalog *catalog, size_t count) {
     for (size_t i = 0; i < count; ++i) {
         catalog_entry_release(orders[i].entry);
         catalog__reference_free(catalog, orders[i].reference);
+        if (orders[i].node != NULL) {
+            PROBE("catalog.pending_removed");
+            catalog__node_drop_if_empty(catalog, orders[i].node);
+        }
     }
     catalog->orders.first += count;
     catalog->orders.count -= count;
@@ -208,6 +254,7 @@ void catalog_pending_abandon(struct catalog *catalog, uint64_t ticket) {
         }
         node->pending = node->order_count > 0 ? order.before : NULL;
         sum_change(catalog, order.entry, catalog__node_newest(node));
+        catalog__prunable_follow(catalog, node);
         catalog__reference_free(catalog, order.reference);
         catalog__node_drop_if_empty(catalog, node);
         catalog_entry_release(order.entry);

@@ -155,8 +155,15 @@ static int stamp_target(struct catalog__planning *planning, struct catalog__targ
         return catalog__plan_refuse(planning, target, result, "%s: %s", shown,
                                     catalog_error_message(result));
     }
+    struct catalog_entry *pruned;
+    result = catalog_prune(planning->allocator, entry, writer->horizon, &pruned);
+    catalog_entry_release(entry);
+    if (result != 0) {
+        return result;
+    }
+    assert(pruned != NULL); /* its clock is above all that was ever seen */
     assert(plan->entries != NULL);
-    plan->entries[plan->entry_count++] = entry;
+    plan->entries[plan->entry_count++] = pruned;
     plan->high_water = stamp.clock;
     return 0;
 }

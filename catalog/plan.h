@@ -2,6 +2,7 @@
  *
  *      writes --check--> targets --decide--> state, body --take along--> rules --stamp--> entries, outcomes
  *             plan_check.c       plan_decide.c           plan_drop.c   plan_rules.c  plan.c
+ *                                plan_resolve.c
  *
  * A target says what one key will be after the batch. The targets lie over the pending layer as a view, and the rules are
  * checked on that view: so a batch is judged by its result, whatever the order of its lines.
@@ -78,8 +79,27 @@ int catalog__plan_check(struct catalog__planning *planning, const struct catalog
                         size_t write_count);
 /* Decides state, body and whether anything changes: If-Match, the edges between states (DESIGN 4.3). */
 int catalog__plan_decide(struct catalog__planning *planning, struct catalog__target *target);
-/* Adds what dropping a schema takes along; refuses to drop what is still referenced. */
+/* The same for CATALOG_RESOLVE: the version of one node, over all (plan_resolve.c). */
+int catalog__plan_resolve(struct catalog__planning *planning, struct catalog__target *target);
+/* Adds what dropping a schema, or taking that back, takes along; refuses to drop what is still referenced. */
 int catalog__plan_drops(struct catalog__planning *planning);
+/* --- what goes along (plan_along.c) ----------------------------------------------------------------------------------- */
+
+/* Targets that no write names, collected while the others are walked. */
+struct catalog__along {
+    struct catalog__target *items;
+    size_t count;
+    size_t capacity;
+};
+/* An entry goes the way of a schema: dropped, pending_drop, or back to active. Refuses the schema where that cannot be. */
+int catalog__along_add(struct catalog__planning *planning, struct catalog__along *along,
+                       struct catalog_entry *entry, struct catalog__target *schema);
+/* Its own constraints and indexes do, those of them that the batch does not write. */
+int catalog__along_own(struct catalog__planning *planning, struct catalog__along *along,
+                       struct catalog__target *schema);
+/* Adds them to the targets, each once. */
+int catalog__along_finish(struct catalog__planning *planning, struct catalog__along *along);
+
 /* The rules of DESIGN 4.4 on the result. */
 int catalog__plan_rules(struct catalog__planning *planning);
 /* One of them: no two constraints of one meaning. */

@@ -39,7 +39,7 @@ static int check_write(struct catalog__planning *planning, struct catalog__targe
             "characters and '/', a schema has no name, all others have one",
             CATALOG_NAME_SIZE_MAX);
     }
-    if (write->operation == CATALOG_DROP) {
+    if (write->operation == CATALOG_DROP || write->operation == CATALOG_RESOLVE) {
         return 0;
     }
     if (write->operation != CATALOG_SET) {

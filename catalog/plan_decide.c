@@ -3,14 +3,17 @@
  *   from             set active             set pending_add         set pending_drop        drop
  *   absent, dropped  yes                    yes                     imports only            not found
  *   active           yes (same body: -)     yes, keeps `previous`   same body               yes
- *   pending_add      its body: the step;    same body: -            no                      abort; no if there is a
- *                    `previous`: abort                                                      `previous` to restore
- *   pending_drop     same body: cancel      no                      same body: -            yes
+ *   pending_add      step, its body;        step or import, same    no                      step: abort; no if there is
+ *                    step, `previous`:      body: -                                         a `previous` to restore
+ *                    abort
+ *   pending_drop     step, same body:       no                      step or import, same    step
+ *                    cancel                                         body: -
  *   a conflict       yes                    yes                     a version's body        yes
  *
  * "-" is a success that changes nothing. A write to an entry in conflict replaces all versions, so it resolves, also when
- * it repeats what is in force; so it is never one too many, however many versions there are. An import takes no step of a
- * staged change: it belongs to the member that began it (DESIGN 7.6).
+ * it repeats what is in force; so it is never one too many, however many versions there are. What is pending belongs to
+ * the member that began it, which says `step` (DESIGN 7.6): no other write may leave that state, and an import only repeats it.
+ * A resolution (plan_resolve.c) takes state and body of one version of a conflict.
  */
 #include "catalog/plan.h"
 #include "merkle/instrument.h"
@@ -87,6 +90,18 @@ static int keep(struct catalog__target *target, const struct catalog_version *ve
     return 0;
 }
 
+static bool is_pending(unsigned state) {
+    return state == CATALOG_PENDING_ADD || state == CATALOG_PENDING_DROP;
+}
+
+static int refuse_pending(struct catalog__planning *planning, struct catalog__target *target,
+                          enum catalog_state state) {
+    return refuse(planning, target, CATALOG_ESTATE,
+                  state == CATALOG_PENDING_ADD
+                      ? "is pending_add: a staged change goes on with --staged, back with --abort"
+                      : "is pending_drop: a staged drop goes on with --staged, back with --abort");
+}
+
 static int decide_drop(struct catalog__planning *planning, struct catalog__target *target) {
     const struct catalog_entry *before = target->before;
     bool conflict = before != NULL && before->conflict;
@@ -95,11 +110,16 @@ static int decide_drop(struct catalog__planning *planning, struct catalog__targe
         PROBE("catalog.drop_of_nothing");
         return refuse(planning, target, CATALOG_ENOTFOUND, "does not exist");
     }
-    if (!conflict && !PLANTED(ATTUNE_B14) && before->state == CATALOG_PENDING_ADD &&
-        catalog_entry_in_force(before).previous != NULL) {
-        PROBE("catalog.drop_of_staged_refused");
-        return refuse(planning, target, CATALOG_ESTATE,
-                      "has a staged change over an active one: abort that first, then drop");
+    if (!conflict && !PLANTED(ATTUNE_B14) && is_pending(before->state)) {
+        if (!target->write->step) {
+            PROBE("catalog.drop_of_staged_refused");
+            return refuse_pending(planning, target, (enum catalog_state)before->state);
+        }
+        if (catalog_entry_in_force(before).previous != NULL) {
+            return refuse(planning, target, CATALOG_ESTATE,
+                          "has a staged change over an active one, which aborting it restores");
+        }
+        PROBE("catalog.staged_dropped");
     }
     if (conflict) {
         PROBE("catalog.drop_resolves_conflict");
@@ -179,13 +199,14 @@ static int decide_from_active(struct catalog__planning *planning, struct catalog
 static int decide_from_pending(struct catalog__planning *planning, struct catalog__target *target,
                                enum catalog_state state, const struct catalog_version *version,
                                bool same) {
-    if (same && state == version->state) {
+    bool step = target->write->step;
+    if (same && state == version->state && (step || target->write->line > 0)) {
         return keep(target, version);
     }
     bool aborts = version->state == CATALOG_PENDING_ADD &&
                   same_bytes(version->previous, version->previous_size_bytes, target->body,
                              target->body_size_bytes);
-    if (state == CATALOG_ACTIVE && (same || aborts) && target->write->line == 0) {
+    if (state == CATALOG_ACTIVE && (same || aborts) && step) {
         PROBE("catalog.staged_finished_or_aborted");
         return change(target, state);
     }
@@ -193,10 +214,7 @@ static int decide_from_pending(struct catalog__planning *planning, struct catalo
     if (PLANTED(ATTUNE_B14)) {
         return change(target, state);
     }
-    return refuse(planning, target, CATALOG_ESTATE,
-                  version->state == CATALOG_PENDING_ADD
-                      ? "is pending_add: its staged change must be finished or aborted first"
-                      : "is pending_drop: its staged drop must be finished or cancelled first");
+    return refuse_pending(planning, target, version->state);
 }
 
 static int decide_set(struct catalog__planning *planning, struct catalog__target *target) {
@@ -246,8 +264,10 @@ static void settle(struct catalog__target *target) {
 int catalog__plan_decide(struct catalog__planning *planning, struct catalog__target *target) {
     assert(target->write != NULL);
     target->before = catalog_pending_find(planning->catalog, &target->key);
-    bool drop = target->write->operation == CATALOG_DROP;
-    int result = drop ? decide_drop(planning, target) : decide_set(planning, target);
+    enum catalog_operation operation = target->write->operation;
+    int result = operation == CATALOG_DROP      ? decide_drop(planning, target)
+                 : operation == CATALOG_RESOLVE ? catalog__plan_resolve(planning, target)
+                                                : decide_set(planning, target);
     if (result == 0 && !target->refused && !number_fits(target)) {
         result = refuse_number(planning, target);
     }

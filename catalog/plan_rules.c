@@ -25,6 +25,12 @@ static bool is_new(const struct catalog__target *target) {
     return target->before == NULL || target->before->state == CATALOG_DROPPED;
 }
 
+/* Its own staged drop is taken back; not along with that of its schema, which is then active. */
+static bool comes_back(const struct catalog__target *target) {
+    return !is_new(target) && target->write != NULL && target->state == CATALOG_ACTIVE &&
+           !target->before->conflict && target->before->state == CATALOG_PENDING_DROP;
+}
+
 /* A write that repeats the body in force: it resolves a conflict, or takes a step. */
 static bool repeats_body(const struct catalog__target *target) {
     if (is_new(target)) {
@@ -48,7 +54,8 @@ static int was_broken(struct pass *pass, const struct catalog_key *key, bool *br
 
 /* --- a constraint or index that the batch writes ---------------------------------------------------------------------- */
 
-/* While a schema is pending_drop nothing new may hang on it; what an import puts back with it may. */
+/* While a schema is pending_drop nothing new may hang on it, and nothing that leaves with it comes back; what an import puts
+ * back with it may. */
 static bool is_leaving(const struct catalog__facts *facts) {
     bool restored = facts->schema_target != NULL && is_new(facts->schema_target);
     return facts->schema_count > 0 && facts->schema_state == CATALOG_PENDING_DROP && !restored;
@@ -66,10 +73,12 @@ static int check_leaving(struct pass *pass, struct catalog__target *target,
     }
     char shown[CATALOG__KEY_SHOWN_SIZE];
     PROBE("catalog.rule_schema_leaves");
-    return catalog__plan_refuse(
-        pass->planning, target, CATALOG_ESTATE,
-        "%.290s: the schema of entity '%.*s' is pending_drop, nothing may be added to it",
-        catalog__key_shown(&target->key, shown), (int)facts->entity.size_bytes, facts->entity.data);
+    return catalog__plan_refuse(pass->planning, target, CATALOG_ESTATE,
+                                "%.290s: the schema of entity '%.*s' is pending_drop, nothing may "
+                                "be added to it, or come back "
+                                "without it",
+                                catalog__key_shown(&target->key, shown),
+                                (int)facts->entity.size_bytes, facts->entity.data);
 }
 
 static int check_written(struct pass *pass, struct catalog__target *target) {
@@ -78,7 +87,7 @@ static int check_written(struct pass *pass, struct catalog__target *target) {
     assert(standing);
     struct catalog__constraint *parsed = NULL;
     int result = 0;
-    if (is_new(target)) {
+    if (is_new(target) || comes_back(target)) {
         result = catalog__rules_parse(&pass->result, &written, &parsed);
         if (result == 0) {
             result = check_leaving(pass, target, parsed);

@@ -52,38 +52,22 @@ static int reserve(struct catalog *catalog) {
     return 0;
 }
 
-/* The constraint in force of an entry, if it is a foreign key. */
-static int parse_foreign_key(const struct catalog *catalog, const struct catalog_entry *entry,
-                             struct catalog__constraint **constraint) {
-    *constraint = NULL;
-    if (entry->kind != CATALOG_CONSTRAINT || entry->state == CATALOG_DROPPED) {
-        return 0;
-    }
-    struct catalog_version version = catalog_entry_in_force(entry);
-    int result = catalog__constraint_parse(catalog->allocator, entry->kind, version.body,
-                                           version.body_size_bytes, constraint);
-    if (result != 0) {
-        *constraint = NULL;
-        return result == CATALOG_ENOMEM ? result : 0;
-    }
-    if ((*constraint)->type != CATALOG__FOREIGN_KEY) {
-        merkle_release(catalog->allocator, *constraint);
-        *constraint = NULL;
-    }
-    return 0;
-}
-
-int catalog__reference_new(struct catalog *catalog, struct catalog__node *node,
-                           const struct catalog_entry *entry,
-                           struct catalog__reference **reference) {
+/* The reference of one body, linked; NULL if that is no foreign key. */
+static int reference_of_body(struct catalog *catalog, struct catalog__node *node,
+                             const uint8_t *body, size_t size_bytes,
+                             struct catalog__reference **reference) {
     *reference = NULL;
     struct catalog__constraint *constraint = NULL;
-    int result = parse_foreign_key(catalog, entry, &constraint);
-    if (result != 0 || constraint == NULL) {
-        return result;
+    int result = catalog__constraint_parse(catalog->allocator, CATALOG_CONSTRAINT, body, size_bytes,
+                                           &constraint);
+    if (result != 0) {
+        return result == CATALOG_ENOMEM ? result : 0;
     }
-    struct catalog__reference *made = NULL;
     struct catalog_text entity = constraint->referenced;
+    struct catalog__reference *made = NULL;
+    if (constraint->type != CATALOG__FOREIGN_KEY) {
+        goto release_constraint;
+    }
     assert(entity.size_bytes <= CATALOG_NAME_SIZE_MAX);
     result = reserve(catalog);
     if (result != 0) {
@@ -108,10 +92,34 @@ release_constraint:
     return result;
 }
 
-void catalog__reference_free(struct catalog *catalog, struct catalog__reference *reference) {
-    if (reference == NULL) {
-        return;
+int catalog__reference_new(struct catalog *catalog, struct catalog__node *node,
+                           const struct catalog_entry *entry,
+                           struct catalog__reference **reference) {
+    *reference = NULL;
+    if (entry->kind != CATALOG_CONSTRAINT || entry->state == CATALOG_DROPPED) {
+        return 0;
     }
+    struct catalog_version version = catalog_entry_in_force(entry);
+    struct catalog__reference *previous = NULL;
+    int result = 0;
+    if (version.previous != NULL) {
+        result = reference_of_body(catalog, node, version.previous, version.previous_size_bytes,
+                                   &previous);
+    }
+    if (result == 0) {
+        result = reference_of_body(catalog, node, version.body, version.body_size_bytes, reference);
+    }
+    if (result != 0) {
+        catalog__reference_free(catalog, previous);
+    } else if (*reference == NULL) {
+        *reference = previous;
+    } else {
+        (*reference)->previous = previous;
+    }
+    return result;
+}
+
+static void unlink_and_free(struct catalog *catalog, struct catalog__reference *reference) {
     assert(catalog->references.count > 0);
     *reference->link = reference->next;
     if (reference->next != NULL) {
@@ -119,6 +127,16 @@ void catalog__reference_free(struct catalog *catalog, struct catalog__reference 
     }
     catalog->references.count -= 1;
     merkle_release(catalog->allocator, reference);
+}
+
+void catalog__reference_free(struct catalog *catalog, struct catalog__reference *reference) {
+    if (reference == NULL) {
+        return;
+    }
+    if (reference->previous != NULL) {
+        unlink_and_free(catalog, reference->previous);
+    }
+    unlink_and_free(catalog, reference);
 }
 
 static int compare_nodes(const void *a, const void *b) {

@@ -39,9 +39,12 @@ static const struct object objects[] = {
      "    cluster_name TEXT NOT NULL, node_name TEXT NOT NULL, incarnation INTEGER NOT NULL,\n"
      "    high_water INTEGER NOT NULL, seen INTEGER NOT NULL, horizon INTEGER NOT NULL,\n"
      "    ready INTEGER NOT NULL, healing INTEGER NOT NULL, had_entry INTEGER NOT NULL,\n"
+     "    removed INTEGER NOT NULL, admitter_id BLOB NOT NULL, replaced_id BLOB NOT NULL,\n"
      "    entry_count INTEGER NOT NULL, digest_sum BLOB NOT NULL, digest BLOB NOT NULL,\n"
      "    member_count INTEGER NOT NULL DEFAULT 0,\n"
-     "    member_sum BLOB NOT NULL DEFAULT x'00000000000000000000000000000000')"},
+     "    member_sum BLOB NOT NULL DEFAULT x'00000000000000000000000000000000',\n"
+     "    kept_count INTEGER NOT NULL DEFAULT 0,\n"
+     "    kept_sum BLOB NOT NULL DEFAULT x'00000000000000000000000000000000')"},
     {"entries", "CREATE TABLE entries (\n"
                 "    id INTEGER PRIMARY KEY, slot INTEGER NOT NULL, key TEXT NOT NULL,\n"
                 "    digest BLOB NOT NULL, bytes BLOB NOT NULL)"},
@@ -51,6 +54,9 @@ static const struct object objects[] = {
      "    id BLOB PRIMARY KEY NOT NULL, name TEXT NOT NULL, address TEXT NOT NULL,\n"
      "    incarnation INTEGER NOT NULL, state INTEGER NOT NULL, ready INTEGER NOT NULL,\n"
      "    digest BLOB NOT NULL) WITHOUT ROWID"},
+    {"kept", "CREATE TABLE kept (\n"
+             "    id INTEGER PRIMARY KEY, slot INTEGER NOT NULL, key TEXT NOT NULL,\n"
+             "    digest BLOB NOT NULL, bytes BLOB NOT NULL)"},
     {"quarantine", "CREATE TABLE quarantine (\n"
                    "    id INTEGER PRIMARY KEY, slot, key, digest, bytes)"},
     {"proof", "CREATE TABLE proof (id INTEGER PRIMARY KEY, filler BLOB NOT NULL)"},
@@ -65,11 +71,12 @@ static const char *const statements[CATALOG__STATEMENT_COUNT] = {
                            "bytes = excluded.bytes",
     [CATALOG__PUT_STATE] =
         "INSERT INTO node_state (id, " CATALOG__STATE_COLUMNS ", digest) "
-        "VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (id) DO UPDATE SET (" CATALOG__STATE_COLUMNS ", digest) = "
         "(excluded.format, excluded.node_id, excluded.cluster_id, excluded.cluster_name, "
         "excluded.node_name, excluded.incarnation, excluded.high_water, excluded.seen, "
         "excluded.horizon, excluded.ready, excluded.healing, excluded.had_entry, "
+        "excluded.removed, excluded.admitter_id, excluded.replaced_id, "
         "excluded.entry_count, excluded.digest_sum, excluded.digest)",
     [CATALOG__PUT_MEMBER] = "INSERT OR REPLACE INTO members (" CATALOG__MEMBER_COLUMNS ", digest) "
                             "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -77,6 +84,12 @@ static const char *const statements[CATALOG__STATEMENT_COUNT] = {
     [CATALOG__READ_MEMBER_DIGESTS] = "SELECT digest FROM members",
     [CATALOG__PUT_MEMBER_SUM] = "UPDATE node_state SET member_count = ?, member_sum = ?",
     [CATALOG__CLEAR_QUARANTINE] = "DELETE FROM quarantine",
+    [CATALOG__REMOVE_ENTRY] = "DELETE FROM entries WHERE slot = ? AND key = ?",
+    [CATALOG__CLEAR_ENTRIES] = "DELETE FROM entries",
+    [CATALOG__PUT_KEPT] = "INSERT INTO kept (slot, key, digest, bytes) VALUES (?, ?, ?, ?)",
+    [CATALOG__CLEAR_KEPT] = "DELETE FROM kept",
+    [CATALOG__READ_KEPT_DIGESTS] = "SELECT digest FROM kept",
+    [CATALOG__PUT_KEPT_SUM] = "UPDATE node_state SET kept_count = ?, kept_sum = ?",
 };
 
 /* A file that cannot be opened. */
@@ -211,7 +224,7 @@ static int make_tables(struct catalog_store *store) {
     if (code == SQLITE_OK) {
         (void)sqlite3_snprintf(sizeof header, header,
                                "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
-                               CATALOG__APPLICATION_ID, CATALOG_FORMAT);
+                               CATALOG__APPLICATION_ID, CATALOG__FILE_FORMAT);
         code = catalog__store_execute(store, header);
     }
     if (code != SQLITE_OK) {
@@ -220,8 +233,17 @@ static int make_tables(struct catalog_store *store) {
     return code;
 }
 
-/* Whether our tables are there, word by word. */
-static int check_tables(struct catalog_store *store, bool *equal) {
+const char *catalog__store_object(const char *name) {
+    for (size_t i = 0; i < OBJECT_COUNT; i++) {
+        if (strcmp(objects[i].name, name) == 0) {
+            return objects[i].sql;
+        }
+    }
+    return NULL;
+}
+
+/* Whether our tables are there, word by word, as this format has them. */
+static int check_tables(struct catalog_store *store, int64_t format, bool *equal) {
     sqlite3_stmt *query = NULL;
     int code = sqlite3_prepare_v2(store->database,
                                   "SELECT sql FROM sqlite_schema WHERE name = ? AND type IN "
@@ -229,13 +251,17 @@ static int check_tables(struct catalog_store *store, bool *equal) {
                                   -1, &query, NULL);
     *equal = true;
     for (size_t i = 0; i < OBJECT_COUNT && code == SQLITE_OK && *equal; i++) {
+        const char *expected = catalog__migrate_object(format, objects[i].name);
+        if (expected == NULL) {
+            continue;
+        }
         code = sqlite3_bind_text(query, 1, objects[i].name, -1, SQLITE_STATIC);
         if (code != SQLITE_OK) {
             break;
         }
         int step = sqlite3_step(query);
         const char *sql = step == SQLITE_ROW ? (const char *)sqlite3_column_text(query, 0) : NULL;
-        *equal = sql != NULL && strcmp(sql, objects[i].sql) == 0;
+        *equal = sql != NULL && strcmp(sql, expected) == 0;
         code = sqlite3_reset(query);
     }
     (void)sqlite3_finalize(query);
@@ -277,24 +303,25 @@ static int identify(struct catalog_store *store, struct catalog_problem *problem
                    ? 0
                    : catalog__store_refuse(store, code, "make the tables of", problem);
     }
-    if (code == SQLITE_OK && application == CATALOG__APPLICATION_ID && format > CATALOG_FORMAT) {
+    if (code == SQLITE_OK && application == CATALOG__APPLICATION_ID &&
+        format > CATALOG__FILE_FORMAT) {
         return catalog__store_problem(
             problem, CATALOG_EFORMAT,
             "%.300s has the format %lld, this attune knows up to %d: install a newer one",
-            store->directory.database, (long long)format, CATALOG_FORMAT);
+            store->directory.database, (long long)format, CATALOG__FILE_FORMAT);
     }
     if (code == SQLITE_OK) {
-        code = check_tables(store, &ours);
+        code = check_tables(store, format, &ours);
     }
     if (code != SQLITE_OK && code != SQLITE_ERROR) {
         return catalog__store_refuse(store, code, "read", problem);
     }
     if (!ours || !utf8 || vacuum != 0 || application != CATALOG__APPLICATION_ID ||
-        format != CATALOG_FORMAT) {
+        format < CATALOG__FILE_FORMAT_FIRST) {
         return catalog__store_problem(problem, CATALOG_EDAMAGED, "%.300s is no catalog",
                                       store->directory.database);
     }
-    return 0;
+    return format < CATALOG__FILE_FORMAT ? catalog__store_migrate(store, problem) : 0;
 }
 
 static int prepare(struct catalog_store *store) {

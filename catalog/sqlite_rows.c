@@ -82,7 +82,7 @@ static void add_text(struct fields *fields, const char *text) {
     add_bytes(fields, text, strlen(text));
 }
 
-static struct merkle_digest digest_of_state(const struct catalog_node_state *state) {
+static struct merkle_digest digest_of_state(const struct catalog_node_state *state, int format) {
     struct fields fields = {.size_bytes = 0};
     add_number(&fields, CATALOG_FORMAT);
     add_bytes(&fields, state->node_id.bytes, sizeof state->node_id.bytes);
@@ -96,9 +96,18 @@ static struct merkle_digest digest_of_state(const struct catalog_node_state *sta
     add_number(&fields, state->ready);
     add_number(&fields, state->healing);
     add_number(&fields, state->had_entry);
+    if (format > CATALOG__FILE_FORMAT_FIRST) {
+        add_number(&fields, state->removed);
+        add_bytes(&fields, state->admitter_id.bytes, sizeof state->admitter_id.bytes);
+        add_bytes(&fields, state->replaced_id.bytes, sizeof state->replaced_id.bytes);
+    }
     add_number(&fields, state->sum.entry_count);
     add_bytes(&fields, state->sum.digest_sum.bytes, sizeof state->sum.digest_sum.bytes);
     return merkle_digest_of(fields.bytes, fields.size_bytes, CATALOG__SEED_ROW);
+}
+
+struct merkle_digest catalog__row_state_digest(const struct catalog_node_state *state) {
+    return digest_of_state(state, CATALOG__FILE_FORMAT);
 }
 
 static struct merkle_digest digest_of_member(const struct catalog_member_row *member) {
@@ -151,19 +160,37 @@ static struct binder binder_of(struct catalog_store *store, enum catalog__statem
         .statement = store->statements[statement], .column = 0, .code = SQLITE_OK};
 }
 
-int catalog__row_put_entry(struct catalog_store *store, const struct catalog_entry *entry) {
+static int put_entry(struct catalog_store *store, enum catalog__statement statement,
+                     const struct catalog_entry *entry) {
     char key[CATALOG__KEY_TEXT_SIZE_MAX];
     size_t key_size_bytes = catalog__key_to_text(entry, key);
-    struct binder binder = binder_of(store, CATALOG__PUT_ENTRY);
+    struct binder binder = binder_of(store, statement);
     bind_number(&binder, (uint64_t)catalog__slot_to_column(entry->slot));
     bind_text(&binder, key, key_size_bytes);
     bind_blob(&binder, entry->digest.bytes, sizeof entry->digest.bytes);
     bind_blob(&binder, entry->bytes, entry->size_bytes);
-    return run(store, CATALOG__PUT_ENTRY, &binder);
+    return run(store, statement, &binder);
+}
+
+int catalog__row_put_entry(struct catalog_store *store, const struct catalog_entry *entry) {
+    return put_entry(store, CATALOG__PUT_ENTRY, entry);
+}
+
+int catalog__row_put_kept(struct catalog_store *store, const struct catalog_entry *entry) {
+    return put_entry(store, CATALOG__PUT_KEPT, entry);
+}
+
+int catalog__row_remove_entry(struct catalog_store *store, const struct catalog_entry *entry) {
+    char key[CATALOG__KEY_TEXT_SIZE_MAX];
+    size_t key_size_bytes = catalog__key_to_text(entry, key);
+    struct binder binder = binder_of(store, CATALOG__REMOVE_ENTRY);
+    bind_number(&binder, (uint64_t)catalog__slot_to_column(entry->slot));
+    bind_text(&binder, key, key_size_bytes);
+    return run(store, CATALOG__REMOVE_ENTRY, &binder);
 }
 
 int catalog__row_put_state(struct catalog_store *store, const struct catalog_node_state *state) {
-    struct merkle_digest digest = digest_of_state(state);
+    struct merkle_digest digest = catalog__row_state_digest(state);
     struct binder binder = binder_of(store, CATALOG__PUT_STATE);
     bind_number(&binder, CATALOG_FORMAT);
     bind_blob(&binder, state->node_id.bytes, sizeof state->node_id.bytes);
@@ -177,6 +204,9 @@ int catalog__row_put_state(struct catalog_store *store, const struct catalog_nod
     bind_number(&binder, state->ready);
     bind_number(&binder, state->healing);
     bind_number(&binder, state->had_entry);
+    bind_number(&binder, state->removed);
+    bind_blob(&binder, state->admitter_id.bytes, sizeof state->admitter_id.bytes);
+    bind_blob(&binder, state->replaced_id.bytes, sizeof state->replaced_id.bytes);
     bind_number(&binder, state->sum.entry_count);
     bind_blob(&binder, state->sum.digest_sum.bytes, sizeof state->sum.digest_sum.bytes);
     bind_blob(&binder, digest.bytes, sizeof digest.bytes);
@@ -205,10 +235,10 @@ static bool read_digest(sqlite3_stmt *row, int column, struct merkle_digest *dig
     return true;
 }
 
-/* Members are few and change seldom, so their sum is made anew from all of them. */
-static int put_member_sum(struct catalog_store *store) {
+int catalog__row_put_sum(struct catalog_store *store, enum catalog__statement read,
+                         enum catalog__statement put) {
     struct catalog_sum sum = {.entry_count = 0};
-    sqlite3_stmt *query = store->statements[CATALOG__READ_MEMBER_DIGESTS];
+    sqlite3_stmt *query = store->statements[read];
     int step = sqlite3_step(query);
     for (; step == SQLITE_ROW; step = sqlite3_step(query)) {
         struct merkle_digest digest;
@@ -222,10 +252,10 @@ static int put_member_sum(struct catalog_store *store) {
     if (step != SQLITE_DONE) {
         return code;
     }
-    struct binder binder = binder_of(store, CATALOG__PUT_MEMBER_SUM);
+    struct binder binder = binder_of(store, put);
     bind_number(&binder, sum.entry_count);
     bind_blob(&binder, sum.digest_sum.bytes, sizeof sum.digest_sum.bytes);
-    return run(store, CATALOG__PUT_MEMBER_SUM, &binder);
+    return run(store, put, &binder);
 }
 
 int catalog__row_put_members(struct catalog_store *store, const struct catalog_batch *batch) {
@@ -239,7 +269,10 @@ int catalog__row_put_members(struct catalog_store *store, const struct catalog_b
     for (size_t i = 0; i < batch->member_count && code == SQLITE_OK; i++) {
         code = put_member(store, &batch->members[i]);
     }
-    return code == SQLITE_OK ? put_member_sum(store) : code;
+    /* Members are few and change seldom, so their sum is made anew from all of them. */
+    return code == SQLITE_OK
+               ? catalog__row_put_sum(store, CATALOG__READ_MEMBER_DIGESTS, CATALOG__PUT_MEMBER_SUM)
+               : code;
 }
 
 /* --- reading ------------------------------------------------------------------------------------------------------- */
@@ -300,29 +333,44 @@ static bool read_same_digest(struct reader *reader, const struct merkle_digest *
     return reader->good;
 }
 
-bool catalog__row_read_state(sqlite3_stmt *row, struct catalog_node_state *state,
-                             struct catalog_sum *member_sum) {
+/* Columns of the state, and their digest. */
+static void read_state(struct reader *reader, int format, struct catalog_node_state *state) {
     *state = (struct catalog_node_state){.incarnation = 0};
-    struct reader reader = {.row = row, .column = 0, .good = true};
-    uint64_t format = read_number(&reader);
-    reader.good = reader.good && format == CATALOG_FORMAT;
-    read_id(&reader, &state->node_id);
-    read_id(&reader, &state->cluster_id);
-    read_text(&reader, state->cluster_name);
-    read_text(&reader, state->node_name);
-    state->incarnation = read_number(&reader);
-    state->high_water = read_number(&reader);
-    state->seen = read_number(&reader);
-    state->horizon = read_number(&reader);
-    state->ready = read_flag(&reader);
-    state->healing = read_flag(&reader);
-    state->had_entry = read_flag(&reader);
-    read_sum(&reader, &state->sum);
-    struct merkle_digest digest = digest_of_state(state);
-    if (!read_same_digest(&reader, &digest)) {
-        return false;
+    uint64_t entry_format = read_number(reader);
+    reader->good = reader->good && entry_format == CATALOG_FORMAT;
+    read_id(reader, &state->node_id);
+    read_id(reader, &state->cluster_id);
+    read_text(reader, state->cluster_name);
+    read_text(reader, state->node_name);
+    state->incarnation = read_number(reader);
+    state->high_water = read_number(reader);
+    state->seen = read_number(reader);
+    state->horizon = read_number(reader);
+    state->ready = read_flag(reader);
+    state->healing = read_flag(reader);
+    state->had_entry = read_flag(reader);
+    if (format > CATALOG__FILE_FORMAT_FIRST) {
+        state->removed = read_flag(reader);
+        read_id(reader, &state->admitter_id);
+        read_id(reader, &state->replaced_id);
     }
+    read_sum(reader, &state->sum);
+    struct merkle_digest digest = digest_of_state(state, format);
+    (void)read_same_digest(reader, &digest);
+}
+
+bool catalog__row_read_state(sqlite3_stmt *row, struct catalog_node_state *state,
+                             struct catalog_sum *member_sum, struct catalog_sum *kept_sum) {
+    struct reader reader = {.row = row, .column = 0, .good = true};
+    read_state(&reader, CATALOG__FILE_FORMAT, state);
     read_sum(&reader, member_sum);
+    read_sum(&reader, kept_sum);
+    return reader.good;
+}
+
+bool catalog__row_read_first_state(sqlite3_stmt *row, struct catalog_node_state *state) {
+    struct reader reader = {.row = row, .column = 0, .good = true};
+    read_state(&reader, CATALOG__FILE_FORMAT_FIRST, state);
     return reader.good;
 }
 

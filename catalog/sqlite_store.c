@@ -40,6 +40,11 @@ static int load_of_survey(const struct catalog_store *store, struct catalog__sur
     }
     made->entry_count = survey->row_count;
     survey->row_count = 0;
+    made->kept = survey->kept;
+    made->kept_count = survey->kept_count;
+    made->kept_lost_count = survey->kept_lost_count;
+    survey->kept = NULL;
+    survey->kept_count = 0;
     made->members = survey->members;
     made->member_count = survey->member_count;
     survey->members = NULL;
@@ -192,9 +197,16 @@ void catalog_store_close(struct catalog_store *store) {
     merkle_release(store->allocator, store);
 }
 
-/* The rows of one batch but for the state; an SQLite code. */
+/* The entries of one batch, as it is to leave them; an SQLite code. */
 static int put_batch(struct catalog_store *store, const struct catalog_batch *batch) {
     int code = SQLITE_OK;
+    if (batch->reset) {
+        PROBE("catalog.store_reset");
+        code = catalog__store_run(store, CATALOG__CLEAR_ENTRIES);
+    }
+    for (size_t i = 0; i < batch->removed_count && code == SQLITE_OK; i++) {
+        code = catalog__row_remove_entry(store, batch->removed[i]);
+    }
     for (size_t i = 0; i < batch->entry_count && code == SQLITE_OK; i++) {
         code = catalog__row_put_entry(store, batch->entries[i]);
     }
@@ -207,11 +219,14 @@ static int put_all(struct catalog_store *store, struct catalog_batch *const *bat
     for (size_t i = 0; i < batch_count && code == SQLITE_OK; i++) {
         code = put_batch(store, batches[i]);
     }
-    /* Each batch bears the whole state: the last one is that of the transaction. It stands before the members, whose sum
-     * is in the same row. */
+    /* Each batch bears the whole state: the last one is that of the transaction. It stands before the members and what was
+     * kept, whose sums are in the same row. */
     const struct catalog_node_state *state = &batches[batch_count - 1]->state;
     if (code == SQLITE_OK) {
         code = catalog__row_put_state(store, state);
+    }
+    for (size_t i = 0; i < batch_count && code == SQLITE_OK; i++) {
+        code = catalog__kept_put(store, batches[i]);
     }
     for (size_t i = 0; i < batch_count && code == SQLITE_OK; i++) {
         code = catalog__row_put_members(store, batches[i]);

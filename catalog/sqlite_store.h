@@ -2,7 +2,9 @@
  *
  *      sqlite_store.c    the contract of catalog.h: open, commit, reopen, close
  *      sqlite_open.c     a connection: settings, schema, statements; what SQLite's errors mean
+ *      sqlite_migrate.c  brings a file of an older format up to this one
  *      sqlite_rows.c     rows out of structures and back, and their digests
+ *      sqlite_kept.c     the rows of what this node alone had when it took a new id
  *      sqlite_verify.c   reads all rows, compares them with their digests and sums
  *      sqlite_repair.c   sets bad rows aside
  *      sqlite_wal.c      makes sure that what recovery would read is on the disk
@@ -20,6 +22,8 @@
 
 enum {
     CATALOG__APPLICATION_ID = 0x6174746e, /* "attn", in the header of the file */
+    CATALOG__FILE_FORMAT = 2,             /* of the tables: `user_version` of the file */
+    CATALOG__FILE_FORMAT_FIRST = 1,       /* the oldest that can be opened */
     CATALOG__KEY_TEXT_SIZE_MAX = 16 + 2 * (CATALOG_NAME_SIZE_MAX + 1),
 };
 
@@ -35,7 +39,13 @@ enum catalog__statement {
     CATALOG__READ_MEMBER_DIGESTS = 6,
     CATALOG__PUT_MEMBER_SUM = 7,
     CATALOG__CLEAR_QUARANTINE = 8,
-    CATALOG__STATEMENT_COUNT = 9,
+    CATALOG__REMOVE_ENTRY = 9,
+    CATALOG__CLEAR_ENTRIES = 10,
+    CATALOG__PUT_KEPT = 11,
+    CATALOG__CLEAR_KEPT = 12,
+    CATALOG__READ_KEPT_DIGESTS = 13,
+    CATALOG__PUT_KEPT_SUM = 14,
+    CATALOG__STATEMENT_COUNT = 15,
 };
 
 struct catalog_store {
@@ -80,8 +90,19 @@ int catalog__store_number(struct catalog_store *store, const char *sql, int64_t 
 /* Forgets the open transaction, if there is one. */
 void catalog__store_rollback(struct catalog_store *store);
 
+/* The SQL of one of our tables or indexes, as this format makes it; NULL if there is none of the name. */
+const char *catalog__store_object(const char *name);
+
 /* SQLite's own check of pages and indexes: 0 or CATALOG_EDAMAGED, CATALOG_EIO, CATALOG_ENOMEM. */
 int catalog__store_check_structure(struct catalog_store *store);
+
+/* --- sqlite_migrate.c ---------------------------------------------------------------------------------------------- */
+
+/* What stood in the place of an object in this format: the SQL of catalog__store_object, or another; NULL: nothing. */
+const char *catalog__migrate_object(int64_t format, const char *name);
+/* Brings a file whose tables are those of an older format up to this one, in one transaction. CATALOG_EDAMAGED: its row of
+ * state is damaged; else errors of catalog__store_fault. The file is as it was then. */
+int catalog__store_migrate(struct catalog_store *store, struct catalog_problem *problem);
 
 /* --- sqlite_rows.c ------------------------------------------------------------------------------------------------- */
 
@@ -94,17 +115,29 @@ size_t catalog__key_to_text(const struct catalog_entry *entry,
 
 /* Writers; SQLite codes. */
 int catalog__row_put_entry(struct catalog_store *store, const struct catalog_entry *entry);
+int catalog__row_put_kept(struct catalog_store *store, const struct catalog_entry *entry);
+/* The row of the entry's key goes, whatever stands in it. */
+int catalog__row_remove_entry(struct catalog_store *store, const struct catalog_entry *entry);
 int catalog__row_put_state(struct catalog_store *store, const struct catalog_node_state *state);
 int catalog__row_put_members(struct catalog_store *store, const struct catalog_batch *batch);
+
+/* Takes the sum over all digests that `read` gives, and has `put` write it into the row of state. */
+int catalog__row_put_sum(struct catalog_store *store, enum catalog__statement read,
+                         enum catalog__statement put);
 
 /* Readers of the row that a statement stands on. False: the row is damaged. Columns as in the SQL beside them. */
 #define CATALOG__STATE_COLUMNS                                                                     \
     "format, node_id, cluster_id, cluster_name, node_name, incarnation, high_water, seen, "        \
-    "horizon, ready, healing, had_entry, entry_count, digest_sum"
+    "horizon, ready, healing, had_entry, removed, admitter_id, replaced_id, entry_count, "         \
+    "digest_sum"
 #define CATALOG__MEMBER_COLUMNS "id, name, address, incarnation, state, ready"
-/* CATALOG__STATE_COLUMNS, digest, member_count, member_sum */
+/* CATALOG__STATE_COLUMNS, digest, member_count, member_sum, kept_count, kept_sum */
 bool catalog__row_read_state(sqlite3_stmt *row, struct catalog_node_state *state,
-                             struct catalog_sum *member_sum);
+                             struct catalog_sum *member_sum, struct catalog_sum *kept_sum);
+/* As the first format had it; CATALOG__STATE_COLUMNS without those from `removed` to `replaced_id`, digest. */
+bool catalog__row_read_first_state(sqlite3_stmt *row, struct catalog_node_state *state);
+/* What `digest` is for this state. */
+struct merkle_digest catalog__row_state_digest(const struct catalog_node_state *state);
 /* CATALOG__MEMBER_COLUMNS, digest; adds the digest to `sum` */
 bool catalog__row_read_member(sqlite3_stmt *row, struct catalog_member_row *member,
                               struct catalog_sum *sum);
@@ -132,8 +165,11 @@ struct catalog__survey {
     size_t bad_count, bad_capacity;
     struct catalog_member_row *members;
     size_t member_count, member_capacity;
-    struct catalog_sum sum; /* over the good rows */
-    bool index_wrong;       /* the index does not list the rows */
+    struct catalog_entry **kept; /* good rows, held */
+    size_t kept_count, kept_capacity;
+    uint64_t kept_lost_count; /* rows that are bad or gone */
+    struct catalog_sum sum;   /* over the good rows */
+    bool index_wrong;         /* the index does not list the rows */
     bool rows_missing;
 };
 
@@ -141,6 +177,19 @@ struct catalog__survey {
 int catalog__store_survey(struct catalog_store *store, struct catalog__survey *survey,
                           struct catalog_problem *problem);
 void catalog__survey_close(struct catalog__survey *survey);
+bool catalog__sums_equal(const struct catalog_sum *a, const struct catalog_sum *b);
+/* Room for one more; grows by half. NULL: memory is short, the old block stands. */
+void *catalog__survey_grow(const struct merkle_allocator *allocator, void *items, size_t count,
+                           size_t *capacity, size_t item_size_bytes);
+
+/* --- sqlite_kept.c ------------------------------------------------------------------------------------------------- */
+
+/* What a batch says of the table `kept`; an SQLite code. After the state, whose row bears the sum. */
+int catalog__kept_put(struct catalog_store *store, const struct catalog_batch *batch);
+/* Reads the rows into the survey; `stored` is what the row of state says of them. Bad and missing ones are counted. 0 or
+ * errors of catalog__store_fault. */
+int catalog__kept_read(struct catalog_store *store, const struct catalog_sum *stored,
+                       struct catalog__survey *survey, struct catalog_problem *problem);
 
 /* --- sqlite_repair.c ----------------------------------------------------------------------------------------------- */
 

@@ -14,9 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for one more; grows by half. */
-static void *grow(const struct merkle_allocator *allocator, void *items, size_t count,
-                  size_t *capacity, size_t item_size_bytes) {
+void *catalog__survey_grow(const struct merkle_allocator *allocator, void *items, size_t count,
+                           size_t *capacity, size_t item_size_bytes) {
     if (count < *capacity) {
         return items;
     }
@@ -42,12 +41,13 @@ static int damaged(const struct catalog_store *store, const char *what,
 
 /* The row of state. `found` is false if there is none. */
 static int read_state(struct catalog_store *store, struct catalog__survey *survey,
-                      struct catalog_sum *member_sum, bool *found,
+                      struct catalog_sum *member_sum, struct catalog_sum *kept_sum, bool *found,
                       struct catalog_problem *problem) {
     sqlite3_stmt *query = NULL;
     int code = sqlite3_prepare_v2(store->database,
                                   "SELECT " CATALOG__STATE_COLUMNS
-                                  ", digest, member_count, member_sum FROM node_state",
+                                  ", digest, member_count, member_sum, kept_count, kept_sum "
+                                  "FROM node_state",
                                   -1, &query, NULL);
     int result = 0;
     *found = false;
@@ -56,7 +56,7 @@ static int read_state(struct catalog_store *store, struct catalog__survey *surve
     }
     if (code == SQLITE_ROW) {
         *found = true;
-        if (!catalog__row_read_state(query, &survey->state, member_sum)) {
+        if (!catalog__row_read_state(query, &survey->state, member_sum, kept_sum)) {
             PROBE("catalog.state_row_damaged");
             result = damaged(store, "the row of state is damaged", problem);
         }
@@ -79,8 +79,8 @@ static int read_members(struct catalog_store *store, struct catalog__survey *sur
     if (code == SQLITE_OK) {
         while (result == 0 && (code = sqlite3_step(query)) == SQLITE_ROW) {
             struct catalog_member_row *members =
-                grow(survey->allocator, survey->members, survey->member_count,
-                     &survey->member_capacity, sizeof *members);
+                catalog__survey_grow(survey->allocator, survey->members, survey->member_count,
+                                     &survey->member_capacity, sizeof *members);
             if (members == NULL) {
                 result = no_memory(problem);
                 break;
@@ -104,8 +104,8 @@ static int read_members(struct catalog_store *store, struct catalog__survey *sur
 /* --- entries (step 2) ---------------------------------------------------------------------------------------------- */
 
 static int note_bad(struct catalog__survey *survey, int64_t id) {
-    int64_t *ids = grow(survey->allocator, survey->bad_ids, survey->bad_count,
-                        &survey->bad_capacity, sizeof *ids);
+    int64_t *ids = catalog__survey_grow(survey->allocator, survey->bad_ids, survey->bad_count,
+                                        &survey->bad_capacity, sizeof *ids);
     if (ids == NULL) {
         return CATALOG_ENOMEM;
     }
@@ -115,8 +115,8 @@ static int note_bad(struct catalog__survey *survey, int64_t id) {
 }
 
 static int note_row(struct catalog__survey *survey, int64_t id, struct catalog_entry *entry) {
-    struct catalog__row *rows = grow(survey->allocator, survey->rows, survey->row_count,
-                                     &survey->row_capacity, sizeof *rows);
+    struct catalog__row *rows = catalog__survey_grow(
+        survey->allocator, survey->rows, survey->row_count, &survey->row_capacity, sizeof *rows);
     if (rows == NULL) {
         catalog_entry_release(entry);
         return CATALOG_ENOMEM;
@@ -284,7 +284,7 @@ static int check_index(struct catalog_store *store, struct catalog__survey *surv
 
 /* --- all of it ----------------------------------------------------------------------------------------------------- */
 
-static bool sums_equal(const struct catalog_sum *a, const struct catalog_sum *b) {
+bool catalog__sums_equal(const struct catalog_sum *a, const struct catalog_sum *b) {
     return a->entry_count == b->entry_count && merkle_digest_equal(&a->digest_sum, &b->digest_sum);
 }
 
@@ -304,17 +304,21 @@ static int check_cluster(const struct catalog_store *store, const struct catalog
 static int survey_tables(struct catalog_store *store, struct catalog__survey *survey,
                          struct catalog_problem *problem) {
     struct catalog_sum stored_members = {.entry_count = 0}, members = {.entry_count = 0};
+    struct catalog_sum stored_kept = {.entry_count = 0};
     bool state_found = false;
-    int result = read_state(store, survey, &stored_members, &state_found, problem);
+    int result = read_state(store, survey, &stored_members, &stored_kept, &state_found, problem);
     if (result == 0 && state_found) {
         result = check_cluster(store, survey, problem);
     }
     if (result == 0) {
         result = read_members(store, survey, &members, problem);
     }
-    if (result == 0 && !sums_equal(&stored_members, &members)) {
+    if (result == 0 && !catalog__sums_equal(&stored_members, &members)) {
         PROBE("catalog.member_rows_missing");
         result = damaged(store, "rows of members are missing", problem);
+    }
+    if (result == 0) {
+        result = catalog__kept_read(store, &stored_kept, survey, problem);
     }
     if (result == 0) {
         result = read_entries(store, survey, problem);
@@ -329,11 +333,13 @@ static int survey_tables(struct catalog_store *store, struct catalog__survey *su
         return result;
     }
     survey->empty = !state_found;
-    if (!state_found && (survey->row_count > 0 || survey->bad_count > 0)) {
+    if (!state_found &&
+        (survey->row_count > 0 || survey->bad_count > 0 || survey->kept_count > 0)) {
         return damaged(store, "the row of state is missing", problem);
     }
     survey->rows_missing = survey->bad_count == 0 &&
-                           !sums_equal(&survey->sum, &survey->state.sum) && !PLANTED(ATTUNE_B27);
+                           !catalog__sums_equal(&survey->sum, &survey->state.sum) &&
+                           !PLANTED(ATTUNE_B27);
     if (survey->rows_missing) {
         PROBE("catalog.rows_missing");
     }
@@ -363,6 +369,10 @@ void catalog__survey_close(struct catalog__survey *survey) {
     for (size_t i = 0; i < survey->row_count; i++) {
         catalog_entry_release(survey->rows[i].entry);
     }
+    for (size_t i = 0; i < survey->kept_count; i++) {
+        catalog_entry_release(survey->kept[i]);
+    }
+    merkle_release(survey->allocator, survey->kept);
     merkle_release(survey->allocator, survey->rows);
     merkle_release(survey->allocator, survey->bad_ids);
     merkle_release(survey->allocator, survey->members);

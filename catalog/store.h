@@ -6,7 +6,7 @@
 #ifndef CATALOG_STORE_H
 #define CATALOG_STORE_H
 
-#include "catalog/catalog.h"
+#include "catalog/stored.h"
 
 /* --- the store: SQLite, one file `catalog.db` in the data directory ----------------------------------------------- */
 
@@ -31,6 +31,14 @@ int catalog_store_commit(struct catalog_store *store, struct catalog_batch *cons
  * commits are refused; try again later, after any of them: what others did to the files they may mend. */
 int catalog_store_reopen(struct catalog_store *store, struct catalog_load **load,
                          struct catalog_problem *problem);
+
+/* Writes entries as `import` reads them, in the order of an export, to a new file DIR/kept-YYYYMMDDTHHMMSSZ.jsonl (UTC; a
+ * number follows if there is one of that second), mode 0600, synced with its name; `path` says where. Touches nothing else
+ * of the store: any thread. CATALOG_EFULL, CATALOG_EIO, CATALOG_EPERMISSION, CATALOG_ENOMEM: no file is left; try again. */
+enum { CATALOG_KEPT_PATH_SIZE = 4096 };
+int catalog_store_keep(const struct catalog_store *store, struct catalog_entry *const *entries,
+                       size_t entry_count, uint64_t wall_ms, char path[CATALOG_KEPT_PATH_SIZE],
+                       struct catalog_problem *problem);
 
 /* --- the store thread -------------------------------------------------------------------------------------------- */
 

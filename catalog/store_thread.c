@@ -90,13 +90,59 @@ static struct order *queue_take(struct queue *queue) {
     return order;
 }
 
-static void order_free(const struct merkle_allocator *allocator, struct order *order) {
-    for (size_t i = 0; i < order->batch.entry_count; i++) {
-        catalog_entry_release(order->batch.entries[i]);
+static void entries_release(const struct merkle_allocator *allocator,
+                            struct catalog_entry **entries, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        catalog_entry_release(entries[i]);
     }
-    merkle_release(allocator, order->batch.entries);
-    merkle_release(allocator, (void *)(uintptr_t)order->batch.members);
+    merkle_release(allocator, entries);
+}
+
+static void order_free(const struct merkle_allocator *allocator, struct order *order) {
+    struct catalog_batch *batch = &order->batch;
+    entries_release(allocator, batch->kept, batch->kept_count);
+    entries_release(allocator, batch->removed, batch->removed_count);
+    entries_release(allocator, batch->entries, batch->entry_count);
+    merkle_release(allocator, (void *)(uintptr_t)batch->members);
     merkle_release(allocator, order);
+}
+
+/* Copies a list of entries, and holds them; counts their bytes. False if memory is short. */
+static bool entries_copy(const struct merkle_allocator *allocator,
+                         struct catalog_entry *const *from, size_t count,
+                         struct catalog_entry ***to, size_t *to_count, size_t *size_bytes) {
+    *to = NULL;
+    *to_count = 0;
+    if (count == 0) {
+        return true;
+    }
+    struct catalog_entry **copy = merkle_allocate(allocator, count, sizeof(struct catalog_entry *));
+    if (copy == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        copy[i] = catalog_entry_hold(from[i]);
+        *size_bytes += from[i]->size_bytes;
+    }
+    *to = copy;
+    *to_count = count;
+    return true;
+}
+
+static bool members_copy(const struct merkle_allocator *allocator,
+                         const struct catalog_batch *batch, struct catalog_batch *to) {
+    if (batch->member_count == 0) {
+        return true;
+    }
+    struct catalog_member_row *members =
+        merkle_allocate(allocator, batch->member_count, sizeof *members);
+    if (members == NULL) {
+        return false;
+    }
+    memcpy(members, batch->members, batch->member_count * sizeof *members);
+    to->members = members;
+    to->member_count = batch->member_count;
+    return true;
 }
 
 static struct order *order_new(const struct merkle_allocator *allocator,
@@ -105,33 +151,22 @@ static struct order *order_new(const struct merkle_allocator *allocator,
     if (order == NULL) {
         return NULL;
     }
-    *order = (struct order){.batch = *batch};
-    order->batch.entries = NULL;
-    order->batch.entry_count = 0;
-    order->batch.members = NULL;
-    if (batch->entry_count > 0) {
-        order->batch.entries =
-            merkle_allocate(allocator, batch->entry_count, sizeof(struct catalog_entry *));
-        if (order->batch.entries == NULL) {
-            goto failed;
-        }
+    /* The lists are copied one after the other; what is not yet is empty, so that it can be freed at any time. */
+    *order = (struct order){.batch = {.ticket = batch->ticket,
+                                      .reset = batch->reset,
+                                      .kept_cleared = batch->kept_cleared,
+                                      .members_cleared = batch->members_cleared,
+                                      .state = batch->state}};
+    struct catalog_batch *own = &order->batch;
+    if (entries_copy(allocator, batch->kept, batch->kept_count, &own->kept, &own->kept_count,
+                     &order->size_bytes) &&
+        entries_copy(allocator, batch->removed, batch->removed_count, &own->removed,
+                     &own->removed_count, &order->size_bytes) &&
+        entries_copy(allocator, batch->entries, batch->entry_count, &own->entries,
+                     &own->entry_count, &order->size_bytes) &&
+        members_copy(allocator, batch, own)) {
+        return order;
     }
-    if (batch->member_count > 0) {
-        struct catalog_member_row *members =
-            merkle_allocate(allocator, batch->member_count, sizeof *members);
-        if (members == NULL) {
-            goto failed;
-        }
-        memcpy(members, batch->members, batch->member_count * sizeof *members);
-        order->batch.members = members;
-    }
-    for (size_t i = 0; i < batch->entry_count; i++) {
-        order->batch.entries[i] = catalog_entry_hold(batch->entries[i]);
-        order->size_bytes += batch->entries[i]->size_bytes;
-    }
-    order->batch.entry_count = batch->entry_count;
-    return order;
-failed:
     order_free(allocator, order);
     return NULL;
 }

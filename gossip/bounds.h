@@ -48,8 +48,18 @@ enum {
     GOSSIP__UNSTORED_SIZE_MAX = 16 * 1024 * 1024,
     GOSSIP__DIFFERENCES_MAX = 10000, /* of a diff; `differences_cut` above */
 
+    /* members asked beside the interval's, while this node's copy is older than half of the limit */
+    GOSSIP__FRESHENED_PER_INTERVAL = 16,
     GOSSIP__RECHECKS_PER_INTERVAL =
         4, /* members asked beside the interval's, while it is not known that all agree */
+
+    /* --- the horizon */
+    /* entries that a raise changes in one batch; the rest in the steps that follow */
+    GOSSIP__PRUNED_PER_BATCH = 2048,
+    /* a node raises by itself once in so many intervals: a raise changes every root */
+    GOSSIP__HORIZON_INTERVALS = 8,
+    /* digests of one exchange because of a raise; then it is left to the next interval */
+    GOSSIP__COMPARISONS_PER_EXCHANGE = 4,
 
     /* --- pushes */
     /* above: ceil(log2 n) + 2 random ones, which pass on what was new */
@@ -61,6 +71,19 @@ enum {
     GOSSIP__PUSH_ENTRIES_MAX = 512, /* of one message */
     /* of one session, taken and not on disk yet; further ones are not taken, and sent again */
     GOSSIP__PUSHES_UNSTORED_MAX = 32,
+
+    /* --- agreement and staged changes */
+    GOSSIP__AGREEMENTS_MAX = 512, /* waiting at once; further ones get 503 busy */
+    /* versions of one entry that are asked for; with more it must be resolved first (409 too_many_versions) */
+    GOSSIP__CONFIRM_PAIRS_MAX = 256,
+    /* questions of one session that wait for our disk; a further one is answered with what is on it now */
+    GOSSIP__CONFIRMS_UNSTORED_MAX = 64,
+    GOSSIP__STAGED_MAX = 64, /* changes under way here at once; further ones get 503 busy */
+    /* forwarded changes that are under way here or were answered lately; of the latter the oldest is forgotten, a further
+     * one of the former is answered busy */
+    GOSSIP__FORWARDS_MAX = 64,
+    GOSSIP__FORWARD_TEXT_SIZE_MAX = 480, /* of the sentence in an answer */
+    GOSSIP__FORWARD_CODE_MAX = 1000,
 
     /* --- store and operations */
     /* above: writes get 503 busy, received entries are left for later */
@@ -86,8 +109,13 @@ enum {
     /* doubling from one interval; a member whose turn it is, alive or dead, is dialled all the same */
     GOSSIP__DIAL_BACKOFF_MS_MAX = 60000,
     GOSSIP__REFUSAL_NOTICE_MS = 60000,
+    /* who has not confirmed is asked again after this, doubling up to the interval */
+    GOSSIP__ASK_AGAIN_MS_MIN = 50,
+    GOSSIP__EXCHANGE_RETRY_MS = 20, /* an exchange for an agreement that found no room */
+    GOSSIP__FORWARD_MS_MIN = 1000,  /* for the answer of a forwarded change that is not to wait */
     /* the alarm of a doubled id ends when nobody has said it for so long */
     GOSSIP__DUPLICATE_ALARM_INTERVALS = 10,
+    GOSSIP__PLANTED_AGE_MS = 20000, /* B05: tombstones of this age are removed */
 };
 
 /* A message with entries never passes the frame limit: it ends after the entry that reaches the soft size. */

@@ -15,6 +15,7 @@ enum { WALL_TOLD_EVERY_MS = 60000 };
 void gossip__digest_fill(struct gossip *engine, uint32_t exchange, struct gossip__digest *digest,
                          struct merkle_buffer *rows) {
     struct merkle_tree *tree = catalog_tree(engine->catalog);
+    int64_t age_ms = gossip__agreement_age(engine, engine->now_ms);
     *digest = (struct gossip__digest){
         .exchange = exchange,
         .root = merkle_tree_root(tree),
@@ -26,13 +27,29 @@ void gossip__digest_fill(struct gossip *engine, uint32_t exchange, struct gossip
         .table = gossip__member_table_fingerprint(engine, exchange),
         .ready = engine->state.ready,
         .healing = engine->state.healing,
+        .settling = !gossip__horizon_settled(engine),
+        .whole = gossip__seen_whole(engine),
+        .age_known = age_ms >= 0,
+        .age_ms = age_ms >= 0 ? (gossip_duration_ms)age_ms : 0,
         .updates = gossip__member_riders(engine, rows),
     };
 }
 
-bool gossip__digest_note(struct gossip *engine, struct gossip__member *member,
-                         const struct gossip__digest *digest, bool *tables_equal) {
+enum gossip__comparison gossip__digest_compare(const struct gossip *engine,
+                                               const struct gossip__member *member) {
     struct merkle_digest own = merkle_tree_root(catalog_tree(engine->catalog));
+    if (member->horizon != engine->stored.horizon || member->settling ||
+        !gossip__horizon_settled(engine)) {
+        return GOSSIP__INCOMPARABLE;
+    }
+    bool equal = merkle_digest_equal(&own, &member->root) ||
+                 (PLANTED(ATTUNE_B23) && own.bytes[0] == member->root.bytes[0]);
+    return equal ? GOSSIP__EQUAL : GOSSIP__DIFFERENT;
+}
+
+enum gossip__comparison gossip__digest_note(struct gossip *engine, struct gossip__member *member,
+                                            const struct gossip__digest *digest,
+                                            bool *tables_equal) {
     gossip__member_updates(engine, &digest->updates, member);
     struct merkle_fingerprint table = gossip__member_table_fingerprint(engine, digest->exchange);
     *tables_equal = memcmp(&table, &digest->table, sizeof table) == 0;
@@ -43,7 +60,9 @@ bool gossip__digest_note(struct gossip *engine, struct gossip__member *member,
     member->clock = digest->clock;
     member->seen = digest->seen;
     member->horizon = digest->horizon;
+    member->settling = digest->settling;
     member->peer_healing = digest->healing;
+    gossip__agreements_told(engine, member, digest, *tables_equal);
     engine->agreement_dirty = true;
     if (digest->ready && member->session != NULL) {
         member->session->peer_ready = true; /* it needs no ADMIT any more */
@@ -58,13 +77,35 @@ bool gossip__digest_note(struct gossip *engine, struct gossip__member *member,
         engine->state.high_water = digest->clock;
         gossip__flight_state_dirty(engine);
     }
-    bool equal = merkle_digest_equal(&own, &digest->root) ||
-                 (PLANTED(ATTUNE_B23) && own.bytes[0] == digest->root.bytes[0]);
-    if (!equal) {
-        return false;
+    (void)gossip__horizon_heard(engine, member, digest->horizon);
+    enum gossip__comparison comparison = gossip__digest_compare(engine, member);
+    if (comparison == GOSSIP__EQUAL) {
+        gossip__push_satisfied(engine, member);
+    } else if (comparison == GOSSIP__INCOMPARABLE) {
+        PROBE("gossip.roots_incomparable");
     }
-    gossip__push_satisfied(engine, member);
-    return true;
+    return comparison;
+}
+
+void gossip__digest_answer(struct gossip *engine, uint32_t connection, uint32_t exchange) {
+    struct gossip__session *session = gossip__session_find(engine, connection);
+    if (session == NULL || session->closing || session->member == NULL) {
+        return; /* it has gone meanwhile */
+    }
+    struct merkle_buffer rows;
+    struct merkle_buffer walk;
+    merkle_buffer_init(&rows, engine->allocator);
+    merkle_buffer_init(&walk, engine->allocator);
+    struct gossip__message answer = {.type = GOSSIP__DIGEST_ANSWER};
+    gossip__digest_fill(engine, exchange, &answer.digest, &rows);
+    if (gossip__digest_compare(engine, session->member) == GOSSIP__DIFFERENT &&
+        merkle_walk_answer_root(catalog_tree(engine->catalog), exchange, &walk) == 0) {
+        answer.digest.walk =
+            (struct gossip__span){.data = walk.data, .size_bytes = walk.size_bytes};
+    }
+    gossip__send(engine, session, &answer);
+    merkle_buffer_close(&walk);
+    merkle_buffer_close(&rows);
 }
 
 static void digest_transmit(struct gossip *engine, struct gossip__exchange *exchange) {
@@ -94,6 +135,43 @@ void gossip__exchange_send_digest(struct gossip *engine, struct gossip__exchange
     exchange->progress_ms = engine->now_ms;
     exchange->rounds++;
     digest_transmit(engine, exchange);
+}
+
+void gossip__exchange_compare_again(struct gossip *engine, struct gossip__exchange *exchange) {
+    assert(exchange->state == GOSSIP__EXCHANGE_DIGEST);
+    struct gossip__waiter waiter = {
+        .ticket = gossip__horizon_settled(engine) ? 0 : gossip__flight_ticket(engine),
+        .type = GOSSIP__WAIT_COMPARE,
+        .member_id = exchange->member->row.id,
+        .exchange = exchange->number,
+    };
+    bool again =
+        !exchange->member->settling && ++exchange->comparisons < GOSSIP__COMPARISONS_PER_EXCHANGE;
+    if (again && gossip__horizon_settled(engine)) {
+        gossip__exchange_send_digest(engine, exchange); /* it hears ours, and raises its own */
+    } else if (again && waiter.ticket != 0 && gossip__flight_wait(engine, &waiter)) {
+        exchange->digest_due_ms = engine->now_ms + GOSSIP__REQUEST_TIMEOUT_MS_MAX;
+    } else {
+        PROBE("gossip.compared_later");
+        gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_UNFINISHED);
+    }
+}
+
+void gossip__exchange_compare_stored(struct gossip *engine, const struct gossip__waiter *waiter,
+                                     int result) {
+    struct gossip__member *member = gossip__member_find(engine, &waiter->member_id);
+    struct gossip__exchange *exchange =
+        member == NULL ? NULL : gossip__exchange_find(member, waiter->exchange);
+    if (exchange == NULL || exchange->state != GOSSIP__EXCHANGE_DIGEST || member->session == NULL) {
+        PROBE("gossip.raised_for_nobody");
+        return;
+    }
+    if (result != 0 || !gossip__horizon_settled(engine)) {
+        gossip__exchange_end(engine, exchange, GOSSIP_EXCHANGE_UNFINISHED);
+        return;
+    }
+    PROBE("gossip.compared_after_raise");
+    gossip__exchange_send_digest(engine, exchange);
 }
 
 void gossip__exchange_digest_tick(struct gossip *engine, struct gossip__exchange *exchange) {

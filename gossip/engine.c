@@ -81,9 +81,15 @@ static int entries_load(struct gossip *engine, const struct catalog_load *load) 
 
 static void buffers_init(struct gossip *engine) {
     struct gossip__update_arrays *out = &engine->out;
-    struct merkle_buffer *buffers[] = {
-        &out->frames,  &out->sends, &out->connections, &out->replies,
-        &out->notices, &out->texts, &out->member_rows, &engine->plans_answered};
+    struct merkle_buffer *buffers[] = {&out->frames,
+                                       &out->sends,
+                                       &out->connections,
+                                       &out->replies,
+                                       &out->notices,
+                                       &out->texts,
+                                       &out->member_rows,
+                                       &engine->plans_answered,
+                                       &engine->freshness_moments};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
         merkle_buffer_init(buffers[i], engine->allocator);
     }
@@ -112,6 +118,9 @@ int gossip_new(const struct gossip_config *config, const struct catalog_load *lo
     if (result == 0) {
         result = gossip__member_load(made, load);
     }
+    if (result == 0) {
+        result = gossip__lineage_load(made, load);
+    }
     if (result != 0) {
         gossip_free(made);
         return result;
@@ -125,6 +134,7 @@ void gossip_free(struct gossip *engine) {
         return;
     }
     gossip__operation_free_all(engine);
+    gossip__lineage_free_all(engine);
     gossip__exchange_free_all(engine);
     gossip__flight_free_all(engine);
     gossip__session_free_all(engine);
@@ -136,6 +146,7 @@ void gossip_free(struct gossip *engine) {
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
         merkle_buffer_close(buffers[i]);
     }
+    merkle_buffer_close(&engine->freshness_moments);
     merkle_release(engine->allocator, engine->permutation);
     merkle_release(engine->allocator, engine->seeds);
     merkle_release(engine->allocator, engine);
@@ -173,6 +184,10 @@ static const struct {
     [GOSSIP__PROBE_ANSWER] = {gossip__recv_probe_answer, AFTER_HELLO},
     [GOSSIP__MEMBERS] = {gossip__recv_members, AFTER_HELLO},
     [GOSSIP__ADMIT] = {gossip__recv_admit, AFTER_HELLO},
+    [GOSSIP__CONFIRM] = {gossip__recv_confirm, AFTER_HELLO | NEEDS_ADMITTED},
+    [GOSSIP__CONFIRMATION] = {gossip__recv_confirmation, AFTER_HELLO | NEEDS_ADMITTED},
+    [GOSSIP__FORWARD] = {gossip__recv_forward, AFTER_HELLO | NEEDS_ADMITTED},
+    [GOSSIP__FORWARD_ANSWER] = {gossip__recv_forward_answer, AFTER_HELLO | NEEDS_ADMITTED},
 };
 
 static void dispatch(struct gossip *engine, struct gossip__session *session,
@@ -238,6 +253,7 @@ static void tick(struct gossip *engine) {
     gossip__join_tick(engine);
     gossip__swim_tick(engine);
     gossip__agreement_recheck(engine);
+    gossip__freshness_tick(engine);
 }
 
 gossip_time_ms gossip_deadline(const struct gossip *engine) {
@@ -248,7 +264,8 @@ gossip_time_ms gossip_deadline(const struct gossip *engine) {
         gossip__session_deadline(engine), gossip__exchange_deadline(engine),
         gossip__push_deadline(engine),    gossip__operation_deadline(engine),
         gossip__join_deadline(engine),    gossip__agreement_deadline(engine),
-        gossip__swim_deadline(engine),
+        gossip__swim_deadline(engine),    gossip__agreements_deadline(engine),
+        gossip__staged_deadline(engine),  gossip__freshness_deadline(engine),
     };
     gossip_time_ms soonest_ms = GOSSIP_NEVER;
     for (size_t i = 0; i < sizeof deadlines / sizeof *deadlines; i++) {
@@ -262,12 +279,14 @@ gossip_time_ms gossip_deadline(const struct gossip *engine) {
 static void start(struct gossip *engine) {
     assert(!engine->started);
     engine->started = true;
+    engine->started_ms = engine->now_ms;
     if (engine->store_damage[0] != '\0') {
         gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_ERROR, NULL,
                        "this node starts empty: %s", engine->store_damage);
     }
     gossip__flight_state_dirty(
         engine); /* the new incarnation is stored before a write can bear its origin */
+    gossip__lineage_start(engine);
     gossip__swim_start(engine);
     gossip__join_start(engine);
 }
@@ -304,7 +323,11 @@ static void event_handle(struct gossip *engine, const struct gossip_event *event
             PROBE("gossip.stop");
             gossip__member_goodbye(engine);
             engine->stopping = true;
+            gossip__agreements_touch(engine);
         }
+        break;
+    case GOSSIP_KEPT:
+        gossip__lineage_kept_written(engine);
         break;
     }
 }
@@ -322,7 +345,11 @@ int gossip_step(struct gossip *engine, const struct gossip_event *event,
     gossip__update_begin(engine);
     gossip__skew_follow(engine);
     event_handle(engine, event);
+    gossip__horizon_prune(engine);
+    gossip__lineage_tell(engine);
+    gossip__agreements_settle(engine);
     gossip__agreement_follow(engine);
+    gossip__freshness_follow(engine);
     gossip__flight_close_batch(engine);
     gossip__session_sweep(engine);
     *update = gossip__update_finish(engine);

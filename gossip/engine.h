@@ -17,6 +17,7 @@
 
 #include "gossip/bounds.h"
 #include "gossip/gossip.h"
+#include "gossip/horizon_rule.h"
 #include "gossip/message.h"
 #include "merkle/instrument.h"
 
@@ -61,6 +62,7 @@ struct gossip__session {
     bool admitted;                  /* the peer's row is stored here: its requests are answered */
     bool closing;                   /* CLOSE was said in this step; freed at its end */
     unsigned pushes_unstored;       /* taken from it and not acknowledged: they wait for the disk */
+    unsigned confirms_unstored;     /* CONFIRMs of it that wait for the disk */
     char address[CATALOG_NAME_SIZE_MAX + 1]; /* dialled */
     struct gossip__session *next;
 };
@@ -75,6 +77,7 @@ struct gossip__push_message {
     uint32_t exchange; /* 0, or whose haves these are */
     gossip_time_ms sent_ms;
     gossip_time_ms due_ms; /* to be sent again */
+    catalog_clock horizon; /* that it was stamped with */
     unsigned tries;
 };
 struct gossip__push_queue {
@@ -83,6 +86,15 @@ struct gossip__push_queue {
     gossip_time_ms since_ms; /* since when the keys that wait have not moved on */
     uint64_t sequence_last;
     struct gossip__push_message in_flight[GOSSIP__PUSHES_IN_FLIGHT];
+};
+
+/* What the last digest of a member said that could stand for a confirmation (agreement_ask.c). */
+struct gossip__told {
+    bool known;                 /* it was ready and whole, and both member tables were equal */
+    struct merkle_digest root;  /* its own */
+    struct merkle_digest table; /* of our table then */
+    struct catalog_id origin;   /* of its process */
+    gossip_time_ms told_ms;
 };
 
 struct gossip__member {
@@ -99,13 +111,20 @@ struct gossip__member {
     gossip_time_ms root_ms; /* when it came */
     uint64_t changes;       /* its change counter then */
     catalog_clock clock, seen, horizon;
+    bool settling;             /* it is raising its horizon: its root is between two */
+    gossip_time_ms doubted_ms; /* since when it says that our disk is too old; 0: it does not */
     bool peer_healing;
+    struct gossip__told told;
 
     /* what was concluded (seen.c) */
     catalog_clock counted; /* its clock, as of the last answer that counted */
+    struct catalog_id
+        origin; /* of its process, as its last hello said; none: not since our start */
+    bool met;   /* an exchange of ours with it has ended well since our start */
     bool agreed_known;
     /* when the request was sent that ended in equal roots or a finished walk */
     gossip_time_ms agreed_ms;
+    gossip_time_ms freshened_ms; /* last asked beside its turns, to be fresh; 0: never */
     bool healed_through;        /* an exchange with it ended so, although one of both was healing */
     bool joined_through;        /* while this node joins: a walk with it counted */
     gossip_time_ms admitted_ms; /* while this node joins: when its ADMIT was stored here; 0 */
@@ -208,18 +227,21 @@ struct gossip__exchange {
     gossip_time_ms digest_sent_ms, digest_due_ms;
     unsigned digest_tries;
     bool wall_sent;            /* the digest that is not answered yet bears our wall clock */
+    unsigned comparisons;      /* answers that could not be compared: at another horizon */
     gossip_duration_ms rtt_ms; /* of the digest */
 
     /* the answer that began this walk */
     catalog_clock answer_clock, answer_seen;
     uint64_t answer_changes;
     uint64_t own_changes;
-    bool tables_equal, answer_healing;
+    bool tables_equal, answer_healing, answer_whole;
+    int64_t answer_age_ms;     /* how old its copy was; -1: it did not know */
     gossip_time_ms counted_ms; /* when the digest of this walk was sent */
     /* a walk of this exchange has finished: the next that does counts for the first */
     bool finished_once;
     catalog_clock first_clock, first_seen; /* of the answer that began it */
-    bool first_tables_equal, first_healing;
+    bool first_tables_equal, first_healing, first_whole;
+    int64_t first_age_ms;
     gossip_time_ms first_ms;
 
     struct merkle_walk *walk;
@@ -260,6 +282,10 @@ enum gossip__waiter_type {
     GOSSIP__WAIT_ADMIT = 4,    /* a newcomer's row: connection */
     GOSSIP__WAIT_JOIN = 5,     /* what an ADMIT brought is stored: connection */
     GOSSIP__WAIT_REMOVE = 6,   /* a local caller of MEMBER_REMOVE: token */
+    GOSSIP__WAIT_DIGEST = 7,   /* the horizon was raised for a DIGEST: connection, exchange */
+    GOSSIP__WAIT_COMPARE = 8,  /* the same for a DIGEST_ANSWER: member, exchange */
+    GOSSIP__WAIT_LINEAGE = 9,  /* this node has its new id */
+    GOSSIP__WAIT_CONFIRM = 10, /* a CONFIRM: connection, sequence, salt (in `exchange`) */
 };
 
 struct gossip__waiter {
@@ -278,6 +304,7 @@ struct gossip__waiter {
 /* Where an entry of a batch comes from. */
 struct gossip__arrival {
     bool local;             /* written here */
+    bool pruned;            /* what a horizon left of an entry: nobody is told */
     struct catalog_id from; /* else: the member that sent it */
 };
 
@@ -288,6 +315,12 @@ struct gossip__flight {
     struct catalog_entry **entries; /* held */
     struct gossip__arrival *arrivals;
     size_t entry_count, entry_capacity;
+    struct catalog_entry **removed; /* held: taken away by the horizon */
+    size_t removed_count, removed_capacity;
+    bool reset;                  /* this node starts empty */
+    struct catalog_entry **kept; /* of a reset: held */
+    size_t kept_count;
+    bool kept_cleared;
 };
 
 /* --- the engine -------------------------------------------------------------------------------------------------- */
@@ -311,7 +344,7 @@ struct gossip {
     char (*seeds)[CATALOG_NAME_SIZE_MAX + 1];
     size_t seed_count;
 
-    gossip_time_ms now_ms;
+    gossip_time_ms now_ms, started_ms;
     uint64_t wall_ms;
     bool started, stopping, stop_reported;
     bool fatal;
@@ -332,6 +365,7 @@ struct gossip {
 
     /* batch of this step (flight.c) */
     uint64_t ticket_last;
+    uint64_t ticket_stored; /* the last that is on disk */
     bool batch_open;
     bool batch_members_cleared;
     /* ring, in order of tickets; the last is the open one, if batch_open */
@@ -396,12 +430,46 @@ struct gossip {
     struct gossip__exchange *exchanges[GOSSIP__EXCHANGES_MAX];
     bool walked_since_start; /* cause of repairs: restart until the first walk has finished */
 
+    /* the horizon (horizon.c) */
+    bool horizon_unsettled;         /* perhaps there is something to prune */
+    uint64_t horizon_ticket;        /* what was pruned is on disk with it */
+    gossip_time_ms horizon_own_ms;  /* no raise by itself before */
+    gossip_time_ms horizon_rose_ms; /* when it last rose, or had nothing before it */
+
+    /* a new id (lineage.c) */
+    bool lineage_replacing;      /* it is on its way to the disk: no connections until then */
+    struct catalog_entry **kept; /* what this node had under its former id; held */
+    size_t kept_count;
+    bool kept_ready; /* only what it alone had is left of it, for the driver to write */
+    gossip_time_ms kept_told_ms;
+
     /* operations: those that wait for an exchange stand in it; those that wait for the disk in a waiter */
     size_t operation_count;
     struct gossip__caller *callers; /* SYNC and DIFF (caller.c) */
     /* replied in this step: their memory is the reply's until the next */
     struct gossip__caller *answered;
     struct merkle_buffer plans_answered; /* struct catalog_plan *: the same of a WRITE */
+
+    /* agreements that are waited for (agreement.c) */
+    struct gossip__agreement *agreements;
+    struct gossip__agreement *agreements_answered; /* in this step: freed with the next */
+    size_t agreement_count;
+    uint64_t agreement_number_last;
+    /* staged changes (staged.c), and those of them that members have passed on to this node (recv_forward.c) */
+    struct gossip__staged *staged;
+    struct gossip__staged *staged_answered;  /* in this step: freed with the next */
+    struct gossip__forward_record *forwards; /* GOSSIP__FORWARDS_MAX, made at first use */
+    uint64_t forwards_ended;
+    bool agreements_touched; /* all of them are to be judged at the end of this step */
+
+    /* freshness (freshness.c) */
+    bool freshness_dirty, freshness_known;
+    gossip_time_ms freshness_ms;            /* the moment of a majority, */
+    uint64_t freshness_members_changes;     /* of the members as they were then */
+    struct merkle_buffer freshness_moments; /* gossip_time_ms: to work it out */
+    bool freshness_told_known;
+    gossip_time_ms freshness_told_ms; /* the latest moment by another's word */
+    gossip_time_ms freshen_ms;        /* nobody is asked before */
 
     /* agreement (seen.c) */
     bool recheck_wanted;       /* perhaps somebody is worth asking */
@@ -413,6 +481,7 @@ struct gossip {
     struct gossip__update_arrays out;
 };
 
+#include "gossip/horizon.h"
 #include "gossip/parts.h" /* the prototypes need the structures above */
 
 #endif

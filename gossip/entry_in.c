@@ -35,7 +35,6 @@ static void reject(struct gossip *engine, int code) {
 struct taking {
     struct gossip *engine;
     struct gossip__arrival arrival;
-    catalog_clock horizon; /* of the sender */
     enum gossip_cause cause;
     struct merkle_buffer *settled;
     struct gossip__intake intake;
@@ -49,6 +48,22 @@ static void nothing_new(struct taking *taking, struct catalog_entry *own,
         PROBE("gossip.entry_known_in_flight");
         taking->intake.ticket = gossip__flight_newest(engine);
     }
+}
+
+/* All its versions are drops that everybody has: it leaves, or does not come at all. */
+static int take_passed(struct taking *taking, struct catalog_entry *own) {
+    struct gossip *engine = taking->engine;
+    if (own == NULL) {
+        PROBE("gossip.entry_passed_by_horizon");
+        return 0;
+    }
+    PROBE("gossip.entry_leaves_by_merge");
+    int result = gossip__flight_remove(engine, own);
+    if (result == 0) {
+        taking->intake.ticket = gossip__flight_ticket(engine);
+        taking->intake.changed++;
+    }
+    return result;
 }
 
 static int take_merged(struct taking *taking, struct catalog_entry *merged) {
@@ -72,10 +87,6 @@ static int take_entry(struct taking *taking, struct catalog_entry *entry) {
     struct gossip *engine = taking->engine;
     struct catalog_key key = catalog_entry_key(entry);
     struct catalog_entry *own = catalog_pending_find(engine->catalog, &key);
-    if (own == NULL && taking->horizon < engine->state.horizon) {
-        engine->counters.rejected[GOSSIP_REJECT_HORIZON]++;
-        return CATALOG_ENOTFOUND;
-    }
     struct catalog_entry *merged;
     bool forked = false;
     int result =
@@ -88,7 +99,9 @@ static int take_entry(struct taking *taking, struct catalog_entry *entry) {
         PROBE("gossip.entry_forked");
         engine->counters.rejected[GOSSIP_REJECT_FORKED]++;
     }
-    if (merged == own) {
+    if (merged->tombstone && merged->clock <= engine->state.horizon) {
+        result = take_passed(taking, own);
+    } else if (merged == own) {
         PROBE("gossip.entry_known");
         nothing_new(taking, own, &key);
     } else {
@@ -110,11 +123,21 @@ struct gossip__intake gossip__entries_take(struct gossip *engine, struct gossip_
     struct taking taking = {
         .engine = engine,
         .arrival = {.local = false, .from = member->row.id},
-        .horizon = horizon,
         .cause = cause,
         .settled = settled,
     };
     engine->counters.entries_received += entry_count;
+    enum gossip__horizon_verdict verdict = gossip__horizon_heard(engine, member, horizon);
+    if (verdict == GOSSIP__HORIZON_EMPTY || verdict == GOSSIP__HORIZON_NEW_ID) {
+        taking.intake.refused = entry_count;
+        return taking.intake;
+    }
+    if (!gossip__horizon_takes(engine->state.horizon, horizon)) {
+        PROBE("gossip.entries_from_below_horizon");
+        engine->counters.rejected[GOSSIP_REJECT_HORIZON] += entry_count;
+        taking.intake.refused = entry_count;
+        return taking.intake;
+    }
     for (size_t i = 0; i < entry_count; i++) {
         struct catalog_entry *entry;
         int result =

@@ -94,6 +94,7 @@ static void on_kick(struct ev_loop *loop, ev_idle *watcher, int events) {
         (void)gossip__driver_start(&service->driver, service->engine);
     }
     gossip__service_calls_step(service);
+    gossip__service_kept_step(service);
     if (service->stop_wanted && !service->stop_stepped) {
         stop_step(service);
     }
@@ -124,6 +125,9 @@ static void update_tell(void *context, const struct gossip_update *update) {
     }
     for (size_t i = 0; i < update->notice_count; i++) {
         notice_tell(service, &update->notices[i]);
+    }
+    if (update->kept_count > 0) {
+        gossip__service_keep(service, update);
     }
 }
 

@@ -48,7 +48,8 @@ struct gossip_service {
     void *context;
 
     bool started;
-    int fatal_code; /* to be told */
+    bool kept_written; /* to be told to the engine */
+    int fatal_code;    /* to be told */
     bool stop_wanted, stop_now, stop_stepped, drained;
     bool stopped; /* the engine says so */
     void (*on_stopped)(void *context);
@@ -74,6 +75,11 @@ int gossip__service_store_start(struct gossip_service *service);
 void gossip__service_store_stop(struct gossip_service *service);
 /* Hands the batches of an update to the thread. */
 void gossip__service_store_submit(void *context, const struct gossip_update *update);
+
+/* Writes what this node alone had under its former id to a file of the data directory, and says where. */
+void gossip__service_keep(struct gossip_service *service, const struct gossip_update *update);
+/* Tells the engine that it is written. */
+void gossip__service_kept_step(struct gossip_service *service);
 
 /* --- ev_service.c --- */
 

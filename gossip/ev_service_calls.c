@@ -40,10 +40,15 @@ static void call_free(struct gossip_service *service, struct gossip__call *call)
 /* Bytes that the texts and bodies of an operation take. */
 static bool bytes_measure(const struct gossip_operation *operation, size_t *size_bytes) {
     *size_bytes = operation->member.size_bytes;
+    if (__builtin_add_overflow(*size_bytes, operation->key.entity.size_bytes, size_bytes) ||
+        __builtin_add_overflow(*size_bytes, operation->key.name.size_bytes, size_bytes)) {
+        return false;
+    }
     for (size_t i = 0; i < operation->write_count; i++) {
         const struct catalog_write *write = &operation->writes[i];
         if (__builtin_add_overflow(*size_bytes, write->key.entity.size_bytes, size_bytes) ||
             __builtin_add_overflow(*size_bytes, write->key.name.size_bytes, size_bytes) ||
+            __builtin_add_overflow(*size_bytes, write->take.size_bytes, size_bytes) ||
             __builtin_add_overflow(*size_bytes, write->body_size_bytes, size_bytes)) {
             return false;
         }
@@ -88,11 +93,14 @@ static struct gossip_operation *operation_copy(const struct merkle_allocator *al
     *copy = *operation;
     copy->writes = writes;
     copy->member = text_copy(&to, operation->member);
+    copy->key.entity = text_copy(&to, operation->key.entity);
+    copy->key.name = text_copy(&to, operation->key.name);
     for (size_t i = 0; i < operation->write_count; i++) {
         const struct catalog_write *write = &operation->writes[i];
         writes[i] = *write;
         writes[i].key.entity = text_copy(&to, write->key.entity);
         writes[i].key.name = text_copy(&to, write->key.name);
+        writes[i].take = text_copy(&to, write->take);
         writes[i].body = bytes_copy(&to, write->body, write->body_size_bytes);
     }
     assert(to <= (uint8_t *)copy + size_bytes);

@@ -1,5 +1,8 @@
-/* ev_service_store.c - batches to the store's thread, and what became of them back into the engine. */
+/* ev_service_store.c - batches to the store's thread, and what became of them back into the engine; and the file of what a
+ * node alone had when it took a new id. */
 #include "gossip/ev_service.h"
+
+#include <stdio.h>
 
 void gossip__service_store_submit(void *context, const struct gossip_update *update) {
     struct gossip_service *service = context;
@@ -47,6 +50,48 @@ static void on_notify(void *context) {
     struct gossip_service *service = context;
     ev_async_send(service->loop, &service->stored);
 }
+
+/* --- what was kept ----------------------------------------------------------------------------------------------- */
+
+static void keep_notice(struct gossip_service *service, enum gossip_notice_type type,
+                        enum gossip_severity severity, const char *text) {
+    if (service->on_notice != NULL) {
+        service->on_notice(service->context, &(struct gossip_notice){
+                                                 .type = type, .severity = severity, .text = text});
+    }
+}
+
+/* It happens once in the life of a disk, so it may take the loop's time. If it fails, the engine asks again. */
+void gossip__service_keep(struct gossip_service *service, const struct gossip_update *update) {
+    struct catalog_problem problem;
+    char path[CATALOG_KEPT_PATH_SIZE];
+    char text[sizeof path + 160];
+    int result = catalog_store_keep(service->store, update->kept, update->kept_count,
+                                    service->driver.wall_ms, path, &problem);
+    if (result != 0) {
+        (void)snprintf(text, sizeof text, "what this node alone had could not be written: %.300s",
+                       problem.message);
+        keep_notice(service, GOSSIP_NOTICE_STORE, GOSSIP_ERROR, text);
+        return;
+    }
+    (void)snprintf(text, sizeof text,
+                   "%zu entries that this node alone had are in %s: look at them, and import what "
+                   "is still wanted",
+                   update->kept_count, path);
+    keep_notice(service, GOSSIP_NOTICE_KEPT, GOSSIP_WARNING, text);
+    service->kept_written = true;
+    gossip__service_kick(service);
+}
+
+void gossip__service_kept_step(struct gossip_service *service) {
+    if (service->kept_written) {
+        service->kept_written = false;
+        struct gossip_event event = {.type = GOSSIP_KEPT};
+        (void)gossip__driver_step(&service->driver, &event);
+    }
+}
+
+/* --- the thread ---------------------------------------------------------------------------------------------------- */
 
 int gossip__service_store_start(struct gossip_service *service) {
     ev_async_init(&service->stored, on_stored);

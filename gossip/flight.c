@@ -49,15 +49,21 @@ static bool ring_grow(const struct merkle_allocator *allocator, void **ring, siz
     return true;
 }
 
-static void flight_close(struct gossip *engine, struct gossip__flight *flight) {
-    for (size_t i = 0; i < flight->entry_count; i++) {
-        catalog_entry_release(flight->entries[i]);
+void gossip__entries_release(struct gossip *engine, struct catalog_entry **entries, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        catalog_entry_release(entries[i]);
     }
-    merkle_release(engine->allocator, flight->entries);
+    merkle_release(engine->allocator, entries);
+}
+
+static void flight_close(struct gossip *engine, struct gossip__flight *flight) {
+    gossip__entries_release(engine, flight->entries, flight->entry_count);
+    gossip__entries_release(engine, flight->removed, flight->removed_count);
+    gossip__entries_release(engine, flight->kept, flight->kept_count);
     merkle_release(engine->allocator, flight->arrivals);
 }
 
-static struct gossip__flight *flight_open(struct gossip *engine) {
+struct gossip__flight *gossip__flight_open(struct gossip *engine) {
     if (engine->batch_open) {
         return flight_at(engine, engine->flight_count - 1);
     }
@@ -76,7 +82,7 @@ static struct gossip__flight *flight_open(struct gossip *engine) {
 }
 
 uint64_t gossip__flight_ticket(struct gossip *engine) {
-    struct gossip__flight *flight = flight_open(engine);
+    struct gossip__flight *flight = gossip__flight_open(engine);
     return flight == NULL ? 0 : flight->ticket;
 }
 
@@ -110,7 +116,7 @@ int gossip__flight_put(struct gossip *engine, struct catalog_entry *entry,
     if (engine->store_error != 0) {
         return engine->store_error;
     }
-    struct gossip__flight *flight = flight_open(engine);
+    struct gossip__flight *flight = gossip__flight_open(engine);
     if (flight == NULL) {
         PROBE("gossip.flights_limit");
         return GOSSIP_EBUSY;
@@ -130,7 +136,7 @@ int gossip__flight_put(struct gossip *engine, struct catalog_entry *entry,
 }
 
 uint64_t gossip__flight_member(struct gossip *engine, const struct catalog_member_row *row) {
-    struct gossip__flight *flight = flight_open(engine);
+    struct gossip__flight *flight = gossip__flight_open(engine);
     if (flight == NULL) {
         return 0;
     }
@@ -186,7 +192,7 @@ bool gossip__flight_wait(struct gossip *engine, const struct gossip__waiter *wai
 
 void gossip__flight_close_batch(struct gossip *engine) {
     struct gossip__update_arrays *out = &engine->out;
-    if (engine->state_dirty && flight_open(engine) == NULL) {
+    if (engine->state_dirty && gossip__flight_open(engine) == NULL) {
         PROBE("gossip.state_stays_dirty");
         return; /* it stays dirty, for a step that has room */
     }
@@ -198,6 +204,12 @@ void gossip__flight_close_batch(struct gossip *engine) {
     flight->state = engine->state;
     out->batch = (struct catalog_batch){
         .ticket = flight->ticket,
+        .reset = flight->reset,
+        .kept = flight->kept,
+        .kept_count = flight->kept_count,
+        .kept_cleared = flight->kept_cleared,
+        .removed = flight->removed,
+        .removed_count = flight->removed_count,
         .entries = flight->entries,
         .entry_count = flight->entry_count,
         .members_cleared = engine->batch_members_cleared,
@@ -242,10 +254,22 @@ static void waiter_run(struct gossip *engine, struct gossip__waiter *waiter, int
             gossip__join_admit(engine, waiter->connection);
         }
         break;
+    case GOSSIP__WAIT_CONFIRM:
+        gossip__confirm_stored(engine, waiter, result);
+        break;
     case GOSSIP__WAIT_JOIN:
         if (result == 0) {
             gossip__join_admitted(engine, waiter->connection);
         }
+        break;
+    case GOSSIP__WAIT_DIGEST:
+        gossip__digest_answer(engine, waiter->connection, waiter->exchange);
+        break;
+    case GOSSIP__WAIT_COMPARE:
+        gossip__exchange_compare_stored(engine, waiter, result);
+        break;
+    case GOSSIP__WAIT_LINEAGE:
+        gossip__lineage_stored(engine, result);
         break;
     }
 }
@@ -274,14 +298,41 @@ static void propagation_count(struct gossip *engine, const struct catalog_entry 
     }
 }
 
+/* Schemas are told before the constraints that need them, whatever the order of the batch; unknown kinds come last. */
+static void notices_changed(struct gossip *engine, const struct gossip__flight *flight) {
+    for (uint16_t kind = CATALOG_SCHEMA; kind <= CATALOG_INDEX + 1; kind++) {
+        for (size_t i = 0; i < flight->entry_count; i++) {
+            uint16_t own = flight->entries[i]->kind;
+            if (own == kind || (kind > CATALOG_INDEX && own > CATALOG_INDEX)) {
+                gossip__notice_changed(engine, flight->entries[i]);
+            }
+        }
+    }
+}
+
 static void flight_landed(struct gossip *engine, struct gossip__flight *flight) {
     for (size_t i = 0; i < flight->entry_count; i++) {
+        if (flight->arrivals[i].pruned) {
+            continue; /* it says what it said before */
+        }
         if (!flight->arrivals[i].local) {
             propagation_count(engine, flight->entries[i]);
         }
-        gossip__notice_changed(engine, flight->entries[i]);
     }
+    notices_changed(engine, flight);
     gossip__push_stored(engine, flight);
+}
+
+/* What is kept on disk is kept here; what was there before is among it. */
+static void kept_take(struct gossip *engine, struct gossip__flight *flight) {
+    bool ready =
+        engine->kept_ready && !flight->reset; /* written again (reopen.c): it is the same */
+    gossip__lineage_free_all(engine);
+    engine->kept_ready = ready;
+    engine->kept = flight->kept;
+    engine->kept_count = flight->kept_count;
+    flight->kept = NULL;
+    flight->kept_count = 0;
 }
 
 /* The store failed at this ticket: everything that flies is lost, and the state is what the disk has. */
@@ -305,6 +356,7 @@ static void flights_failed(struct gossip *engine, int result) {
     for (size_t i = 0; i < engine->member_count; i++) {
         engine->members[i]->row_ticket = 0;
     }
+    engine->horizon_unsettled = true; /* what was pruned is back */
     gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_ERROR, NULL,
                    "the store failed (%s); writes are refused", gossip_error_message(result));
     waiters_run(engine, engine->ticket_last, result);
@@ -328,6 +380,7 @@ void gossip__flight_stored(struct gossip *engine, uint64_t ticket, int result) {
     engine->flight_first = (engine->flight_first + 1) % engine->flight_capacity;
     engine->flight_count--;
     engine->stored = flight.state;
+    engine->ticket_stored = ticket;
     engine->counters.batches_stored++;
     for (size_t i = 0; i < engine->member_count; i++) {
         struct gossip__member *member = engine->members[i];
@@ -336,9 +389,17 @@ void gossip__flight_stored(struct gossip *engine, uint64_t ticket, int result) {
             member->row_stored = true;
         }
     }
-    if (flight.entry_count > 0) {
+    if (flight.kept_count > 0) {
+        kept_take(engine, &flight);
+    }
+    if (flight.entry_count > 0 || flight.removed_count > 0 || flight.reset) {
         engine->root_changed_ms = engine->now_ms;
         engine->agreement_dirty = true;
+    }
+    gossip__agreements_touch(engine);
+    if (flight.reset) {
+        gossip__notice(engine, GOSSIP_NOTICE_EMPTIED, GOSSIP_WARNING, NULL,
+                       "this node has forgotten its catalog, and fetches that of the cluster");
     }
     flight_landed(engine, &flight);
     waiters_run(engine, ticket, 0);

@@ -24,7 +24,7 @@
 #ifndef GOSSIP_GOSSIP_H
 #define GOSSIP_GOSSIP_H
 
-#include "catalog/catalog.h"
+#include "catalog/stored.h"
 
 /* --- errors ------------------------------------------------------------------------------------------------------ */
 
@@ -106,6 +106,8 @@ enum gossip_event_type {
     GOSSIP_REOPENED = 7,
     GOSSIP_OPERATION = 8,
     GOSSIP_STOP = 9, /* say good-bye to the peers; writes are refused from here on */
+    GOSSIP_KEPT =
+        10, /* what update.kept had last is in a file, synced; without it, it is told again each interval */
 };
 
 enum gossip_operation_type {
@@ -215,7 +217,8 @@ enum gossip_phase {
     GOSSIP_PHASE_ENTRIES = 3,
     GOSSIP_PHASE_PUSH = 4,
     GOSSIP_PHASE_MEMBERS = 5,
-    GOSSIP_PHASE_COUNT = 6,
+    GOSSIP_PHASE_AGREEMENT = 6,
+    GOSSIP_PHASE_COUNT = 7,
 };
 const char *gossip_phase_name(enum gossip_phase phase);
 
@@ -282,6 +285,8 @@ enum gossip_notice_type {
     GOSSIP_NOTICE_CLOCK = 7,    /* skew over a minute */
     GOSSIP_NOTICE_CHANGED = 8,  /* `entry` became stored */
     GOSSIP_NOTICE_CLUSTER = 9,  /* founded, joined, left for another */
+    GOSSIP_NOTICE_EMPTIED = 10, /* all that was stored here is forgotten: the node begins anew */
+    GOSSIP_NOTICE_KEPT = 11,    /* what this node alone had is in a file: `text` */
 };
 enum gossip_severity { GOSSIP_DEBUG = 1, GOSSIP_INFO = 2, GOSSIP_WARNING = 3, GOSSIP_ERROR = 4 };
 
@@ -305,8 +310,8 @@ struct gossip_update {
     size_t reply_count;
     const struct gossip_notice *notices;
     size_t notice_count;
-    /* What this node alone had when it took a new id (DESIGN 4.7): the driver writes it to a file before it hands over the
-     * batches of the next update. */
+    /* What this node alone had when it took a new id (DESIGN 4.7): the driver writes it to a file that `import` takes, then
+     * says GOSSIP_KEPT. Valid until then. */
     struct catalog_entry *const *kept;
     size_t kept_count;
     bool stopped; /* after GOSSIP_STOP: nothing is in flight any more */
@@ -443,9 +448,10 @@ enum gossip_rejection {
     GOSSIP_REJECT_CLOCK = 3,        /* an entry with a clock past 2200 */
     GOSSIP_REJECT_WALK = 4,         /* a malformed walk request or answer */
     GOSSIP_REJECT_UNKNOWN_TYPE = 5, /* ignored */
-    GOSSIP_REJECT_HORIZON = 6,      /* an absent entry from a sender behind our horizon */
-    GOSSIP_REJECT_FORKED = 7,       /* two contents under one (clock, origin) */
-    GOSSIP_REJECT_MERGE = 8,        /* a merge over the size limit */
+    GOSSIP_REJECT_HORIZON =
+        6, /* entries from a sender behind our horizon; it raises, and sends again */
+    GOSSIP_REJECT_FORKED = 7, /* two contents under one (clock, origin) */
+    GOSSIP_REJECT_MERGE = 8,  /* a merge over the size limit */
     GOSSIP_REJECT_COUNT = 9,
 };
 const char *gossip_rejection_name(enum gossip_rejection rejection);

@@ -30,6 +30,7 @@ static bool in_cluster(const struct gossip *engine) {
 /* --- ready ---------------------------------------------------------------------------------- */
 
 static void announce(struct gossip *engine) {
+    gossip__lineage_ready(engine);
     engine->ready_announced = true;
     engine->own_updates_left = gossip__member_rides(engine);
     gossip__member_table_changed(engine);
@@ -65,6 +66,8 @@ static void ready_check(struct gossip *engine) {
     }
     PROBE("gossip.ready_through_members");
     engine->state.ready = true;
+    engine->state.admitter_id = (struct catalog_id){0};
+    engine->state.replaced_id = (struct catalog_id){0};
     (void)state_store(engine, 0); /* if it cannot wait, the next tick sees that it is stored */
 }
 
@@ -112,6 +115,8 @@ void gossip__join_give_way(struct gossip *engine, const char *address) {
     engine->state.ready = false;
     engine->state.seen = 0;
     engine->state.horizon = 0;
+    engine->state.admitter_id = (struct catalog_id){0};
+    engine->state.replaced_id = (struct catalog_id){0};
     gossip__flight_state_dirty(engine);
     engine->told_ready = false;
     engine->ready_announced = false;

@@ -65,6 +65,11 @@ void gossip__member_set_state(struct gossip *engine, struct gossip__member *memb
             gossip__exchange_end(engine, member->exchange, GOSSIP_EXCHANGE_LOST);
         }
         gossip__seen_reset(engine);
+        if (!engine->state.ready && catalog_id_equal(&member->row.id, &engine->state.admitter_id)) {
+            /* What it was admitted with, nobody else may have had. */
+            gossip__lineage_start_again(engine, member->row.name,
+                                        "the member that admitted it was removed");
+        }
     }
     if (state == GOSSIP_MEMBER_DEAD && member->session != NULL) {
         PROBE("gossip.dead_session_closed");
@@ -117,14 +122,11 @@ static bool is_heard_now(const struct gossip *engine, const struct gossip__membe
 }
 
 /* Something is said of this node itself. */
-static void told_of_us(struct gossip *engine, const struct gossip__member_update *update) {
+static void told_of_us(struct gossip *engine, const struct gossip__member_update *update,
+                       const struct gossip__member *from) {
     if (update->state == GOSSIP_MEMBER_REMOVED) {
         if (!engine->removed) {
-            PROBE("gossip.told_removed");
-            engine->removed = true;
-            gossip__member_table_changed(engine);
-            gossip__notice(engine, GOSSIP_NOTICE_CLUSTER, GOSSIP_ERROR, NULL,
-                           "this node was removed from the cluster");
+            gossip__lineage_removed(engine, from == NULL ? NULL : from->row.name);
         }
         return;
     }
@@ -248,7 +250,7 @@ void gossip__member_update(struct gossip *engine, const struct gossip__member_up
         return;
     }
     if (catalog_id_equal(&update->id, &engine->state.node_id)) {
-        told_of_us(engine, update);
+        told_of_us(engine, update, from);
         return;
     }
     struct gossip__member *member = gossip__member_find(engine, &update->id);

@@ -10,7 +10,7 @@
 #ifndef GOSSIP_MESSAGE_H
 #define GOSSIP_MESSAGE_H
 
-#include "gossip/gossip.h"
+#include "gossip/agreement_rule.h"
 
 enum { GOSSIP__PROTOCOL_MIN = 1, GOSSIP__PROTOCOL_MAX = 1 };
 
@@ -32,7 +32,11 @@ enum gossip__message_type {
     GOSSIP__PROBE_ANSWER = 15,
     GOSSIP__MEMBERS = 16,
     GOSSIP__ADMIT = 17,
-    GOSSIP__MESSAGE_TYPE_COUNT = 18,
+    GOSSIP__CONFIRM = 18,
+    GOSSIP__CONFIRMATION = 19,
+    GOSSIP__FORWARD = 20,
+    GOSSIP__FORWARD_ANSWER = 21,
+    GOSSIP__MESSAGE_TYPE_COUNT = 22,
 };
 
 struct gossip__span {
@@ -69,6 +73,7 @@ struct gossip__hello {
     bool ready;
     bool had_entry; /* of its cluster; from a newcomer: it has met a cluster, or somebody who has */
     bool removed;   /* (the sender knows that it was removed) */
+    struct catalog_id replaces; /* of a newcomer: the id that it had before, and gave up; nil */
 };
 
 /* Why the connection is closed. */
@@ -78,8 +83,8 @@ struct gossip__refuse {
 };
 
 /* DIGEST and DIGEST_ANSWER. Encoded: exchange, root, count, clock, clock - seen, seen - horizon (both as signed 64-bit
- * numbers, modulo 2^64: 0 at rest), changes, table (5 bytes), flags (bit 0 ready, bit 1 healing), then in DIGEST_ANSWER
- * walk, in DIGEST wall_s, then updates (left out together with wall_s/walk if they are empty and 0). */
+ * numbers, modulo 2^64: 0 at rest), changes, table (5 bytes), flags (bit 0 ready, bit 1 healing, bit 2 settling, bit 3 whole), in
+ * DIGEST_ANSWER the age in ms plus 1 (0: not known), then in DIGEST_ANSWER walk, in DIGEST wall_s, then updates (left out together with wall_s/walk if they are empty and 0). */
 struct gossip__digest {
     uint32_t exchange; /* drawn at random; also the salt of the walk */
     struct merkle_digest root;
@@ -91,6 +96,10 @@ struct gossip__digest {
     struct merkle_fingerprint table; /* of the member table, salted by the exchange */
     bool ready;
     bool healing;
+    bool settling;  /* its horizon is rising: the root says nothing yet */
+    bool whole;     /* it has had all from every member since its start (seen.c) */
+    bool age_known; /* DIGEST_ANSWER only: how old its copy is (DESIGN 7.7) */
+    gossip_duration_ms age_ms;
     uint64_t wall_s;          /* DIGEST only: seconds since 1970; 0: not given */
     struct gossip__span walk; /* DIGEST_ANSWER only: merkle_walk_answer_root, if the roots differ */
     struct gossip__member_updates updates;
@@ -182,6 +191,52 @@ struct gossip__admit {
     struct gossip__member_updates updates; /* the whole table */
 };
 
+/* CONFIRM: is this entry, in these versions or in what superseded them, on your disk? (DESIGN 7.5.) Encoded: sequence, salt,
+ * kind, entity, name, [[origin, clock]...]. */
+struct gossip__confirm {
+    uint64_t sequence; /* of the agreement, by whoever asks */
+    uint32_t salt;     /* of the answer's table; drawn for each question */
+    struct catalog_key key;
+    const struct gossip__agreement_pair *pairs; /* 1 to GOSSIP__CONFIRM_PAIRS_MAX */
+    size_t pair_count;
+};
+/* The answer. Who has it in flight answers once it is stored. */
+struct gossip__confirmation {
+    uint64_t sequence;
+    uint32_t salt; /* as asked */
+    enum gossip__confirmation_result result;
+    struct merkle_fingerprint
+        table; /* of the sender's member table at this instant, under that salt */
+};
+
+/* FORWARD: a staged change that belongs to the receiver (DESIGN 7.6). Encoded: sequence, staged, flags (1 skip_dead, 2
+ * cascade, 4 number_expected), number, timeout_ms, kind, entity, name, body (may be empty). */
+struct gossip__forward {
+    uint64_t sequence; /* drawn; a repeat bears the same */
+    enum gossip_staged staged;
+    bool skip_dead;
+    bool cascade;
+    bool number_expected; /* If-Match, of the beginning */
+    uint64_t number;
+    gossip_duration_ms timeout_ms; /* what is left of it */
+    struct catalog_key key;
+    struct gossip__span body;
+};
+/* One line of an agreement. One array [name, state, since_ms]. */
+struct gossip__forward_line {
+    struct catalog_text name;
+    enum gossip_agreement_state state;
+    gossip_duration_ms since_ms;
+};
+/* How it ended there. The code goes as its negative: a number above 0, or 0. */
+struct gossip__forward_answer {
+    uint64_t sequence;
+    int code;
+    struct catalog_text text;
+    const struct gossip__forward_line *lines;
+    size_t line_count;
+};
+
 struct gossip__message {
     enum gossip__message_type type;
     union {
@@ -199,6 +254,10 @@ struct gossip__message {
         struct gossip__probe probe; /* both */
         struct gossip__members members;
         struct gossip__admit admit;
+        struct gossip__confirm confirm;
+        struct gossip__confirmation confirmation;
+        struct gossip__forward forward;
+        struct gossip__forward_answer forward_answer;
     };
     void *memory; /* of the arrays; released by gossip__message_close */
     const struct merkle_allocator *allocator;

@@ -103,6 +103,9 @@ static void take_hello(struct gossip__reader *reader, struct gossip__hello *hell
     hello->ready = gossip__reader_boolean(reader);
     hello->had_entry = gossip__reader_boolean(reader);
     hello->removed = gossip__reader_boolean(reader);
+    if (!reader->failed && reader->left > 0) {
+        hello->replaces = gossip__reader_id_or_nil(reader);
+    }
 }
 
 /* The text of a stranger ends up in a log: the check of the frame has seen that it is UTF-8, the log escapes it. */
@@ -128,6 +131,13 @@ static void take_digest(struct gossip__reader *reader, enum gossip__message_type
     uint64_t flags = gossip__reader_number(reader);
     digest->ready = (flags & 1) != 0;
     digest->healing = (flags & 2) != 0;
+    digest->settling = (flags & 4) != 0;
+    digest->whole = (flags & 8) != 0;
+    if (type == GOSSIP__DIGEST_ANSWER) {
+        uint64_t age = gossip__reader_number(reader);
+        digest->age_known = age > 0;
+        digest->age_ms = age > 0 ? age - 1 : 0;
+    }
     if (reader->failed || reader->left == 0) {
         return;
     }
@@ -137,6 +147,13 @@ static void take_digest(struct gossip__reader *reader, enum gossip__message_type
         digest->wall_s = gossip__reader_number(reader);
     }
     digest->updates = take_updates(reader);
+}
+
+static struct gossip__span take_walk(struct gossip__reader *reader, uint32_t *exchange,
+                                     uint64_t *sequence) {
+    *exchange = gossip__reader_exchange(reader);
+    *sequence = gossip__reader_number(reader);
+    return gossip__reader_span(reader);
 }
 
 static void take_pull(struct gossip__reader *reader, struct gossip__pull *pull) {
@@ -209,14 +226,11 @@ static void take_message(struct gossip__reader *reader, struct gossip__message *
         take_digest(reader, message->type, &message->digest);
         return;
     case GOSSIP__WALK:
-        message->walk.exchange = gossip__reader_exchange(reader);
-        message->walk.sequence = gossip__reader_number(reader);
-        message->walk.request = gossip__reader_span(reader);
+        message->walk.request = take_walk(reader, &message->walk.exchange, &message->walk.sequence);
         return;
     case GOSSIP__WALK_ANSWER:
-        message->walk_answer.exchange = gossip__reader_exchange(reader);
-        message->walk_answer.sequence = gossip__reader_number(reader);
-        message->walk_answer.answer = gossip__reader_span(reader);
+        message->walk_answer.answer =
+            take_walk(reader, &message->walk_answer.exchange, &message->walk_answer.sequence);
         return;
     case GOSSIP__PULL:
         take_pull(reader, &message->pull);
@@ -248,6 +262,18 @@ static void take_message(struct gossip__reader *reader, struct gossip__message *
         return;
     case GOSSIP__ADMIT:
         take_admit(reader, &message->admit);
+        return;
+    case GOSSIP__CONFIRM:
+        gossip__reader_confirm(reader, &message->confirm);
+        return;
+    case GOSSIP__CONFIRMATION:
+        gossip__reader_confirmation(reader, &message->confirmation);
+        return;
+    case GOSSIP__FORWARD:
+        gossip__reader_forward(reader, &message->forward);
+        return;
+    case GOSSIP__FORWARD_ANSWER:
+        gossip__reader_forward_answer(reader, &message->forward_answer);
         return;
     case GOSSIP__MESSAGE_TYPE_COUNT:
         break;

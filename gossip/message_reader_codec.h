@@ -42,4 +42,12 @@ struct gossip__reader gossip__reader_array(struct gossip__reader *reader);
 void *gossip__reader_make_array(struct gossip__reader *reader,
                                 const struct gossip__reader *elements, size_t size_bytes);
 
+/* Whole messages (message_read_agreement_codec.c). */
+void gossip__reader_confirm(struct gossip__reader *reader, struct gossip__confirm *confirm);
+void gossip__reader_confirmation(struct gossip__reader *reader,
+                                 struct gossip__confirmation *confirmation);
+void gossip__reader_forward(struct gossip__reader *reader, struct gossip__forward *forward);
+void gossip__reader_forward_answer(struct gossip__reader *reader,
+                                   struct gossip__forward_answer *answer);
+
 #endif

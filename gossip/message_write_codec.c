@@ -83,7 +83,7 @@ static void begin(msgpack_packer *packer, enum gossip__message_type type, size_t
 }
 
 static void put_hello(msgpack_packer *packer, const struct gossip__hello *hello) {
-    begin(packer, GOSSIP__HELLO, 13);
+    begin(packer, GOSSIP__HELLO, 14);
     put_number(packer, hello->protocol_min);
     put_number(packer, hello->protocol_max);
     put_number(packer, hello->format);
@@ -97,6 +97,7 @@ static void put_hello(msgpack_packer *packer, const struct gossip__hello *hello)
     put_boolean(packer, hello->ready);
     put_boolean(packer, hello->had_entry);
     put_boolean(packer, hello->removed);
+    put_id(packer, &hello->replaces);
 }
 
 static void put_refuse(msgpack_packer *packer, const struct gossip__refuse *refuse) {
@@ -111,7 +112,7 @@ static void put_digest(msgpack_packer *packer, enum gossip__message_type type,
     bool answer = type == GOSSIP__DIGEST_ANSWER;
     bool tail =
         digest->updates.count > 0 || (answer ? digest->walk.size_bytes > 0 : digest->wall_s != 0);
-    begin(packer, type, tail ? 11 : 9);
+    begin(packer, type, (answer ? 1u : 0u) + (tail ? 11u : 9u));
     put_number(packer, digest->exchange);
     put_bytes(packer, digest->root.bytes, sizeof digest->root.bytes);
     put_number(packer, digest->count);
@@ -120,7 +121,11 @@ static void put_digest(msgpack_packer *packer, enum gossip__message_type type,
     put_difference(packer, digest->seen, digest->horizon);
     put_number(packer, digest->changes);
     put_bytes(packer, digest->table.bytes, sizeof digest->table.bytes);
-    put_number(packer, (digest->ready ? 1u : 0u) | (digest->healing ? 2u : 0u));
+    put_number(packer, (digest->ready ? 1u : 0u) | (digest->healing ? 2u : 0u) |
+                           (digest->settling ? 4u : 0u) | (digest->whole ? 8u : 0u));
+    if (answer) {
+        put_number(packer, digest->age_known ? digest->age_ms + 1 : 0);
+    }
     if (!tail) {
         return;
     }
@@ -192,6 +197,13 @@ static void put_push_ack(msgpack_packer *packer, const struct gossip__push_ack *
     put_number(packer, acknowledgement->refused);
 }
 
+static void put_probe(msgpack_packer *packer, enum gossip__message_type type,
+                      const struct gossip__probe *probe) {
+    begin(packer, type, 2);
+    put_number(packer, probe->sequence);
+    put_id(packer, &probe->target);
+}
+
 static void put_admit(msgpack_packer *packer, const struct gossip__admit *admit) {
     begin(packer, GOSSIP__ADMIT, 5);
     put_id(packer, &admit->cluster_id);
@@ -199,6 +211,62 @@ static void put_admit(msgpack_packer *packer, const struct gossip__admit *admit)
     put_number(packer, admit->clock);
     put_boolean(packer, admit->had_entry);
     put_updates(packer, &admit->updates);
+}
+
+static void put_key(msgpack_packer *packer, const struct catalog_key *key) {
+    put_number(packer, key->kind);
+    put_text(packer, key->entity);
+    put_text(packer, key->name);
+}
+
+static void put_confirm(msgpack_packer *packer, const struct gossip__confirm *confirm) {
+    begin(packer, GOSSIP__CONFIRM, 6);
+    put_number(packer, confirm->sequence);
+    put_number(packer, confirm->salt);
+    put_key(packer, &confirm->key);
+    put_array(packer, confirm->pair_count);
+    for (size_t i = 0; i < confirm->pair_count; i++) {
+        put_array(packer, 2);
+        put_id(packer, &confirm->pairs[i].origin);
+        put_number(packer, confirm->pairs[i].clock);
+    }
+}
+
+static void put_confirmation(msgpack_packer *packer,
+                             const struct gossip__confirmation *confirmation) {
+    begin(packer, GOSSIP__CONFIRMATION, 4);
+    put_number(packer, confirmation->sequence);
+    put_number(packer, confirmation->salt);
+    put_number(packer, (uint64_t)confirmation->result);
+    put_bytes(packer, confirmation->table.bytes, sizeof confirmation->table.bytes);
+}
+
+static void put_forward(msgpack_packer *packer, const struct gossip__forward *forward) {
+    begin(packer, GOSSIP__FORWARD, 9);
+    put_number(packer, forward->sequence);
+    put_number(packer, (uint64_t)forward->staged);
+    put_number(packer, (forward->skip_dead ? 1u : 0u) | (forward->cascade ? 2u : 0u) |
+                           (forward->number_expected ? 4u : 0u));
+    put_number(packer, forward->number);
+    put_number(packer, forward->timeout_ms);
+    put_key(packer, &forward->key);
+    put_bytes(packer, forward->body.data, forward->body.size_bytes);
+}
+
+static void put_forward_answer(msgpack_packer *packer,
+                               const struct gossip__forward_answer *answer) {
+    assert(answer->code <= 0);
+    begin(packer, GOSSIP__FORWARD_ANSWER, 4);
+    put_number(packer, answer->sequence);
+    put_number(packer, (uint64_t)-answer->code);
+    put_text(packer, answer->text);
+    put_array(packer, answer->line_count);
+    for (size_t i = 0; i < answer->line_count; i++) {
+        put_array(packer, 3);
+        put_text(packer, answer->lines[i].name);
+        put_number(packer, (uint64_t)answer->lines[i].state);
+        put_number(packer, answer->lines[i].since_ms);
+    }
 }
 
 static void put_message(msgpack_packer *packer, const struct gossip__message *message) {
@@ -243,9 +311,7 @@ static void put_message(msgpack_packer *packer, const struct gossip__message *me
         return;
     case GOSSIP__PROBE:
     case GOSSIP__PROBE_ANSWER:
-        begin(packer, message->type, 2);
-        put_number(packer, message->probe.sequence);
-        put_id(packer, &message->probe.target);
+        put_probe(packer, message->type, &message->probe);
         return;
     case GOSSIP__MEMBERS:
         begin(packer, message->type, 2);
@@ -254,6 +320,18 @@ static void put_message(msgpack_packer *packer, const struct gossip__message *me
         return;
     case GOSSIP__ADMIT:
         put_admit(packer, &message->admit);
+        return;
+    case GOSSIP__CONFIRM:
+        put_confirm(packer, &message->confirm);
+        return;
+    case GOSSIP__CONFIRMATION:
+        put_confirmation(packer, &message->confirmation);
+        return;
+    case GOSSIP__FORWARD:
+        put_forward(packer, &message->forward);
+        return;
+    case GOSSIP__FORWARD_ANSWER:
+        put_forward_answer(packer, &message->forward_answer);
         return;
     case GOSSIP__MESSAGE_TYPE_COUNT:
         break;

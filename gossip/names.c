@@ -46,9 +46,10 @@ const char *gossip_agreement_state_name(enum gossip_agreement_state state) {
 
 const char *gossip_phase_name(enum gossip_phase phase) {
     static const char *const names[GOSSIP_PHASE_COUNT] = {
-        [GOSSIP_PHASE_HELLO] = "hello", [GOSSIP_PHASE_DIGEST] = "digest",
-        [GOSSIP_PHASE_WALK] = "walk",   [GOSSIP_PHASE_ENTRIES] = "entries",
-        [GOSSIP_PHASE_PUSH] = "push",   [GOSSIP_PHASE_MEMBERS] = "members",
+        [GOSSIP_PHASE_HELLO] = "hello",         [GOSSIP_PHASE_DIGEST] = "digest",
+        [GOSSIP_PHASE_WALK] = "walk",           [GOSSIP_PHASE_ENTRIES] = "entries",
+        [GOSSIP_PHASE_PUSH] = "push",           [GOSSIP_PHASE_MEMBERS] = "members",
+        [GOSSIP_PHASE_AGREEMENT] = "agreement",
     };
     return NAME_OF(names, phase);
 }
@@ -123,6 +124,10 @@ static const struct {
     [GOSSIP__PROBE_ANSWER] = {"probe_answer", GOSSIP_PHASE_MEMBERS},
     [GOSSIP__MEMBERS] = {"members", GOSSIP_PHASE_MEMBERS},
     [GOSSIP__ADMIT] = {"admit", GOSSIP_PHASE_MEMBERS},
+    [GOSSIP__CONFIRM] = {"confirm", GOSSIP_PHASE_AGREEMENT},
+    [GOSSIP__CONFIRMATION] = {"confirmation", GOSSIP_PHASE_AGREEMENT},
+    [GOSSIP__FORWARD] = {"forward", GOSSIP_PHASE_AGREEMENT},
+    [GOSSIP__FORWARD_ANSWER] = {"forward_answer", GOSSIP_PHASE_AGREEMENT},
 };
 
 enum gossip_phase gossip__message_phase(enum gossip__message_type type) {

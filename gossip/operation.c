@@ -125,21 +125,38 @@ static void refusal_probe(int code) {
     }
 }
 
-static void write_operation(struct gossip *engine, const struct gossip_operation *operation) {
-    struct catalog_plan *plan;
+int gossip__write_plan(struct gossip *engine, const struct catalog_write *writes, size_t count,
+                       struct catalog_plan **plan) {
     const struct catalog_writer writer = {
         .origin = engine->config.origin,
         .node = {.data = engine->node_name, .size_bytes = strlen(engine->node_name)},
         .high_water = engine->state.high_water,
         .wall_ms = PLANTED(ATTUNE_B11) ? 0 : engine->wall_ms,
+        .horizon = engine->state.horizon,
     };
     int code = gossip__write_refusal(engine);
     if (code != 0) {
         refusal_probe(code);
-    } else {
-        code = catalog_plan_new(engine->catalog, operation->writes, operation->write_count, &writer,
-                                &plan);
+        return code;
     }
+    return catalog_plan_new(engine->catalog, writes, count, &writer, plan);
+}
+
+int gossip__write_put(struct gossip *engine, const struct catalog_plan *plan) {
+    assert(!engine->batch_open);
+    if (gossip__flight_ticket(engine) == 0) {
+        return GOSSIP_EBUSY;
+    }
+    int result = plan_put(engine, plan);
+    if (result != 0) {
+        gossip__flight_take_back(engine);
+    }
+    return result;
+}
+
+static void write_operation(struct gossip *engine, const struct gossip_operation *operation) {
+    struct catalog_plan *plan;
+    int code = gossip__write_plan(engine, operation->writes, operation->write_count, &plan);
     if (code != 0) {
         engine->counters.writes_refused++;
         reply_code(engine, operation->token, code);
@@ -198,6 +215,15 @@ static void remove_operation(struct gossip *engine, const struct gossip_operatio
     }
 }
 
+static void agreement_operation(struct gossip *engine, const struct gossip_operation *operation) {
+    int code = operation->type == GOSSIP_STAGED ? gossip__staged_add(engine, operation)
+                                                : gossip__agreement_add(engine, operation);
+    if (code != 0) {
+        PROBE("gossip.agreement_refused");
+        reply_code(engine, operation->token, code);
+    }
+}
+
 /* --- taking and answering ------------------------------------------------------------------------------------------- */
 
 void gossip__operation_stored(struct gossip *engine, struct gossip__waiter *waiter, int result) {
@@ -248,7 +274,7 @@ void gossip__operation(struct gossip *engine, const struct gossip_operation *ope
         break;
     case GOSSIP_AGREEMENT:
     case GOSSIP_STAGED:
-        reply_code(engine, operation->token, GOSSIP_EBUSY);
+        agreement_operation(engine, operation);
         break;
     }
 }
@@ -260,10 +286,14 @@ void gossip__operation_step_begin(struct gossip *engine) {
     }
     merkle_buffer_clear(&engine->plans_answered);
     gossip__caller_step_begin(engine);
+    gossip__agreements_step_begin(engine);
+    gossip__staged_step_begin(engine);
 }
 
 void gossip__operation_free_all(struct gossip *engine) {
     gossip__operation_step_begin(engine);
     merkle_buffer_close(&engine->plans_answered);
     gossip__caller_free_all(engine);
+    gossip__staged_free_all(engine);
+    gossip__agreements_free_all(engine);
 }

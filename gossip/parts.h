@@ -273,10 +273,6 @@ void gossip__exchange_digest_tick(struct gossip *engine, struct gossip__exchange
 /* Fills what both digest messages say of this node. */
 void gossip__digest_fill(struct gossip *engine, uint32_t exchange, struct gossip__digest *digest,
                          struct merkle_buffer *rows);
-/* Notes what a member said of itself in either. True if roots are equal. */
-bool gossip__digest_note(struct gossip *engine, struct gossip__member *member,
-                         const struct gossip__digest *digest, bool *tables_equal);
-
 /* skew.c: a member told its wall clock; this node's own may have jumped since the last step. */
 void gossip__skew_told(struct gossip *engine, struct gossip__member *member, uint64_t wall_s);
 void gossip__skew_follow(struct gossip *engine);
@@ -290,6 +286,9 @@ void gossip__push_stored(struct gossip *engine, const struct gossip__flight *fli
 /* Queues one key to one member as a have of an exchange. False if the queue is full. */
 bool gossip__push_have(struct gossip *engine, struct gossip__member *member, uint32_t exchange,
                        const uint32_t *handles, size_t handle_count);
+/* The member has said that it lacks this stored entry: queue it, unless it is on its way. */
+void gossip__push_entry(struct gossip *engine, struct gossip__member *member,
+                        const struct catalog_entry *entry);
 void gossip__push_session_up(struct gossip *engine, struct gossip__member *member);
 void gossip__push_acknowledged(struct gossip *engine, struct gossip__member *member,
                                uint64_t sequence, uint64_t refused);
@@ -340,11 +339,24 @@ void gossip__seen_count(struct gossip *engine, struct gossip__member *member, ca
                         catalog_clock seen);
 /* An id was added or removed: every counted clock goes back to the stored `seen`. */
 void gossip__seen_reset(struct gossip *engine);
-/* Equal roots or a finished walk: freshness, for the request sent at `sent_ms`. */
-void gossip__seen_agreed(struct gossip *engine, struct gossip__member *member,
-                         gossip_time_ms sent_ms);
+/* It says hello as another process than before. */
+void gossip__seen_restarted(struct gossip *engine, struct gossip__member *member);
+/* Whether this process has had all from every member since its start. */
+bool gossip__seen_whole(const struct gossip *engine);
+/* freshness.c: equal roots or a finished walk, for the request sent at `sent_ms`. */
+void gossip__freshness_agreed(struct gossip *engine, struct gossip__member *member,
+                              gossip_time_ms sent_ms);
+/* The same answer said how old its sender's copy was then; -1: it did not know. */
+void gossip__freshness_told(struct gossip *engine, gossip_time_ms sent_ms, int64_t age_ms);
+/* What was told is of another catalog (this node starts over). */
+void gossip__freshness_forget(struct gossip *engine);
 /* -1: unknown. */
 int64_t gossip__agreement_age(const struct gossip *engine, gossip_time_ms now_ms);
+/* At the end of each step: works out the moment of a majority, if something moved. */
+void gossip__freshness_follow(struct gossip *engine);
+/* Asks further members while the age is above half of the limit. */
+void gossip__freshness_tick(struct gossip *engine);
+gossip_time_ms gossip__freshness_deadline(const struct gossip *engine);
 /* Follows whether all agree, for agreed_since. */
 void gossip__agreement_follow(struct gossip *engine);
 /* Exchanges beside those of the interval, with members of whom it is not known that they agree. */
@@ -353,6 +365,55 @@ gossip_time_ms gossip__agreement_deadline(const struct gossip *engine);
 /* Whether all required members have our root (G6), and how many are known to have another. */
 enum gossip_truth gossip__all_agree(struct gossip *engine, size_t *disagreeing_count);
 enum gossip_truth gossip__member_agrees(struct gossip *engine, const struct gossip__member *member);
+
+/* --- agreement.c, agreement_ask.c: waiting until all members have something on disk ------------------------------------ */
+
+/* A caller of GOSSIP_AGREEMENT: 0 if it was taken (it gets its reply later), or an error (the caller replies). */
+int gossip__agreement_add(struct gossip *engine, const struct gossip_operation *operation);
+/* 0, or why this node cannot wait for an agreement. */
+int gossip__agreement_refusal(const struct gossip *engine);
+/* At the end of a step: asks whoever is due, and answers what is agreed, or is over. */
+void gossip__agreements_settle(struct gossip *engine);
+/* Something changed that each of them may depend on: a commit, the end of this node. */
+void gossip__agreements_touch(struct gossip *engine);
+gossip_time_ms gossip__agreements_deadline(const struct gossip *engine);
+void gossip__agreements_step_begin(struct gossip *engine);
+void gossip__agreements_free_all(struct gossip *engine);
+/* Asserts what holds of them between steps. */
+void gossip__agreements_verify(const struct gossip *engine);
+/* A session with the member was established. */
+void gossip__agreements_session_up(struct gossip *engine, const struct gossip__member *member);
+/* It says that it is not ready: it confirms nothing, nor did it. */
+void gossip__agreements_not_ready(struct gossip *engine, const struct gossip__member *member);
+/* It acknowledged a push. */
+void gossip__agreements_pushed(struct gossip *engine, const struct gossip__member *member);
+/* It answered a CONFIRM. */
+void gossip__agreements_confirmation(struct gossip *engine, struct gossip__member *member,
+                                     const struct gossip__confirmation *confirmation);
+/* An exchange with it counts (gossip__exchange_conclude). */
+void gossip__agreements_concluded(struct gossip *engine, const struct gossip__exchange *exchange,
+                                  gossip_time_ms sent_ms);
+/* A digest came from it; both tables were equal then, or not. */
+void gossip__agreements_told(struct gossip *engine, struct gossip__member *member,
+                             const struct gossip__digest *digest, bool tables_equal);
+/* --- staged.c: changes with an agreement before each step -------------------------------------------------------------- */
+
+/* A caller of GOSSIP_STAGED: as gossip__agreement_add. */
+int gossip__staged_add(struct gossip *engine, const struct gossip_operation *operation);
+/* Called by gossip__agreements_settle. */
+void gossip__staged_settle(struct gossip *engine);
+gossip_time_ms gossip__staged_deadline(const struct gossip *engine);
+void gossip__staged_session_up(struct gossip *engine, const struct gossip__member *member);
+void gossip__staged_step_begin(struct gossip *engine);
+void gossip__staged_free_all(struct gossip *engine);
+/* operation.c: plans writes of this node on top of what is in flight; or why it takes none. */
+int gossip__write_plan(struct gossip *engine, const struct catalog_write *writes, size_t count,
+                       struct catalog_plan **plan);
+/* Puts a plan into this step's batch, which must not be open yet, as a whole or not at all. */
+int gossip__write_put(struct gossip *engine, const struct catalog_plan *plan);
+
+/* recv_confirm.c: what a CONFIRM waited for is stored, or was not. */
+void gossip__confirm_stored(struct gossip *engine, const struct gossip__waiter *waiter, int result);
 
 /* --- one file for each message: recv_<message>.c ------------------------------------------------------------------------- */
 
@@ -376,5 +437,9 @@ GOSSIP__RECEIVE(probe);
 GOSSIP__RECEIVE(probe_answer);
 GOSSIP__RECEIVE(members);
 GOSSIP__RECEIVE(admit);
+GOSSIP__RECEIVE(confirm);
+GOSSIP__RECEIVE(confirmation);
+GOSSIP__RECEIVE(forward);
+GOSSIP__RECEIVE(forward_answer);
 
 #endif

@@ -15,6 +15,9 @@
  * leaves an RTT of seconds behind: hence the largest (found by simulation). */
 enum { PUSH_TIMEOUT_MS_MIN = 250, PUSH_TIMEOUT_MS_MAX = 8000 };
 
+/* What was refused because our horizon was lower is sent again when the raise has had time to be stored. */
+enum { PUSH_RAISE_MS = 50 };
+
 static bool takes_pushes(const struct gossip__member *member) {
     return member->state == GOSSIP_MEMBER_ALIVE || member->state == GOSSIP_MEMBER_JOINING;
 }
@@ -99,6 +102,7 @@ static void message_transmit(struct gossip *engine, struct gossip__member *membe
         queue_append(engine, &member->push, push->handles[i]);
     }
     push->handle_count = taken;
+    push->horizon = engine->stored.horizon;
     push->tries++;
     push->sent_ms = engine->now_ms;
     push->due_ms = engine->now_ms + transmit_wait(member, push->tries);
@@ -255,6 +259,29 @@ void gossip__push_stored(struct gossip *engine, const struct gossip__flight *fli
     }
 }
 
+static bool is_in_flight(const struct gossip__push_queue *queue, uint32_t handle) {
+    for (size_t i = 0; i < GOSSIP__PUSHES_IN_FLIGHT; i++) {
+        const struct gossip__push_message *push = &queue->in_flight[i];
+        for (size_t j = 0; push->sequence != 0 && j < push->handle_count; j++) {
+            if (push->handles[j] == handle) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+void gossip__push_entry(struct gossip *engine, struct gossip__member *member,
+                        const struct catalog_entry *entry) {
+    uint32_t handle;
+    if (takes_pushes(member) && handle_of(engine, entry, &handle) &&
+        !is_in_flight(&member->push, handle)) {
+        PROBE("gossip.push_of_what_was_lacked");
+        queue_append(engine, &member->push, handle);
+        pump(engine, member);
+    }
+}
+
 void gossip__push_session_up(struct gossip *engine, struct gossip__member *member) {
     for (size_t i = 0; i < GOSSIP__PUSHES_IN_FLIGHT; i++) {
         if (member->push.in_flight[i].sequence != 0) {
@@ -274,6 +301,11 @@ void gossip__push_acknowledged(struct gossip *engine, struct gossip__member *mem
             continue;
         }
         uint32_t exchange = push->exchange;
+        if (refused > 0 && member->horizon > push->horizon && push->tries < GOSSIP__PUSH_TRIES) {
+            PROBE("gossip.push_again_after_raise");
+            push->due_ms = engine->now_ms + PUSH_RAISE_MS;
+            return;
+        }
         message_free(engine, push);
         engine->counters.pushes[GOSSIP_PUSH_ACKNOWLEDGED]++;
         if (exchange != 0) {

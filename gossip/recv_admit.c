@@ -21,13 +21,23 @@ static void strangers_forget(struct gossip *engine, const struct catalog_id *clu
     }
 }
 
-/* DESIGN 4.7: a newcomer starts with the horizon of the member that admits it, as its horizon and as its `seen`. Later
- * ones may raise it only while nothing has been fetched under the old one. */
-static void horizon_take(struct gossip *engine, catalog_clock horizon) {
-    if (merkle_tree_count(catalog_tree(engine->catalog)) == 0 && horizon > engine->state.horizon) {
-        engine->state.horizon = horizon;
-        engine->state.seen = horizon;
+/* DESIGN 4.7: a newcomer starts with the horizon of the member that admits it, as its horizon and as its `seen`. If that
+ * of a further one is above what it began with, it has missed what all members have forgotten since: it begins anew. */
+static void horizon_take(struct gossip *engine, const struct gossip__member *member,
+                         catalog_clock horizon) {
+    struct catalog_node_state *state = &engine->state;
+    bool begun = !catalog_id_is_none(&state->admitter_id);
+    if (begun && horizon <= state->seen) {
+        return;
     }
+    if (begun) {
+        PROBE("gossip.admit_above_seen");
+        gossip__lineage_start_again(engine, member->row.name,
+                                    "it was admitted under a higher horizon");
+    }
+    state->admitter_id = member->row.id;
+    state->horizon = horizon;
+    state->seen = horizon;
 }
 
 static bool is_valid(const struct gossip__session *session, const struct gossip__admit *admit) {
@@ -61,7 +71,7 @@ void gossip__recv_admit(struct gossip *engine, struct gossip__session *session,
                                member->row.name);
         return;
     }
-    horizon_take(engine, admit->horizon);
+    horizon_take(engine, member, admit->horizon);
     if (admit->clock > engine->state.high_water) {
         PROBE("gossip.admit_raises_clock");
         engine->state.high_water = admit->clock;

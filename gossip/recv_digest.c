@@ -1,6 +1,7 @@
 /* recv_digest.c - a member asks whether our catalogs are the same: say what ours is, and, if they differ, where to begin.
  *
- * Nothing is kept for the exchange: every request that follows says all that its answer needs.
+ * Nothing is kept for the exchange: every request that follows says all that its answer needs. If the member's horizon is
+ * above ours, ours is raised first, and the answer waits until that is on disk: before, the roots say nothing.
  */
 #include "gossip/engine.h"
 
@@ -8,19 +9,22 @@ void gossip__recv_digest(struct gossip *engine, struct gossip__session *session,
                          const struct gossip__message *message) {
     const struct gossip__digest *digest = &message->digest;
     bool tables_equal;
-    bool equal = gossip__digest_note(engine, session->member, digest, &tables_equal);
-    struct merkle_buffer rows;
-    struct merkle_buffer walk;
-    merkle_buffer_init(&rows, engine->allocator);
-    merkle_buffer_init(&walk, engine->allocator);
-    struct gossip__message answer = {.type = GOSSIP__DIGEST_ANSWER};
-    gossip__digest_fill(engine, digest->exchange, &answer.digest, &rows);
-    if (!equal &&
-        merkle_walk_answer_root(catalog_tree(engine->catalog), digest->exchange, &walk) == 0) {
-        answer.digest.walk =
-            (struct gossip__span){.data = walk.data, .size_bytes = walk.size_bytes};
+    enum gossip__comparison comparison =
+        gossip__digest_note(engine, session->member, digest, &tables_equal);
+    if (session->closing) {
+        return; /* what it told made this node start over */
     }
-    gossip__send(engine, session, &answer);
-    merkle_buffer_close(&walk);
-    merkle_buffer_close(&rows);
+    if (comparison == GOSSIP__INCOMPARABLE && !gossip__horizon_settled(engine)) {
+        struct gossip__waiter waiter = {
+            .ticket = gossip__flight_ticket(engine),
+            .type = GOSSIP__WAIT_DIGEST,
+            .connection = session->connection,
+            .exchange = digest->exchange,
+        };
+        if (waiter.ticket != 0 && gossip__flight_wait(engine, &waiter)) {
+            PROBE("gossip.answer_waits_for_raise");
+            return;
+        }
+    }
+    gossip__digest_answer(engine, session->connection, digest->exchange);
 }

@@ -5,6 +5,8 @@
  *   a walk finished, then equal roots   the same
  *   a walk finished, roots unequal      nothing yet: a truncated digest may have hidden a difference
  *   a second walk finished              counts, with the clock of the answer that began the first (exchange_push.c)
+ *   of a member that is not whole       nothing for `seen` (seen.c)
+ *   another horizon                     nothing: asked again when both are at one (digest.c)
  */
 #include "gossip/engine.h"
 
@@ -41,10 +43,17 @@ void gossip__exchange_conclude(struct gossip *engine, struct gossip__exchange *e
         PROBE("gossip.answer_of_healing");
         return; /* it confirms nothing until it has healed */
     }
+    gossip__agreements_concluded(engine, exchange, sent_ms);
     engine->walked_since_start = true;
-    gossip__seen_agreed(engine, member, sent_ms);
+    gossip__freshness_agreed(engine, member, sent_ms);
     if (exchange->tables_equal) {
-        gossip__seen_count(engine, member, clock, seen);
+        gossip__freshness_told(engine, sent_ms, exchange->answer_age_ms);
+        member->met = true;
+        if (exchange->answer_whole) {
+            gossip__seen_count(engine, member, clock, seen);
+        } else {
+            PROBE("gossip.answer_of_not_whole");
+        }
         gossip__join_counted(engine, member, sent_ms);
     }
 }
@@ -89,6 +98,8 @@ static void walk_begin(struct gossip *engine, struct gossip__exchange *exchange,
         exchange->first_seen = digest->seen;
         exchange->first_tables_equal = exchange->tables_equal;
         exchange->first_healing = exchange->answer_healing;
+        exchange->first_whole = exchange->answer_whole;
+        exchange->first_age_ms = exchange->answer_age_ms;
         exchange->first_ms = exchange->digest_sent_ms;
     }
     exchange->walks++;
@@ -150,17 +161,24 @@ void gossip__recv_digest_answer(struct gossip *engine, struct gossip__session *s
         session->member->wall_told_ms = engine->now_ms == 0 ? 1 : engine->now_ms;
     }
     bool tables_equal;
-    bool equal = gossip__digest_note(engine, session->member, digest, &tables_equal);
+    enum gossip__comparison comparison =
+        gossip__digest_note(engine, session->member, digest, &tables_equal);
     if (session->closing || gossip__exchange_find(session->member, digest->exchange) == NULL) {
         PROBE("gossip.answer_ends_exchange");
         return; /* what it told of members ended the exchange: it may have told that it was removed */
     }
     exchange->tables_equal = tables_equal;
     exchange->answer_healing = digest->healing;
+    exchange->answer_whole = digest->whole;
+    exchange->answer_age_ms = digest->age_known ? (int64_t)digest->age_ms : -1;
     if (!tables_equal) {
         gossip__member_send_table(engine, session->member, true);
     }
-    if (!equal) {
+    if (comparison == GOSSIP__INCOMPARABLE) {
+        gossip__exchange_compare_again(engine, exchange);
+        return;
+    }
+    if (comparison == GOSSIP__DIFFERENT) {
         roots_differ(engine, exchange, digest, catalog_count(engine->catalog).changes);
         return;
     }

@@ -122,6 +122,10 @@ static void take_wanted(struct gossip *engine, struct gossip__exchange *exchange
 void gossip__recv_entries(struct gossip *engine, struct gossip__session *session,
                           const struct gossip__message *message) {
     const struct gossip__entries *entries = &message->entries;
+    (void)gossip__horizon_heard(engine, session->member, entries->horizon);
+    if (session->closing) {
+        return; /* this node starts over */
+    }
     struct gossip__exchange *exchange = gossip__exchange_find(session->member, entries->exchange);
     if (exchange == NULL || exchange->state != GOSSIP__EXCHANGE_WALK) {
         return;

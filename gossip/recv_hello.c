@@ -5,7 +5,8 @@
  *   3. a live process with its id has a session here under another origin
  *   4. its id was removed
  *   5. the cluster: the same, none (a newcomer), or another of the same name
- *   6. its name is another member's
+ *   6. a newcomer that had another id before: that one is removed, unless it lives here
+ *   7. its name is another member's
  *
  * Both sides of a connection check, each for itself. Who refuses says so in a REFUSE, except where the other side comes to
  * the same result without being told.
@@ -195,7 +196,22 @@ static bool is_elsewhere(struct gossip *engine, struct gossip__session *session,
     return true;
 }
 
-/* 6. Whether the peer has to give way to this node, whose name it bears. */
+/* 6. Its disk bore another id, which it gave up: that one will not come back (DESIGN 4.7). */
+static void former_id_remove(struct gossip *engine, const struct gossip__hello *hello) {
+    struct gossip__member *former = gossip__member_find(engine, &hello->replaces);
+    if (former == NULL || former->state == GOSSIP_MEMBER_REMOVED || former->session != NULL ||
+        hello->ready || !engine->stored.ready ||
+        !catalog_id_equal(&hello->cluster_id, &engine->state.cluster_id)) {
+        return;
+    }
+    PROBE("gossip.former_id_removed");
+    gossip__notice(engine, GOSSIP_NOTICE_CLUSTER, GOSSIP_WARNING, former->row.name,
+                   "its disk was older than what it had confirmed: it joins under a new id, the "
+                   "former one is removed");
+    gossip__member_set_state(engine, former, GOSSIP_MEMBER_REMOVED);
+}
+
+/* 7. Whether the peer has to give way to this node, whose name it bears. */
 static bool own_name_taken(const struct gossip *engine, const struct gossip__member *member,
                            const struct gossip__hello *hello) {
     if (!text_is(hello->name, engine->node_name)) {
@@ -214,7 +230,7 @@ static void remove_namesake(struct gossip *engine, struct gossip__member *other,
     gossip__member_set_state(engine, other, GOSSIP_MEMBER_REMOVED);
 }
 
-/* 6. Whether the peer has to give way to another member of its name. May take that one out of its way. */
+/* 7. Whether the peer has to give way to another member of its name. May take that one out of its way. */
 static bool name_taken(struct gossip *engine, const struct gossip__member *member,
                        const struct gossip__hello *hello, struct gossip__member *other) {
     bool gone = other->state == GOSSIP_MEMBER_DEAD || other->state == GOSSIP_MEMBER_LEFT;
@@ -304,6 +320,7 @@ void gossip__recv_hello(struct gossip *engine, struct gossip__session *session,
         is_removed(engine, session, member, hello) || is_elsewhere(engine, session, hello)) {
         return;
     }
+    former_id_remove(engine, hello);
     if (is_name_taken(engine, member, hello)) {
         refuse(engine, session, GOSSIP_CLOSE_DUPLICATE_NAME, hello);
         return;
@@ -312,6 +329,10 @@ void gossip__recv_hello(struct gossip *engine, struct gossip__session *session,
     if (member == NULL) {
         refuse(engine, session, GOSSIP_CLOSE_LIMIT, hello);
         return;
+    }
+    if (!catalog_id_equal(&member->origin, &hello->origin)) {
+        gossip__seen_restarted(engine, member);
+        member->origin = hello->origin;
     }
     session->peer_id = hello->node_id;
     session->peer_origin = hello->origin;

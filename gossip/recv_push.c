@@ -24,6 +24,13 @@ void gossip__recv_push(struct gossip *engine, struct gossip__session *session,
         push->exchange == 0 ? GOSSIP_CAUSE_COUNT : gossip__entries_cause(engine);
     struct gossip__intake intake = gossip__entries_take(
         engine, session->member, push->entries, push->entry_count, push->horizon, cause, NULL);
+    if (session->closing) {
+        return; /* its horizon made this node start over */
+    }
+    if (intake.refused > 0 && engine->state.horizon != engine->stored.horizon) {
+        PROBE("gossip.refusal_waits_for_raise");
+        intake.ticket = gossip__flight_ticket(engine); /* then it says to which horizon */
+    }
     if (intake.ticket == 0 || PLANTED(ATTUNE_B06)) {
         PROBE("gossip.push_brings_nothing");
         gossip__push_acknowledge(engine, session, push->sequence, intake.refused);

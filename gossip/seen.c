@@ -1,9 +1,14 @@
-/* seen.c - what may be concluded from an exchange: `seen` (DESIGN 4.7), freshness (7.7), agreement.
+/* seen.c - what may be concluded from an exchange: `seen` (DESIGN 4.7), and whether all agree.
  *
  * Three different things, which are easily taken for one another:
  *   counted, seen   up to which clock this node has on disk all that any member has made; stored, never falls
- *   agreed_ms       when this node last knew to have all that one member had; how fresh this copy is
+ *   agreed_ms       when this node last knew to have all that one member had; how fresh this copy is (freshness.c)
  *   agrees          whether a member has the root that we have now; what the operator is shown
+ *
+ * Who has just started may have an older disk than it once had (a copy was put back) and still not be below the horizon: of
+ * its own former writes it may lack what another member has. So its clock says nothing, and neither does its `seen`, before
+ * it is whole: before an exchange of its own has ended well with every member, in this life of its process (found by
+ * exploring small models: decision 0032).
  *
  * A push tells its sender who has it, and nobody else. So once our root has been calm for a moment, members of whom we do
  * not know that they agree are asked, a few an interval; where all agree nobody is.
@@ -30,64 +35,40 @@ void gossip__seen_count(struct gossip *engine, struct gossip__member *member, ca
     }
     if (seen > smallest) {
         PROBE("gossip.seen_of_peer_is_higher");
-        smallest = seen;
     }
-    if (smallest > engine->state.seen) {
+    catalog_clock risen = gossip__seen_rule(engine->state.seen, smallest, seen);
+    if (risen > engine->state.seen) {
         PROBE("gossip.seen_rises");
-        engine->state.seen = smallest;
+        engine->state.seen = risen;
         gossip__flight_state_dirty(engine);
     }
 }
 
+/* A walk that is under way began under another table: it would count for a set of members that is no more. */
 void gossip__seen_reset(struct gossip *engine) {
     for (size_t i = 0; i < engine->member_count; i++) {
         engine->members[i]->counted = engine->stored.seen;
     }
-}
-
-void gossip__seen_agreed(struct gossip *engine, struct gossip__member *member,
-                         gossip_time_ms sent_ms) {
-    if (!member->agreed_known || sent_ms > member->agreed_ms) {
-        member->agreed_known = true;
-        member->agreed_ms = sent_ms;
+    for (size_t i = 0; i < GOSSIP__EXCHANGES_MAX; i++) {
+        if (engine->exchanges[i] != NULL) {
+            engine->exchanges[i]->tables_equal = false;
+            engine->exchanges[i]->first_tables_equal = false;
+        }
     }
-    engine->agreement_dirty = true;
 }
 
-/* The moment since which at least `needed` other members had what we have is the needed-th latest of their moments. It
- * is found by counting, so that nothing is allocated: n is small, and this is not on a hot path. */
-static bool nth_latest(const struct gossip *engine, size_t needed, gossip_time_ms *moment_ms) {
-    bool found = false;
+void gossip__seen_restarted(struct gossip *engine, struct gossip__member *member) {
+    PROBE("gossip.restarted_counts_anew");
+    member->counted = member->counted < engine->stored.seen ? member->counted : engine->stored.seen;
+}
+
+bool gossip__seen_whole(const struct gossip *engine) {
     for (size_t i = 0; i < engine->member_count; i++) {
-        const struct gossip__member *candidate = engine->members[i];
-        if (!required(candidate) || !candidate->agreed_known ||
-            (found && candidate->agreed_ms <= *moment_ms)) {
-            continue;
-        }
-        size_t as_late = 0;
-        for (size_t j = 0; j < engine->member_count; j++) {
-            const struct gossip__member *other = engine->members[j];
-            as_late +=
-                required(other) && other->agreed_known && other->agreed_ms >= candidate->agreed_ms;
-        }
-        if (as_late >= needed) {
-            found = true;
-            *moment_ms = candidate->agreed_ms;
+        if (required(engine->members[i]) && !engine->members[i]->met) {
+            return false;
         }
     }
-    return found;
-}
-
-int64_t gossip__agreement_age(const struct gossip *engine, gossip_time_ms now_ms) {
-    size_t needed = gossip__member_required_count(engine) / 2; /* with this node a majority */
-    gossip_time_ms moment_ms = now_ms;
-    if (!engine->state.ready || engine->state.healing || engine->removed) {
-        return -1;
-    }
-    if (needed > 0 && !nth_latest(engine, needed, &moment_ms)) {
-        return -1;
-    }
-    return (int64_t)(now_ms - moment_ms);
+    return true;
 }
 
 enum gossip_truth gossip__member_agrees(struct gossip *engine,
@@ -97,6 +78,10 @@ enum gossip_truth gossip__member_agrees(struct gossip *engine,
     }
     struct merkle_digest own = merkle_tree_root(catalog_tree(engine->catalog));
     bool equal = merkle_digest_equal(&own, &member->root);
+    if (!equal && gossip__digest_compare(engine, member) == GOSSIP__INCOMPARABLE) {
+        PROBE("gossip.agreement_between_horizons");
+        return GOSSIP_UNKNOWN;
+    }
     if (!equal) {
         /* What it said before we changed says nothing about now. */
         return member->root_ms < engine->root_changed_ms ? GOSSIP_UNKNOWN : GOSSIP_NO;

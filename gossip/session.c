@@ -84,7 +84,7 @@ void gossip__session_dial_member(struct gossip *engine, struct gossip__member *m
         PROBE("gossip.dial_backs_off");
     }
     if (member->session != NULL || engine->now_ms < member->dial_after_ms || engine->removed ||
-        engine->stopping || member->state == GOSSIP_MEMBER_REMOVED) {
+        engine->lineage_replacing || engine->stopping || member->state == GOSSIP_MEMBER_REMOVED) {
         return;
     }
     for (struct gossip__session *session = engine->sessions; session != NULL;
@@ -103,6 +103,9 @@ void gossip__session_dial_seed(struct gossip *engine, const char *address) {
         if (!session->closing && strcmp(session->address, address) == 0) {
             return;
         }
+    }
+    if (engine->lineage_replacing) {
+        return;
     }
     dial(engine, NULL, address);
 }
@@ -140,7 +143,8 @@ void gossip__session_send_hello(struct gossip *engine, struct gossip__session *s
                   .had_entry = catalog_id_is_none(&engine->state.cluster_id)
                                    ? engine->cluster_met
                                    : engine->state.had_entry,
-                  .removed = engine->removed},
+                  .removed = engine->removed,
+                  .replaces = engine->state.replaced_id}, /* none once it is ready */
     };
     gossip__send(engine, session, &message);
 }
@@ -164,6 +168,11 @@ void gossip__session_connected(struct gossip *engine, uint32_t connection) {
     session->state = GOSSIP__SESSION_HELLO;
     session->deadline_ms =
         PLANTED(ATTUNE_B18) ? 0 : engine->now_ms + GOSSIP__HELLO_TIMEOUT_MS; /* 0: never */
+    if (engine->lineage_replacing) {
+        PROBE("gossip.connected_between_ids");
+        gossip__session_close(engine, session, GOSSIP_CLOSE_IDLE, false);
+        return;
+    }
     gossip__session_send_hello(engine, session);
     if (engine->stopping) {
         gossip__session_close(engine, session, GOSSIP_CLOSE_STOPPING, true);
@@ -320,6 +329,7 @@ void gossip__session_establish(struct gossip *engine, struct gossip__session *se
     gossip__connection_established(engine, session->connection);
     gossip__exchange_session_up(engine, member);
     gossip__push_session_up(engine, member);
+    gossip__agreements_session_up(engine, member);
 }
 
 /* --- time ----------------------------------------------------------------------------------- */

@@ -124,10 +124,16 @@ struct gossip_status gossip_status(struct gossip *engine, gossip_time_ms now_ms,
         .high_water = engine->stored.high_water,
         .seen = engine->stored.seen,
         .horizon = engine->stored.horizon,
+        .horizon_age_ms = engine->stored.horizon < engine->stored.high_water
+                              ? now_ms - engine->horizon_rose_ms
+                              : 0,
         .quarantined_count = engine->quarantined_count,
         .connection_count = connection_count(engine),
         .store_batches_in_flight = engine->flight_count,
     };
+    const struct gossip__member *holder = gossip__horizon_holder(engine);
+    status.horizon_holder = holder != NULL ? holder->row.name : NULL;
+    status.horizon_held_self = holder == NULL && engine->stored.seen < engine->stored.high_water;
     status.agreed = gossip__all_agree(engine, &status.disagreeing_count);
     if (status.agreed == GOSSIP_YES) {
         status.agreed_last_wall_ms = wall_ms;
@@ -188,8 +194,12 @@ void gossip_verify(struct gossip *engine) {
     assert(engine->flight_count <= GOSSIP__BATCHES_IN_FLIGHT);
     assert(!engine->batch_open);
     assert(engine->flight_count > 0 || engine->waiter_count == 0);
-    assert(engine->stored.seen <= engine->state.seen || engine->store_error != 0);
+    assert(engine->stored.seen <= engine->state.seen || engine->store_error != 0 ||
+           !engine->state.ready);
+    assert(engine->stored.horizon <= engine->state.horizon || !engine->state.ready);
+    assert(engine->state.horizon <= engine->state.seen || PLANTED(ATTUNE_B05));
     verify_sessions(engine);
     verify_exchanges(engine);
     verify_members(engine);
+    gossip__agreements_verify(engine);
 }

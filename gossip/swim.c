@@ -257,6 +257,7 @@ void gossip__swim_tick(struct gossip *engine) {
         probe_judge(engine);
     }
     rows_store(engine);
+    gossip__horizon_follow(engine);
     probe_begin(engine);
     dead_dial(engine);
 }

@@ -54,8 +54,14 @@ struct attune_probe {
     X(B03, "an entry that is replaced is stored, the tree keeps the old one", "G11,L1")            \
     X(B04, "the tree has an entry before its commit, and keeps it if that fails",                  \
       "S9,G11,L1,S3,G6")                                                                           \
+    X(B05, "tombstones are removed by their age", "S3,L1,G6")                                      \
     X(B06, "acknowledged before it is stored; SQLite does not sync", "S2")                         \
     X(B07, "the error of a commit is ignored", "S2,L8,G6")                                         \
+    X(B08, "agreement does not wait for a member that is gone", "S4,unit:agreement_rule")          \
+    X(B09, "a confirmation stands although its member has started again",                          \
+      "S4,unit:agreement_restart")                                                                 \
+    X(B10, "agreement does not wait for members that were learnt of meanwhile",                    \
+      "S4,unit:agreement_table")                                                                   \
     X(B11, "origin and clock begin anew with the same name on an empty disk", "S7,S15")            \
     X(B12, "the clock's high-water mark is not read at a start", "S12")                            \
     X(B13, "clocks past the year 2200 are taken from peers", "S11,S12,unit:message_decode")        \
@@ -82,7 +88,11 @@ struct attune_probe {
     X(B30, "the clock is stored in 32 bits", "S8,S12")                                             \
     X(B31, "a merge drops fields of versions that it does not know", "S3,S9,unit:catalog_merge")   \
     X(B32, "an encoding that is not the shortest is taken, and hashed as it came",                 \
-      "S11,S9,unit:catalog_msgpack_check")
+      "S11,S9,unit:catalog_msgpack_check")                                                         \
+    X(B36, "a staged change takes its last step without waiting for agreement",                    \
+      "S4,unit:staged_rule")                                                                       \
+    X(B37, "a staged change is finished by another than its owner", "S4,unit:staged_rule")         \
+    X(B38, "what is in flight and not on disk is confirmed", "S4,unit:recv_confirm")
 
 enum attune_plant {
     ATTUNE_PLANT_NONE = 0,

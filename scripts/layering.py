@@ -23,7 +23,8 @@ SEES = {
     "bin": ["bin", "gossip", "catalog", "merkle"],
     "test": ["test", "bin", "gossip", "catalog", "merkle"],
 }
-PUBLIC = {"merkle/merkle.h", "catalog/catalog.h", "catalog/store.h", "gossip/gossip.h", "gossip/service.h"}
+PUBLIC = {"merkle/merkle.h", "catalog/catalog.h", "catalog/store.h", "catalog/stored.h", "gossip/gossip.h",
+          "gossip/service.h"}
 # Not installed, but needed in every folder.
 SHARED = {"merkle/instrument.h"}
 # The chaos program drives the simulator.

@@ -10,14 +10,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { CONNECT_TIMEOUT_S = 5, TIMEOUT_S = 300 };
+enum {
+    CONNECT_TIMEOUT_S = 5,
+    TIMEOUT_S = 300,
+    SILENCE_S = 60 /* the daemon says something each 15 s */
+};
 
 struct client {
     CURL *curl;
     char *base;         /* http://HOST:PORT without a slash at its end */
     const char *socket; /* path of a UNIX socket, or NULL */
     char *url;
+    long extra_timeout_s;
 };
 
 /* --- text -------------------------------------------------------------------------------------------------------- */
@@ -107,6 +113,10 @@ void client_escape(struct client *client, const char *part, struct text *path) {
     curl_free(escaped);
 }
 
+void client_set_timeout(struct client *client, int64_t timeout_ms) {
+    client->extra_timeout_s = timeout_ms > 0 ? (long)(timeout_ms / 1000) + 1 : 0;
+}
+
 static size_t take_body(char *data, size_t size, size_t count, void *context) {
     struct answer *answer = context;
     text_append(&answer->body, data, size * count);
@@ -132,6 +142,22 @@ static struct curl_slist *headers_of(const char *if_match, bool has_body) {
     return headers;
 }
 
+static void prepare(struct client *client, const char *url, struct curl_slist *headers,
+                    char reason[CURL_ERROR_SIZE]) {
+    CURL *curl = client->curl;
+    curl_easy_reset(curl);
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L); /* an entity may be called ".." */
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    if (client->socket != NULL)
+        curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, client->socket);
+}
+
 bool client_request(struct client *client, const char *method, const char *path,
                     const char *if_match, const char *body, size_t body_size_bytes,
                     struct answer *answer, char message[256]) {
@@ -142,21 +168,11 @@ bool client_request(struct client *client, const char *method, const char *path,
     text_print(&url, "%s%s", client->base, path);
     *answer = (struct answer){0};
     text_append(&answer->body, "", 0);
-    curl_easy_reset(curl);
-    curl_easy_setopt(curl, CURLOPT_URL, url.data);
-    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L); /* an entity may be called ".." */
+    prepare(client, url.data, headers, reason);
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S + client->extra_timeout_s);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    if (client->socket != NULL)
-        curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, client->socket);
     if (body != NULL) {
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body_size_bytes);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
@@ -167,6 +183,61 @@ bool client_request(struct client *client, const char *method, const char *path,
     else
         snprintf(message, 256, "%.200s", reason[0] != '\0' ? reason : curl_easy_strerror(result));
     curl_slist_free_all(headers);
+    text_close(&url);
+    return result == CURLE_OK;
+}
+
+/* --- streams ----------------------------------------------------------------------------------------------------- */
+
+struct stream {
+    CURL *curl;
+    bool (*take)(void *context, const char *bytes, size_t size_bytes);
+    void *context;
+    struct answer *answer;
+    time_t heard_s; /* when anything came last */
+};
+
+static time_t now_s(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+static int is_silent(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+                     curl_off_t up) {
+    const struct stream *stream = context;
+    (void)down_total, (void)down, (void)up_total, (void)up;
+    return now_s() - stream->heard_s > SILENCE_S;
+}
+
+static size_t take_stream(char *data, size_t size, size_t count, void *context) {
+    struct stream *stream = context;
+    stream->heard_s = now_s();
+    curl_easy_getinfo(stream->curl, CURLINFO_RESPONSE_CODE, &stream->answer->status);
+    if (stream->answer->status != 200)
+        return take_body(data, size, count, stream->answer);
+    return stream->take(stream->context, data, size * count) ? size * count : 0;
+}
+
+bool client_stream(struct client *client, const char *path,
+                   bool (*take)(void *context, const char *bytes, size_t size_bytes), void *context,
+                   struct answer *answer, char message[256]) {
+    char reason[CURL_ERROR_SIZE] = "";
+    struct text url = {0};
+    struct stream stream = {client->curl, take, context, answer, now_s()};
+    text_print(&url, "%s%s", client->base, path);
+    *answer = (struct answer){0};
+    text_append(&answer->body, "", 0);
+    prepare(client, url.data, NULL, reason);
+    curl_easy_setopt(client->curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(client->curl, CURLOPT_XFERINFOFUNCTION, is_silent);
+    curl_easy_setopt(client->curl, CURLOPT_XFERINFODATA, &stream);
+    curl_easy_setopt(client->curl, CURLOPT_WRITEFUNCTION, take_stream);
+    curl_easy_setopt(client->curl, CURLOPT_WRITEDATA, &stream);
+    CURLcode result = curl_easy_perform(client->curl);
+    curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &answer->status);
+    if (result != CURLE_OK)
+        snprintf(message, 256, "%.200s", reason[0] != '\0' ? reason : curl_easy_strerror(result));
     text_close(&url);
     return result == CURLE_OK;
 }

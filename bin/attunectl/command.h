@@ -40,6 +40,13 @@ enum flag {
     FLAG_DRY_RUN = 1 << 9,
     FLAG_MAX_STALENESS = 1 << 10,
     FLAG_CHECK = 1 << 11,
+    FLAG_WAIT = 1 << 12,
+    FLAG_STAGED = 1 << 13,
+    FLAG_ABORT = 1 << 14,
+    FLAG_SKIP_DEAD = 1 << 15,
+    FLAG_TIMEOUT = 1 << 16,
+    FLAG_TAKE = 1 << 17,
+    FLAG_SINCE = 1 << 18,
 };
 
 enum { ARGUMENTS_MAX = 8, FILE_SIZE_MAX = 256 * 1024 * 1024 };
@@ -51,6 +58,7 @@ struct arguments {
     const char *words[ARGUMENTS_MAX]; /* after noun and verb */
     size_t word_count;
     const char *file, *data, *name, *unique, *fk, *not_null, *fields, *if_number, *max_staleness;
+    const char *wait, *timeout, *take, *since; /* `wait` NULL: --wait without a value */
 };
 
 /* "attunectl: ..." on stderr. */
@@ -60,14 +68,24 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * The caller closes the answer in both cases. */
 int command_request(struct arguments *arguments, const char *method, const char *path,
                     const char *body, size_t body_size_bytes, struct answer *answer);
+/* The same without a message for a refusal: EXIT_DONE for any status. */
+int command_send(struct arguments *arguments, const char *method, const char *path,
+                 const char *body, size_t body_size_bytes, struct answer *answer);
+/* Prints what a refusal says, and returns its exit code. */
+int command_refused(const struct answer *answer);
 /* The exit code that a refusal stands for. */
 int command_exit_code(long status, const char *error_code);
 /* Reads an answer as JSON; NULL: it is none, and said so. */
 json_t *command_parse(const struct answer *answer);
 /* Prints the answer as it came. */
 int command_print(const struct answer *answer);
-/* Appends ?cascade=1&dry_run=1 as far as they were given. */
-void command_write_flags(const struct arguments *arguments, struct text *path);
+/* A write: as command_request, with the flags of writes appended to `path`, and with --wait and --staged followed until
+ * their end. `key` is what the write is about; kind NULL: the whole catalog. */
+struct written_key {
+    const char *kind, *entity, *name; /* name NULL: none */
+};
+int command_write(struct arguments *arguments, const char *method, struct text *path,
+                  const struct text *body, const struct written_key *key, struct answer *answer);
 
 /* Reads a file ("-": stdin) whole. False: said so. The caller frees `*text`. */
 bool read_file(const char *path, char **text, size_t *size_bytes);
@@ -96,5 +114,10 @@ int command_digest(struct arguments *arguments);
 int command_diff(struct arguments *arguments);
 int command_conflicts(struct arguments *arguments);
 int command_sync(struct arguments *arguments);
+int command_wait(struct arguments *arguments);
+int command_why(struct arguments *arguments);
+int command_resolve(struct arguments *arguments);
+int command_watch(struct arguments *arguments);
+int command_doctor(struct arguments *arguments);
 
 #endif

@@ -45,6 +45,29 @@ static void print_members(const json_t *members) {
     table_print(&table);
 }
 
+static void print_horizon(const json_t *horizon) {
+    const char *holder = text_of(horizon, "held_by");
+    double seconds = (double)json_integer_value(json_object_get(horizon, "age_ms")) / 1000;
+    printf("dropped  %" JSON_INTEGER_FORMAT " kept",
+           json_integer_value(json_object_get(horizon, "tombstones")));
+    if (holder != NULL)
+        printf("; %s holds the horizon back for %.1fs", holder, seconds);
+    putchar('\n');
+}
+
+static void print_pending(const json_t *pending) {
+    size_t i;
+    const json_t *change;
+    json_array_foreach(pending, i, change) {
+        const char *kind = text_of(change, "kind"), *entity = text_of(change, "entity");
+        const char *name = text_of(change, "name"), *state = text_of(change, "state");
+        const char *node = text_of(change, "node"), *since = text_of(change, "since");
+        printf("%s%s: %s %s%s%s, by %s since %s\n", i == 0 ? "\n" : "", state == NULL ? "-" : state,
+               kind == NULL ? "-" : kind, entity == NULL ? "-" : entity, name == NULL ? "" : " ",
+               name == NULL ? "" : name, node == NULL ? "-" : node, since == NULL ? "-" : since);
+    }
+}
+
 static void print_status(const json_t *root) {
     const json_t *node = json_object_get(root, "node");
     const json_t *agreement = json_object_get(root, "agreement");
@@ -59,9 +82,14 @@ static void print_status(const json_t *root) {
     printf("root     %s\n", digest == NULL ? "-" : digest);
     printf("entries  %" JSON_INTEGER_FORMAT "\n",
            json_integer_value(json_object_get(root, "entries")));
-    printf("agreed   %s%s%s\n\n", truth_of(agreement, "agreed"), since == NULL ? "" : " since ",
+    printf("agreed   %s%s%s\n", truth_of(agreement, "agreed"), since == NULL ? "" : " since ",
            since == NULL ? "" : since);
+    printf("conflict %" JSON_INTEGER_FORMAT "\n",
+           json_integer_value(json_object_get(root, "conflicts")));
+    print_horizon(json_object_get(root, "horizon"));
+    putchar('\n');
     print_members(json_object_get(root, "members"));
+    print_pending(json_object_get(root, "pending"));
     json_array_foreach(json_object_get(root, "warnings"), i, warning) {
         const char *message = text_of(warning, "message"), *code = text_of(warning, "code");
         printf("%swarning: %s (%s)\n", i == 0 ? "\n" : "", message == NULL ? "-" : message,

@@ -69,13 +69,14 @@ int command_check(struct arguments *arguments) {
 int command_import(struct arguments *arguments) {
     char *text = NULL;
     size_t size_bytes = 0;
-    struct text path = {0};
+    struct text path = {0}, body = {0};
     struct answer answer = {0};
+    const struct written_key all = {0};
     if (!read_file(arguments->words[0], &text, &size_bytes))
         return EXIT_OTHER;
     text_print(&path, "/v1/import");
-    command_write_flags(arguments, &path);
-    int exit_code = command_request(arguments, "POST", path.data, text, size_bytes, &answer);
+    text_append(&body, text, size_bytes);
+    int exit_code = command_write(arguments, "POST", &path, &body, &all, &answer);
     if (exit_code == EXIT_DONE && arguments->json) {
         exit_code = command_print(&answer);
     } else if (exit_code == EXIT_DONE) {
@@ -87,6 +88,7 @@ int command_import(struct arguments *arguments) {
     }
     answer_close(&answer);
     text_close(&path);
+    text_close(&body);
     free(text);
     return exit_code;
 }

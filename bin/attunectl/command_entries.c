@@ -18,6 +18,12 @@ void entry_path(struct arguments *arguments, const char *list, const char *entit
     }
 }
 
+const char *entry_kind(const char *list) {
+    return strcmp(list, "schemas") == 0       ? "schema"
+           : strcmp(list, "constraints") == 0 ? "constraint"
+                                              : "index";
+}
+
 static const char *text_of(const json_t *object, const char *key) {
     return json_string_value(json_object_get(object, key));
 }
@@ -203,13 +209,16 @@ static int list(struct arguments *arguments, const char *list_name) {
 static int drop(struct arguments *arguments, const char *list_name, const char *name) {
     struct text path = {0};
     struct answer answer = {0};
+    const struct written_key key = {entry_kind(list_name), arguments->words[0], name};
     entry_path(arguments, list_name, arguments->words[0], name, &path);
-    command_write_flags(arguments, &path);
-    int exit_code = command_request(arguments, "DELETE", path.data, NULL, 0, &answer);
+    int exit_code = command_write(arguments, "DELETE", &path, NULL, &key, &answer);
     if (exit_code == EXIT_DONE && arguments->json)
         exit_code = command_print(&answer);
     else if (exit_code == EXIT_DONE)
-        printf("%s %s%s%s\n", arguments->flags & FLAG_DRY_RUN ? "would drop" : "dropped",
+        printf("%s %s%s%s\n",
+               arguments->flags & FLAG_ABORT     ? "taken back: the change of"
+               : arguments->flags & FLAG_DRY_RUN ? "would drop"
+                                                 : "dropped",
                arguments->words[0], name == NULL ? "" : " ", name == NULL ? "" : name);
     answer_close(&answer);
     text_close(&path);

@@ -7,10 +7,9 @@ static int put(struct arguments *arguments, const char *list_name, const char *n
                const struct text *body) {
     struct text path = {0};
     struct answer answer = {0};
+    const struct written_key key = {entry_kind(list_name), arguments->words[0], name};
     entry_path(arguments, list_name, arguments->words[0], name, &path);
-    command_write_flags(arguments, &path);
-    int exit_code =
-        command_request(arguments, "PUT", path.data, body->data, body->size_bytes, &answer);
+    int exit_code = command_write(arguments, "PUT", &path, body, &key, &answer);
     if (exit_code == EXIT_DONE)
         exit_code = entry_show(arguments, list_name, &answer);
     answer_close(&answer);
@@ -22,6 +21,8 @@ int command_schema_set(struct arguments *arguments) {
     char *text = NULL;
     size_t size_bytes = 0;
     struct text body = {0};
+    if (arguments->file == NULL && (arguments->flags & FLAG_ABORT))
+        return put(arguments, "schemas", NULL, NULL);
     if (arguments->file == NULL) {
         complain("schema set takes -f FILE, or -f - for standard input");
         return EXIT_USAGE;

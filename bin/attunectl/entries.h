@@ -7,6 +7,8 @@
 /* Appends /v1/LIST/ENTITY[/NAME]; `list` is "schemas", "constraints" or "indexes". */
 void entry_path(struct arguments *arguments, const char *list, const char *entity, const char *name,
                 struct text *path);
+/* "schema" of "schemas". */
+const char *entry_kind(const char *list);
 /* Shows the entry of an answer. */
 int entry_show(struct arguments *arguments, const char *list_name, const struct answer *answer);
 

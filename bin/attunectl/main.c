@@ -19,7 +19,8 @@ struct command {
     const char *usage; /* what follows noun and verb */
 };
 
-#define WRITE (FLAG_IF_NUMBER | FLAG_DRY_RUN)
+#define WAIT (FLAG_WAIT | FLAG_SKIP_DEAD)
+#define WRITE (FLAG_IF_NUMBER | FLAG_DRY_RUN | WAIT | FLAG_STAGED | FLAG_ABORT)
 static const struct command commands[] = {
     {"schema", "set", 1, 1, WRITE | FLAG_FILE, command_schema_set, "ENTITY -f FILE|-"},
     {"schema", "get", 1, 1, 0, command_schema_get, "ENTITY"},
@@ -38,7 +39,7 @@ static const struct command commands[] = {
     {"index", "remove", 2, 2, WRITE, command_index_remove, "ENTITY NAME"},
     {"check", NULL, 1, 1, FLAG_DATA | FLAG_FILE | FLAG_MAX_STALENESS, command_check,
      "ENTITY -d JSON | -f FILE"},
-    {"import", NULL, 1, 1, FLAG_DRY_RUN, command_import, "FILE|-"},
+    {"import", NULL, 1, 1, FLAG_DRY_RUN | WAIT, command_import, "FILE|-"},
     {"export", NULL, 0, 1, 0, command_export, "[FILE]"},
     {"status", NULL, 0, 0, FLAG_CHECK, command_status, "[--check]"},
     {"members", "remove", 1, 1, 0, command_members_remove, "NAME"},
@@ -46,6 +47,13 @@ static const struct command commands[] = {
     {"digest", NULL, 0, 0, 0, command_digest, ""},
     {"diff", NULL, 0, 1, 0, command_diff, "[MEMBER]"},
     {"conflicts", NULL, 0, 0, 0, command_conflicts, ""},
+    {"why", NULL, 2, 3, 0, command_why, "KIND ENTITY [NAME]"},
+    {"resolve", NULL, 2, 3, FLAG_TAKE | FLAG_DRY_RUN | WAIT, command_resolve,
+     "KIND ENTITY [NAME] --take NODE"},
+    {"wait", NULL, 0, 3, FLAG_TIMEOUT | FLAG_SKIP_DEAD, command_wait,
+     "[KIND ENTITY [NAME]] [--timeout 30s] [--skip-dead]"},
+    {"watch", NULL, 0, 0, FLAG_SINCE, command_watch, "[--since ID]"},
+    {"doctor", NULL, 0, 0, 0, command_doctor, ""},
     {"sync", NULL, 0, 1, 0, command_sync, "[MEMBER]"},
 };
 
@@ -62,7 +70,10 @@ static const char documentation[] =
     "  index add ENTITY --fields F[,F...]    index get ENTITY NAME    index list [ENTITY]\n"
     "  index remove ENTITY NAME          check ENTITY -d JSON | -f FILE\n"
     "  import FILE|-    export [FILE]    status [--check]    members [remove NAME]    digest\n"
-    "  diff [MEMBER]    conflicts        sync [MEMBER]\n\n"
+    "  diff [MEMBER]    conflicts        sync [MEMBER]    watch [--since ID]    doctor\n"
+    "  why KIND ENTITY [NAME]            resolve KIND ENTITY [NAME] --take NODE\n"
+    "  wait [KIND ENTITY [NAME]] [--timeout 30s] [--skip-dead]\n"
+    "Writes take --wait[=5s], --staged, --abort, --skip-dead, --if-number N, --dry-run.\n\n"
     "Exit codes: 0 done; 1 other failure; 2 usage; 3 not found; 4 refused; 5 not agreed in time; "
     "6 daemon unreachable; 7 diverged; 8 record invalid; 9 stale.";
 
@@ -78,7 +89,14 @@ enum {
     KEY_IF_NUMBER,
     KEY_DRY_RUN,
     KEY_MAX_STALENESS,
-    KEY_CHECK
+    KEY_CHECK,
+    KEY_WAIT,
+    KEY_STAGED,
+    KEY_ABORT,
+    KEY_SKIP_DEAD,
+    KEY_TIMEOUT,
+    KEY_TAKE,
+    KEY_SINCE
 };
 
 static const struct argp_option argp_options[] = {
@@ -100,6 +118,16 @@ static const struct argp_option argp_options[] = {
     {"dry-run", KEY_DRY_RUN, NULL, 0, "Check, and change nothing", 0},
     {"max-staleness", KEY_MAX_STALENESS, "DURATION", 0, "Refuse if the node was cut off longer", 0},
     {"check", KEY_CHECK, NULL, 0, "Exit with 7 unless all members agree", 0},
+    {"wait", KEY_WAIT, "DURATION", OPTION_ARG_OPTIONAL,
+     "Until all members have it on disk; exit with 5 if not in time (default: 5s)", 0},
+    {"staged", KEY_STAGED, NULL, 0,
+     "In steps, so that no two nodes are more than one apart; again: goes on", 0},
+    {"abort", KEY_ABORT, NULL, 0, "Take a staged change back that is not done", 0},
+    {"skip-dead", KEY_SKIP_DEAD, NULL, 0,
+     "Do not wait for members that are dead or were stopped, if a majority has it", 0},
+    {"timeout", KEY_TIMEOUT, "DURATION", 0, "How long `wait` waits (default: 30s)", 0},
+    {"take", KEY_TAKE, "NODE", 0, "Whose version is to stand", 0},
+    {"since", KEY_SINCE, "ID", 0, "Go on after this event; 0: everything first", 0},
     {0},
 };
 
@@ -131,6 +159,13 @@ static error_t parse_option(int key, char *value, struct argp_state *state) {
         {KEY_DRY_RUN, FLAG_DRY_RUN, NULL},
         {KEY_MAX_STALENESS, FLAG_MAX_STALENESS, &arguments->max_staleness},
         {KEY_CHECK, FLAG_CHECK, NULL},
+        {KEY_WAIT, FLAG_WAIT, &arguments->wait},
+        {KEY_STAGED, FLAG_STAGED, NULL},
+        {KEY_ABORT, FLAG_ABORT, NULL},
+        {KEY_SKIP_DEAD, FLAG_SKIP_DEAD, NULL},
+        {KEY_TIMEOUT, FLAG_TIMEOUT, &arguments->timeout},
+        {KEY_TAKE, FLAG_TAKE, &arguments->take},
+        {KEY_SINCE, FLAG_SINCE, &arguments->since},
         {KEY_HTTP, 0, &line->http},
         {KEY_FORMAT, 0, &line->format},
     };

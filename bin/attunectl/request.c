@@ -1,5 +1,6 @@
 /* request.c - what every command does around its request: exit codes, messages, files. */
 #include "bin/attunectl/command.h"
+#include "bin/attunectl/progress.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -39,6 +40,7 @@ int command_exit_code(long status, const char *error_code) {
 static void complain_of_details(const json_t *details) {
     size_t i;
     const json_t *detail;
+    complain_of_members(details);
     json_array_foreach(details, i, detail) {
         const char *message = json_string_value(json_object_get(detail, "message"));
         const json_t *line = json_object_get(detail, "line");
@@ -51,7 +53,7 @@ static void complain_of_details(const json_t *details) {
     }
 }
 
-static int refused(const struct answer *answer) {
+int command_refused(const struct answer *answer) {
     json_t *root = json_loadb(answer->body.data, answer->body.size_bytes, 0, NULL);
     const json_t *error = json_object_get(root, "error");
     const char *code = json_string_value(json_object_get(error, "code"));
@@ -66,15 +68,22 @@ static int refused(const struct answer *answer) {
     return exit_code;
 }
 
+int command_send(struct arguments *arguments, const char *method, const char *path,
+                 const char *body, size_t body_size_bytes, struct answer *answer) {
+    char message[256];
+    if (client_request(arguments->client, method, path, arguments->if_number, body, body_size_bytes,
+                       answer, message))
+        return EXIT_DONE;
+    complain("attuned cannot be reached: %s", message);
+    return EXIT_UNREACHABLE;
+}
+
 int command_request(struct arguments *arguments, const char *method, const char *path,
                     const char *body, size_t body_size_bytes, struct answer *answer) {
-    char message[256];
-    if (!client_request(arguments->client, method, path, arguments->if_number, body,
-                        body_size_bytes, answer, message)) {
-        complain("attuned cannot be reached: %s", message);
-        return EXIT_UNREACHABLE;
-    }
-    return answer->status >= 200 && answer->status < 300 ? EXIT_DONE : refused(answer);
+    int exit_code = command_send(arguments, method, path, body, body_size_bytes, answer);
+    if (exit_code != EXIT_DONE || (answer->status >= 200 && answer->status < 300))
+        return exit_code;
+    return command_refused(answer);
 }
 
 json_t *command_parse(const struct answer *answer) {
@@ -90,16 +99,6 @@ int command_print(const struct answer *answer) {
         return EXIT_DONE;
     complain("cannot write to stdout: %s", strerror(errno));
     return EXIT_OTHER;
-}
-
-void command_write_flags(const struct arguments *arguments, struct text *path) {
-    const char *separator = "?";
-    if (arguments->flags & FLAG_CASCADE) {
-        text_print(path, "%scascade=1", separator);
-        separator = "&";
-    }
-    if (arguments->flags & FLAG_DRY_RUN)
-        text_print(path, "%sdry_run=1", separator);
 }
 
 bool read_file(const char *path, char **text, size_t *size_bytes) {

@@ -22,6 +22,10 @@ bool duration_parse(const char *text, size_t size_bytes, uint64_t *duration_ms) 
     }
     if (digits == 0)
         return false;
+    if (size_bytes == 1 && number == 0) {
+        *duration_ms = 0; /* nothing is as long in every unit */
+        return true;
+    }
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         size_t unit_size_bytes = strlen(units[i].unit);
         if (size_bytes - digits != unit_size_bytes ||

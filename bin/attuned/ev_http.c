@@ -14,15 +14,12 @@
  *                                                            ^                     |
  *        completed() <---- answer sent <---- send_answer() --+-- resume() <--------+ reply of the service
  */
-#include "bin/attuned/ev_http.h"
 #include "bin/attuned/address.h"
-#include "bin/attuned/http.h"
+#include "bin/attuned/ev_http_parts.h"
 #include "bin/attuned/log.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <ev.h>
-#include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,33 +28,6 @@
 
 enum { CONNECTION_MEMORY_SIZE_MAX = 64 * 1024, LAST_RUNS = 100 };
 #define ABSENT_CHECK_S 1.0
-
-struct listener {
-    struct ev_http *http;
-    struct MHD_Daemon *daemon;
-    int socket_fd; /* the library's own once there is a daemon */
-    char bound[LISTEN_BOUND_SIZE_MAX];
-    bool metrics_only;
-    ev_io readable;
-    ev_timer timer;
-};
-
-/* A request and its connection. */
-struct carried {
-    struct http_request request;
-    struct listener *listener;
-    struct MHD_Connection *connection;
-    bool begun;
-    struct carried *next, **link; /* in ev_http.waiting while it waits */
-};
-
-struct ev_http {
-    struct ev_loop *loop;
-    struct http_server server;
-    struct listener main, metrics;
-    struct carried *waiting;
-    ev_timer absent; /* looks for clients that have gone */
-};
 
 /* --- the loop ---------------------------------------------------------------------------------------------------- */
 
@@ -99,13 +69,14 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events) {
 
 /* --- waiting ----------------------------------------------------------------------------------------------------- */
 
-static void wait_for_reply(struct carried *carried) {
+void ev_http__suspend(struct carried *carried, struct carried **list) {
     struct ev_http *http = carried->listener->http;
-    carried->next = http->waiting;
-    carried->link = &http->waiting;
+    assert(carried->link == NULL);
+    carried->next = *list;
+    carried->link = list;
     if (carried->next != NULL)
         carried->next->link = &carried->next;
-    http->waiting = carried;
+    *list = carried;
     MHD_suspend_connection(carried->connection);
     if (!ev_is_active(&http->absent)) {
         ev_timer_set(&http->absent, ABSENT_CHECK_S, ABSENT_CHECK_S);
@@ -113,15 +84,14 @@ static void wait_for_reply(struct carried *carried) {
     }
 }
 
-static void resume(struct http_request *request) {
-    struct carried *carried = (struct carried *)request; /* its first member */
+void ev_http__resume(struct carried *carried) {
     struct ev_http *http = carried->listener->http;
-    assert(carried->link != NULL && request->answered);
+    assert(carried->link != NULL);
     *carried->link = carried->next;
     if (carried->next != NULL)
         carried->next->link = carried->link;
     carried->link = NULL;
-    if (http->waiting == NULL)
+    if (http->waiting == NULL && http->idle == NULL)
         ev_timer_stop(http->loop, &http->absent);
     MHD_resume_connection(carried->connection);
     ev_timer_stop(http->loop, &carried->listener->timer);
@@ -129,8 +99,12 @@ static void resume(struct http_request *request) {
     ev_timer_start(http->loop, &carried->listener->timer);
 }
 
-/* End of stream, or an error that is not "nothing there yet". */
-static bool has_gone(struct MHD_Connection *connection) {
+static void resume(struct http_request *request) {
+    assert(request->answered);
+    ev_http__resume((struct carried *)request); /* its first member */
+}
+
+bool ev_http__has_gone(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     char byte;
@@ -146,9 +120,10 @@ static void on_absent(struct ev_loop *loop, ev_timer *watcher, int events) {
     (void)loop, (void)events;
     for (struct carried *carried = http->waiting, *next; carried != NULL; carried = next) {
         next = carried->next;
-        if (carried->request.cancellable && has_gone(carried->connection))
+        if (carried->request.cancellable && ev_http__has_gone(carried->connection))
             http_request_abandon(&carried->request, GOSSIP_EUNREACHABLE);
     }
+    ev_http__stream_look(http);
 }
 
 /* --- requests ---------------------------------------------------------------------------------------------------- */
@@ -198,19 +173,23 @@ static void add_headers(struct MHD_Response *response, const struct http_request
 }
 
 /* The bytes become the library's: it sends them after this request may be gone. */
+static struct MHD_Response *whole_response(struct merkle_buffer *answer) {
+    assert(answer->allocator == &merkle_allocator_libc);
+    if (answer->size_bytes == 0)
+        return MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(answer->size_bytes, answer->data, MHD_RESPMEM_MUST_FREE);
+    if (response != NULL)
+        merkle_buffer_init(answer, &merkle_allocator_libc);
+    return response;
+}
+
 static enum MHD_Result send_answer(struct carried *carried) {
     struct http_request *request = &carried->request;
-    struct merkle_buffer *answer = &request->answer;
-    assert(answer->allocator == &merkle_allocator_libc);
-    struct MHD_Response *response =
-        answer->size_bytes == 0
-            ? MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT)
-            : MHD_create_response_from_buffer(answer->size_bytes, answer->data,
-                                              MHD_RESPMEM_MUST_FREE);
+    struct MHD_Response *response = request->watcher != NULL ? ev_http__stream_response(carried)
+                                                             : whole_response(&request->answer);
     if (response == NULL)
         return MHD_NO;
-    if (answer->size_bytes > 0)
-        merkle_buffer_init(answer, &merkle_allocator_libc);
     add_headers(response, request);
     enum MHD_Result queued = MHD_queue_response(carried->connection, request->status, response);
     MHD_destroy_response(response);
@@ -248,6 +227,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
                                .if_match = header(connection, MHD_HTTP_HEADER_IF_MATCH),
                                .host = header(connection, MHD_HTTP_HEADER_HOST),
                                .origin = header(connection, MHD_HTTP_HEADER_ORIGIN),
+                               .last_event_id = header(connection, "Last-Event-ID"),
                            });
         return is_hopeless(carried) ? send_answer(carried) : MHD_YES;
     }
@@ -258,7 +238,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     }
     http_request_handle(request);
     if (request->waiting) {
-        wait_for_reply(carried);
+        ev_http__suspend(carried, &carried->listener->http->waiting);
         return MHD_YES;
     }
     return send_answer(carried);
@@ -334,6 +314,7 @@ struct ev_http *ev_http_new(struct ev_loop *loop, const char *http_address,
     init_listener(http, &http->metrics, true);
     ev_timer_init(&http->absent, on_absent, ABSENT_CHECK_S, ABSENT_CHECK_S);
     http->absent.data = http;
+    ev_http__stream_init(http);
     http->main.socket_fd = listen_on(http_address, http->main.bound, message);
     if (http->main.socket_fd < 0)
         goto failed;
@@ -349,8 +330,15 @@ failed:
     return NULL;
 }
 
-bool ev_http_serve(struct ev_http *http, struct gossip_service *service) {
+bool ev_http_serve(struct ev_http *http, struct gossip_service *service,
+                   gossip_duration_ms freshness_limit_ms) {
+    struct gossip_status status = gossip_status(
+        gossip_service_engine(service), gossip_service_now(service), gossip_service_wall(service));
     http->server.service = service;
+    http->server.freshness_limit_ms = freshness_limit_ms;
+    http->server.watch = watch_new(&status.origin);
+    if (http->server.watch == NULL)
+        return false;
     return serve(&http->main) && (http->metrics.socket_fd < 0 || serve(&http->metrics));
 }
 
@@ -362,8 +350,19 @@ const char *ev_http_metrics_address(const struct ev_http *http) {
     return http->metrics.socket_fd < 0 ? NULL : http->metrics.bound;
 }
 
+void ev_http_notice(struct ev_http *http, const struct gossip_notice *notice) {
+    if (http->server.watch == NULL)
+        return;
+    http_server_notice(&http->server, notice);
+    ev_http__stream_wake(http);
+}
+
 void ev_http_drain(struct ev_http *http) {
     http->server.stopping = true;
+    if (http->server.watch == NULL)
+        return;
+    watch_end(http->server.watch);
+    ev_http__stream_wake(http);
 }
 
 void ev_http_free(struct ev_http *http) {
@@ -371,6 +370,7 @@ void ev_http_free(struct ev_http *http) {
         return;
     while (http->waiting != NULL)
         http_request_abandon(&http->waiting->request, GOSSIP_ESTOPPING);
+    ev_http_drain(http);
     /* The library sends while it runs; what a client does not take in these runs is lost with the process. */
     for (int i = 0; i < LAST_RUNS && http->main.daemon != NULL; i++) {
         MHD_UNSIGNED_LONG_LONG timeout_ms;
@@ -379,7 +379,9 @@ void ev_http_free(struct ev_http *http) {
             break;
     }
     ev_timer_stop(http->loop, &http->absent);
+    ev_timer_stop(http->loop, &http->heartbeat);
     stop(&http->main);
     stop(&http->metrics);
+    watch_free(http->server.watch);
     free(http);
 }

@@ -50,7 +50,8 @@ static const enum log_kind notice_kinds[] = {
     [GOSSIP_NOTICE_REFUSED] = LOG_REFUSED,   [GOSSIP_NOTICE_STORE] = LOG_STORE,
     [GOSSIP_NOTICE_REPAIRED] = LOG_REPAIRED, [GOSSIP_NOTICE_FUTILE] = LOG_FUTILE,
     [GOSSIP_NOTICE_CLOCK] = LOG_CLOCK,       [GOSSIP_NOTICE_CHANGED] = LOG_CHANGED,
-    [GOSSIP_NOTICE_CLUSTER] = LOG_CLUSTER,
+    [GOSSIP_NOTICE_CLUSTER] = LOG_CLUSTER,   [GOSSIP_NOTICE_EMPTIED] = LOG_CLUSTER,
+    [GOSSIP_NOTICE_KEPT] = LOG_STORE,
 };
 static const enum log_level notice_levels[] = {
     [GOSSIP_DEBUG] = LOG_LEVEL_DEBUG,
@@ -71,7 +72,8 @@ static void log_change(const struct catalog_entry *entry) {
 }
 
 static void on_notice(void *context, const struct gossip_notice *notice) {
-    (void)context;
+    struct daemon *daemon = context;
+    ev_http_notice(daemon->http, notice);
     if (notice->type == GOSSIP_NOTICE_CHANGED && notice->entry != NULL)
         log_change(notice->entry);
     else if (notice->text != NULL)
@@ -253,7 +255,7 @@ static bool start(struct daemon *daemon) {
         return refuse(message);
     if (!start_service(daemon))
         return false;
-    if (!ev_http_serve(daemon->http, daemon->service))
+    if (!ev_http_serve(daemon->http, daemon->service, options->freshness_limit_ms))
         return refuse("cannot start the HTTP server: out of memory or file descriptors");
     return announce(daemon);
 }

@@ -15,6 +15,7 @@
 #define ATTUNED_HTTP_H
 
 #include "bin/attuned/http_print.h"
+#include "bin/attuned/watch.h"
 #include "gossip/service.h"
 
 enum http_method { HTTP_OTHER = 0, HTTP_GET = 1, HTTP_PUT = 2, HTTP_DELETE = 3, HTTP_POST = 4 };
@@ -31,7 +32,13 @@ enum {
     HTTP_CONNECTIONS_MAX = 256,
     HTTP_IDLE_TIMEOUT_S = 60,
     HTTP_RETRY_AFTER_S = 1,
+    HTTP_WAIT_MS = 5000,     /* `wait` without a value */
+    HTTP_STAGED_MS = 30000,  /* `staged` without `wait`: it has three agreements to wait for */
     HTTP_PROBLEMS_MAX = 100, /* of the audit, kept for the status */
+    HTTP_PENDING_MAX = 100,  /* pending changes, kept for the same */
+    HTTP_PENDING_WARNED_MS = 60000, /* a pending change this old is one that nobody finishes */
+    HTTP_COMPLAINT_SIZE_MAX = 320,
+    HTTP_KEPT_SIZE_MAX = 1000,
 };
 
 struct http_request;
@@ -51,18 +58,38 @@ struct http_route {
     bool on_metrics; /* served by the listener of --metrics as well */
 };
 
-/* Counts for the metrics, by status class: [2] is 2xx. */
-struct http_counters {
-    uint64_t answers[6];
+enum http_agreement {
+    HTTP_AGREEMENT_AGREED = 0,
+    HTTP_AGREEMENT_NOT_AGREED = 1,
+    HTTP_AGREEMENT_FAILED = 2,
+    HTTP_AGREEMENT_COUNT = 3,
 };
 
-/* What the audit of the catalog found, kept until the catalog changes. */
+/* Counts for the metrics. */
+struct http_counters {
+    uint64_t answers[6]; /* by status class: [2] is 2xx */
+    uint64_t agreements[HTTP_AGREEMENT_COUNT];
+    uint64_t stale; /* checks that were refused for that */
+};
+
+/* An entry in the middle of a staged change. */
+struct http_pending {
+    uint16_t kind;
+    char entity[CATALOG_NAME_SIZE_MAX + 1], name[CATALOG_NAME_SIZE_MAX + 1];
+    char node[CATALOG_NAME_SIZE_MAX + 1]; /* to whom it belongs */
+    enum catalog_state state;
+    uint64_t since_wall_ms;
+};
+
+/* What looking through the catalog found, kept until it changes. */
 struct http_audit {
     bool known;
     uint64_t changes;
     gossip_time_ms at_ms;
     struct catalog_problem problems[HTTP_PROBLEMS_MAX];
     size_t problem_count; /* that there are, also above HTTP_PROBLEMS_MAX */
+    struct http_pending pending[HTTP_PENDING_MAX];
+    size_t pending_count; /* that there are */
 };
 
 struct http_server {
@@ -75,6 +102,19 @@ struct http_server {
     struct http_counters counters;
     struct http_audit audit;
     bool stopping;
+    gossip_duration_ms freshness_limit_ms;
+    struct watch *watch; /* NULL until the service is there */
+    /* since the start, empty: nothing: what the store last complained of, which file has what this node alone had */
+    char store_complaint[HTTP_COMPLAINT_SIZE_MAX], kept[HTTP_KEPT_SIZE_MAX];
+    uint64_t store_complaint_wall_ms;
+};
+
+/* What a request says of agreement. */
+struct http_wait {
+    bool given; /* else what is asked for is answered when it is stored here */
+    gossip_duration_ms timeout_ms;
+    bool skip_dead;
+    unsigned status; /* of the answer, once agreed */
 };
 
 struct http_request {
@@ -88,7 +128,8 @@ struct http_request {
     size_t part_count;
     struct http_parameter parameters[HTTP_PARAMETERS_MAX];
     size_t parameter_count;
-    char if_match[HTTP_IF_MATCH_SIZE_MAX]; /* empty: none */
+    char if_match[HTTP_IF_MATCH_SIZE_MAX];      /* empty: none */
+    char last_event_id[HTTP_IF_MATCH_SIZE_MAX]; /* the same */
 
     struct merkle_buffer body;
     size_t body_size_max;
@@ -102,15 +143,23 @@ struct http_request {
     char allow[64]; /* empty: none */
     bool retry_after;
 
+    struct http_wait wait;
+    bool created;            /* of a staged change: 201 at its end */
+    struct watcher *watcher; /* the answer goes on as its stream; owned */
+
     bool waiting;
+    bool written;     /* a part of it is done: a write that waits for agreement stands */
     bool cancellable; /* nobody but this client is served by the operation */
     uint64_t token;
     void (*on_reply)(struct http_request *request, const struct gossip_reply *reply);
 };
 
+/* Keeps of a notice what answers need: changes for watchers, complaints of the store. */
+void http_server_notice(struct http_server *server, const struct gossip_notice *notice);
+
 /* Of the headers those that matter here; NULL: not sent. */
 struct http_headers {
-    const char *if_match, *host, *origin;
+    const char *if_match, *host, *origin, *last_event_id;
 };
 
 /* --- the life of a request (http_request.c) */
@@ -174,6 +223,9 @@ void http_refuse(struct http_request *request, int code, const char *message);
 /* With a status and a name that stand in no table. */
 void http_refuse_named(struct http_request *request, unsigned status, const char *name,
                        const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* With the members of the reply as details. */
+void http_refuse_agreement(struct http_request *request, const struct gossip_reply *reply,
+                           const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* One problem: as http_refuse. Several, or `with_lines`: all of them in the details. */
 void http_refuse_problems(struct http_request *request, const struct catalog_problem *problems,
                           size_t problem_count, bool with_lines);
@@ -190,11 +242,17 @@ struct http_warning {
 /* Appends [{"code","message"}...]: what an operator should look at. */
 void http_print_warnings(struct merkle_buffer *json, const struct gossip_status *status,
                          const struct gossip_member_status *members, size_t member_count,
-                         const struct http_audit *audit);
+                         const struct http_audit *audit, uint64_t wall_ms);
+/* How old a pending change is. */
+uint64_t http_pending_age(const struct http_pending *pending, uint64_t wall_ms);
 void http_print_member(struct merkle_buffer *json, const struct gossip_member_status *member);
 /* All members, allocated (free()); NULL: out of memory. */
 struct gossip_member_status *http_members_read(struct http_request *request, size_t *count);
+/* Appends {"name","state","since_ms"}, ... : each member, and whether it has confirmed. */
+void http_print_agreement(struct merkle_buffer *json, const struct gossip_reply *reply);
 /* Looks at the catalog again if it has changed since. */
 void http_audit_refresh(struct http_server *server);
+/* Looks through this catalog. */
+void http_audit_catalog(struct http_audit *audit, const struct catalog *catalog);
 
 #endif

@@ -23,16 +23,8 @@ static void print_difference(struct merkle_buffer *json,
         difference->here != NULL ? difference->here : difference->there;
     assert(either != NULL);
     struct catalog_key key = catalog_entry_key(either);
-    const char *kind = catalog_kind_name(key.kind);
-    if (kind != NULL)
-        http_print(json, "{\"kind\":\"%s\",\"entity\":", kind);
-    else
-        http_print(json, "{\"kind\":%u,\"entity\":", (unsigned)key.kind);
-    catalog_json_print_text(key.entity, json);
-    if (key.name.size_bytes > 0) {
-        http_print(json, ",\"name\":");
-        catalog_json_print_text(key.name, json);
-    }
+    http_print(json, "{");
+    http_print_key(json, &key);
     http_print(json, ",\"relation\":\"%s\",\"here\":", relation_names[difference->relation]);
     print_side(json, difference->here);
     http_print(json, ",\"there\":");

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *const list_names[] = {
     [CATALOG_SCHEMA] = "schemas",
@@ -16,19 +17,56 @@ static const char *const list_names[] = {
 static const char name_rule[] = "entity and name are 1 to 128 bytes of UTF-8 without control "
                                 "characters and '/'";
 
+bool http_key_check(struct http_request *request, const struct catalog_key *key) {
+    bool named = key->kind == CATALOG_CONSTRAINT || key->kind == CATALOG_INDEX;
+    if (catalog_key_check(key) == 0)
+        return true;
+    if (key->kind == CATALOG_SCHEMA && key->name.size_bytes > 0)
+        http_refuse(request, CATALOG_EMALFORMED, "a schema has no name beside its entity");
+    else if (named && key->name.size_bytes == 0)
+        http_refuse(request, CATALOG_EMALFORMED, "the name is missing");
+    else
+        http_refuse(request, CATALOG_EMALFORMED, name_rule);
+    return false;
+}
+
+bool http_kind(struct http_request *request, struct catalog_text text, uint16_t *kind) {
+    unsigned long number = 0;
+    for (uint16_t known = CATALOG_SCHEMA; known <= CATALOG_INDEX; known++) {
+        const char *name = catalog_kind_name(known);
+        *kind = known;
+        if (text.size_bytes == strlen(name) && memcmp(text.data, name, text.size_bytes) == 0)
+            return true;
+    }
+    bool valid = text.size_bytes > 0 && text.size_bytes <= 5 && text.data[0] != '0';
+    for (size_t i = 0; i < text.size_bytes && valid; i++) {
+        valid = text.data[i] >= '0' && text.data[i] <= '9';
+        number = number * 10 + (unsigned long)(text.data[i] - '0');
+    }
+    *kind = (uint16_t)number;
+    if (valid && number > CATALOG_INDEX && number <= UINT16_MAX)
+        return true;
+    http_refuse_named(request, 400, "malformed",
+                      "a kind is schema, constraint or index, or the number of another one");
+    return false;
+}
+
 bool http_entry_key(struct http_request *request, struct catalog_key *key) {
     /* "v1", the list, entity, name */
     *key = (struct catalog_key){.kind = request->route->kind, .entity = request->parts[2]};
     if (request->part_count > 3)
         key->name = request->parts[3];
-    if (catalog_key_check(key) == 0)
-        return true;
-    http_refuse(request, CATALOG_EMALFORMED, name_rule);
-    return false;
+    return http_key_check(request, key);
 }
 
 void http_entry_tag(struct http_request *request, const struct catalog_entry *entry) {
     snprintf(request->etag, sizeof request->etag, "\"%" PRIu64 "\"", entry->number);
+}
+
+void http_print_entry(struct http_request *request, const struct catalog_entry *entry) {
+    http_entry_tag(request, entry);
+    catalog_entry_print(entry, CATALOG_FORM_FULL, &request->answer);
+    http_print(&request->answer, "\n");
 }
 
 void http_entries_list(struct http_request *request) {
@@ -76,9 +114,7 @@ void http_entry_get(struct http_request *request) {
                                       "/v1/conflicts"
                                     : NULL);
     } else {
-        http_entry_tag(request, entry);
-        catalog_entry_print(entry, CATALOG_FORM_FULL, &request->answer);
-        http_print(&request->answer, "\n");
+        http_print_entry(request, entry);
         http_answer(request, 200);
     }
 }

@@ -52,7 +52,10 @@ unsigned http_status_of(int code) {
     case GOSSIP_ESTOPPING:
     case GOSSIP_ECLOCKAHEAD:
     case GOSSIP_ESTALE:
+    case GOSSIP_EDUPLICATE:
         return 503;
+    case GOSSIP_ENOTAGREED:
+        return 504;
     default:
         return 500;
     }
@@ -96,6 +99,18 @@ void http_refuse_named(struct http_request *request, unsigned status, const char
     va_end(arguments);
     begin(request, name, message);
     end(request, status);
+}
+
+void http_refuse_agreement(struct http_request *request, const struct gossip_reply *reply,
+                           const char *format, ...) {
+    char message[CATALOG_NAME_SIZE_MAX + 480];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    begin(request, name_of(reply->code), message);
+    http_print_agreement(&request->answer, reply);
+    end(request, http_status_of(reply->code));
 }
 
 static void print_problem(struct merkle_buffer *answer, const struct catalog_problem *problem,
@@ -143,7 +158,7 @@ bool http_refuse_reply(struct http_request *request, const struct gossip_reply *
         http_refuse_problems(request, reply->plan->problems, reply->plan->problem_count,
                              with_lines);
     else if (reply->code != 0)
-        http_refuse(request, reply->code, NULL);
+        http_refuse(request, reply->code, reply->text);
     else
         return false;
     return true;

@@ -15,13 +15,14 @@ static void import_done(struct http_request *request, const struct gossip_reply 
         imported += reply->plan->outcomes[i].changed ? 1 : 0;
     http_print(&request->answer, "{\"imported\":%zu,\"unchanged\":%zu}\n", imported,
                reply->plan->outcome_count - imported);
-    http_answer(request, 200);
+    http_answer_waited(request, 200, reply);
 }
 
 void http_import(struct http_request *request) {
     struct gossip_operation operation = {.type = GOSSIP_WRITE};
     struct catalog_import *import = NULL;
-    if (!http_flag(request, "dry_run", &operation.dry_run))
+    if (!http_flag(request, "dry_run", &operation.dry_run) ||
+        !http_wait_read_write(request, operation.dry_run))
         return;
     const char *text = request->body.size_bytes == 0 ? "" : (const char *)request->body.data;
     int code =

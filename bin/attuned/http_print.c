@@ -57,3 +57,16 @@ void http_print_time(struct merkle_buffer *buffer, uint64_t wall_ms) {
     log_time_print(wall_ms, text);
     http_print(buffer, "\"%s\"", text);
 }
+
+void http_print_key(struct merkle_buffer *buffer, const struct catalog_key *key) {
+    const char *kind = catalog_kind_name(key->kind);
+    if (kind != NULL)
+        http_print(buffer, "\"kind\":\"%s\",\"entity\":", kind);
+    else
+        http_print(buffer, "\"kind\":%u,\"entity\":", (unsigned)key->kind);
+    catalog_json_print_text(key->entity, buffer);
+    if (key->name.size_bytes == 0)
+        return;
+    http_print(buffer, ",\"name\":");
+    catalog_json_print_text(key->name, buffer);
+}

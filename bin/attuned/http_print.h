@@ -24,5 +24,7 @@ void http_print_truth(struct merkle_buffer *buffer, enum gossip_truth truth);
 void http_print_age(struct merkle_buffer *buffer, gossip_duration_ms age_ms);
 /* RFC 3339 UTC with quotes, or null for 0. */
 void http_print_time(struct merkle_buffer *buffer, uint64_t wall_ms);
+/* "kind":K,"entity":E and, if there is one, "name":N. */
+void http_print_key(struct merkle_buffer *buffer, const struct catalog_key *key);
 
 #endif

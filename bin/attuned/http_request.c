@@ -3,6 +3,7 @@
 #include "bin/attuned/http.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,20 +14,22 @@ void http_request_init(struct http_request *request, struct http_server *server,
     merkle_buffer_init(&request->answer, &merkle_allocator_libc);
 }
 
+/* One that does not fit is none of ours; those who read it refuse the text that stands for it. */
+static void copy_header(char to[HTTP_IF_MATCH_SIZE_MAX], const char *header) {
+    if (header == NULL)
+        return;
+    size_t size_bytes = strlen(header);
+    strcpy(to, size_bytes == 0 || size_bytes >= HTTP_IF_MATCH_SIZE_MAX ? "?" : header);
+}
+
 void http_request_begin(struct http_request *request, const char *method,
                         const struct http_headers *headers) {
-    const char *if_match = headers->if_match;
     request->method = http_method_parse(method);
     if (!http_origin_check(request, headers->host, headers->origin) ||
         !http_target_parse(request) || !http_route_find(request))
         return;
-    if (if_match != NULL) {
-        /* One that does not fit is not one of ours; http_if_match refuses the empty text that stands for it. */
-        size_t size_bytes = strlen(if_match);
-        if (size_bytes == 0 || size_bytes >= sizeof request->if_match)
-            if_match = "?";
-        strcpy(request->if_match, if_match);
-    }
+    copy_header(request->if_match, headers->if_match);
+    copy_header(request->last_event_id, headers->last_event_id);
 }
 
 /* The memory of all bodies together is bounded (G8); what is refused is still read, so that the client sees why. */
@@ -75,6 +78,8 @@ void http_request_close(struct http_request *request) {
     assert(!request->waiting);
     give_body_back(request);
     merkle_buffer_close(&request->answer);
+    watcher_close(request->watcher);
+    request->watcher = NULL;
     free(request->target);
     request->target = NULL;
 }
@@ -84,8 +89,28 @@ void http_request_abandon(struct http_request *request, int code) {
     gossip_service_cancel(request->server->service, request->token);
     request->waiting = false;
     request->server->waiting_count--;
-    http_refuse(request, code, NULL);
+    http_refuse(request, code,
+                request->written
+                    ? "the write stands on this node; who else has it was not waited for"
+                    : NULL);
     request->server->resume(request);
+}
+
+/* --- the server -------------------------------------------------------------------------------------------------- */
+
+void http_server_notice(struct http_server *server, const struct gossip_notice *notice) {
+    struct gossip_service *service = server->service;
+    if (notice->type == GOSSIP_NOTICE_CHANGED && notice->entry != NULL) {
+        watch_change(server->watch, notice->entry);
+    } else if (notice->type == GOSSIP_NOTICE_STORE && notice->severity == GOSSIP_ERROR &&
+               notice->text != NULL) {
+        snprintf(server->store_complaint, sizeof server->store_complaint, "%s", notice->text);
+        server->store_complaint_wall_ms = gossip_service_wall(service);
+    } else if (notice->type == GOSSIP_NOTICE_KEPT && notice->text != NULL) {
+        snprintf(server->kept, sizeof server->kept, "%s", notice->text);
+    } else if (notice->type == GOSSIP_NOTICE_EMPTIED) {
+        watch_restart(server->watch);
+    }
 }
 
 /* --- what handlers call ------------------------------------------------------------------------------------------ */
@@ -110,14 +135,16 @@ static void take_reply(void *context, const struct gossip_reply *reply) {
     request->waiting = false;
     request->server->waiting_count--;
     request->on_reply(request, reply);
-    assert(request->answered);
-    request->server->resume(request);
+    assert(request->answered != request->waiting); /* one that waits again: http_answer_waited */
+    if (request->answered)
+        request->server->resume(request);
 }
 
 void http_submit(struct http_request *request, struct gossip_operation *operation,
                  void (*on_reply)(struct http_request *request, const struct gossip_reply *reply)) {
     request->on_reply = on_reply;
-    request->cancellable = operation->type == GOSSIP_SYNC || operation->type == GOSSIP_DIFF;
+    request->cancellable = operation->type == GOSSIP_SYNC || operation->type == GOSSIP_DIFF ||
+                           operation->type == GOSSIP_AGREEMENT;
     int code = gossip_service_submit(request->server->service, operation, take_reply, request,
                                      &request->token);
     if (code != 0) {

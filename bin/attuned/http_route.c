@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WRITE_FLAGS " dry_run "
+#define WAIT_FLAGS " dry_run wait skip_dead "
+#define WRITE_FLAGS WAIT_FLAGS "staged abort "
 
 static const struct http_route routes[] = {
     {.path = "/v1/status", .method = HTTP_GET, .handle = http_status},
@@ -86,12 +87,25 @@ static const struct http_route routes[] = {
     {.path = "/v1/import",
      .method = HTTP_POST,
      .handle = http_import,
-     .parameters = WRITE_FLAGS,
+     .parameters = WAIT_FLAGS,
      .body_size_max = HTTP_IMPORT_SIZE_MAX},
     {.path = "/v1/members", .method = HTTP_GET, .handle = http_members_list},
     {.path = "/v1/members/{}", .method = HTTP_DELETE, .handle = http_member_remove},
     {.path = "/v1/diff/{}", .method = HTTP_GET, .handle = http_diff},
     {.path = "/v1/conflicts", .method = HTTP_GET, .handle = http_conflicts},
+    {.path = "/v1/resolve",
+     .method = HTTP_POST,
+     .handle = http_resolve,
+     .parameters = WAIT_FLAGS,
+     .body_size_max = HTTP_BODY_SIZE_MAX},
+    {.path = "/v1/why/{}/{}", .method = HTTP_GET, .handle = http_why},
+    {.path = "/v1/why/{}/{}/{}", .method = HTTP_GET, .handle = http_why},
+    {.path = "/v1/doctor", .method = HTTP_GET, .handle = http_doctor},
+    {.path = "/v1/agreement",
+     .method = HTTP_POST,
+     .handle = http_agreement,
+     .body_size_max = HTTP_BODY_SIZE_MAX},
+    {.path = "/v1/watch", .method = HTTP_GET, .handle = http_watch, .parameters = " since "},
     {.path = "/v1/sync",
      .method = HTTP_POST,
      .handle = http_sync,
@@ -102,9 +116,6 @@ static const struct http_route routes[] = {
     {.path = "/livez", .method = HTTP_GET, .handle = http_livez, .on_metrics = true},
     {.path = "/readyz", .method = HTTP_GET, .handle = http_readyz, .on_metrics = true},
 };
-
-/* Flags of DESIGN 10.2 that this version does not have yet: said so, where others are taken for misspelt. */
-static const char unsupported_parameters[] = " wait staged skip_dead ";
 
 static const char *const method_names[] = {
     [HTTP_GET] = "GET",
@@ -154,12 +165,8 @@ static bool check_parameters(struct http_request *request) {
         int shown_bytes = (int)(name.size_bytes < 64 ? name.size_bytes : 64);
         if (listed(request->route->parameters, name))
             continue;
-        if (listed(unsupported_parameters, name))
-            http_refuse_named(request, 400, "unsupported",
-                              "'%.*s' is not supported by this version", shown_bytes, name.data);
-        else
-            http_refuse_named(request, 400, "malformed", "unknown parameter '%.*s'", shown_bytes,
-                              name.data);
+        http_refuse_named(request, 400, "malformed", "unknown parameter '%.*s'", shown_bytes,
+                          name.data);
         return false;
     }
     return true;

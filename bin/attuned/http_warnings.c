@@ -1,25 +1,12 @@
 /* http_warnings.c - what an operator should look at, in one list: of this node, of its peers, of the catalog.
  *
- * The audit walks the whole catalog; it is repeated only if the catalog has changed, and not in the same moment again.
+ * Short, for the status; what to do about each says /v1/doctor (http_doctor.c).
  */
 #include "bin/attuned/http.h"
 
 #include <inttypes.h>
 
-enum { AUDIT_PAUSE_MS = 200, SKEW_WARNED_MS = 60000 };
-
-void http_audit_refresh(struct http_server *server) {
-    struct http_audit *audit = &server->audit;
-    const struct catalog *catalog = gossip_catalog(gossip_service_engine(server->service));
-    uint64_t changes = catalog_count(catalog).changes;
-    gossip_time_ms now_ms = gossip_service_now(server->service);
-    if (audit->known && (audit->changes == changes || now_ms < audit->at_ms + AUDIT_PAUSE_MS))
-        return;
-    audit->problem_count = catalog_audit(catalog, audit->problems, HTTP_PROBLEMS_MAX);
-    audit->known = true;
-    audit->changes = changes;
-    audit->at_ms = now_ms;
-}
+enum { SKEW_WARNED_MS = 60000 };
 
 struct list {
     struct merkle_buffer *json;
@@ -99,13 +86,24 @@ static void warn_of_catalog(struct list *list, const struct http_audit *audit) {
                    "further broken rules are not listed");
 }
 
+/* A change that is pending for long is one whose owner does not go on with it. */
+static void warn_of_pending(struct list *list, const struct http_audit *audit, uint64_t wall_ms) {
+    uint64_t old = 0;
+    for (size_t i = 0; i < audit->pending_count && i < HTTP_PENDING_MAX; i++)
+        old += http_pending_age(&audit->pending[i], wall_ms) > HTTP_PENDING_WARNED_MS;
+    if (old > 0)
+        warn_count(list, "pending", old,
+                   "staged changes have been pending for more than a minute: see /v1/doctor");
+}
+
 void http_print_warnings(struct merkle_buffer *json, const struct gossip_status *status,
                          const struct gossip_member_status *members, size_t member_count,
-                         const struct http_audit *audit) {
+                         const struct http_audit *audit, uint64_t wall_ms) {
     struct list list = {.json = json, .separator = ""};
     http_print(json, "[");
     warn_of_node(&list, status);
     warn_of_members(&list, members, member_count);
+    warn_of_pending(&list, audit, wall_ms);
     warn_of_catalog(&list, audit);
     http_print(json, "]");
 }

@@ -1,26 +1,19 @@
 /* http_writes.c - PUT and DELETE of schemas, constraints and indexes.
  *
- * The service answers once the write is on disk (G2); the request waits suspended until then.
+ * The service answers once the write is on disk (G2); the request waits suspended until then, and with `wait` until all
+ * members have it. `staged` and `abort` go another way: http_staged.c.
  */
 #include "bin/attuned/http_handlers.h"
 
 #include <assert.h>
-
-/* What was asked for first, then the newline that ends every answer. */
-static void answer_entry(struct http_request *request, const struct catalog_entry *entry,
-                         unsigned status) {
-    http_entry_tag(request, entry);
-    catalog_entry_print(entry, CATALOG_FORM_FULL, &request->answer);
-    http_print(&request->answer, "\n");
-    http_answer(request, status);
-}
 
 static void put_done(struct http_request *request, const struct gossip_reply *reply) {
     if (http_refuse_reply(request, reply, false))
         return;
     assert(reply->plan != NULL && reply->plan->outcome_count == 1);
     const struct catalog_outcome *outcome = &reply->plan->outcomes[0];
-    answer_entry(request, outcome->entry, outcome->changed && outcome->created ? 201 : 200);
+    http_print_entry(request, outcome->entry);
+    http_answer_waited(request, outcome->changed && outcome->created ? 201 : 200, reply);
 }
 
 /* An object {"kind","entity","name"} for each entry that went with the one that was named. */
@@ -31,14 +24,8 @@ static void print_others(struct merkle_buffer *json, const struct catalog_plan *
         struct catalog_key key = catalog_entry_key(plan->entries[i]);
         if (catalog_key_equal(&key, named))
             continue;
-        const char *kind = catalog_kind_name(key.kind);
-        http_print(json, "%s{\"kind\":\"%s\",\"entity\":", separator,
-                   kind == NULL ? "other" : kind);
-        catalog_json_print_text(key.entity, json);
-        if (key.name.size_bytes > 0) {
-            http_print(json, ",\"name\":");
-            catalog_json_print_text(key.name, json);
-        }
+        http_print(json, "%s{", separator);
+        http_print_key(json, &key);
         http_print(json, "}");
         separator = ",";
     }
@@ -60,7 +47,15 @@ static void delete_done(struct http_request *request, const struct gossip_reply 
         http_print(&request->answer, "]}");
     }
     http_print(&request->answer, "\n");
-    http_answer(request, 200);
+    http_answer_waited(request, 200, reply);
+}
+
+/* What both have in common; false: answered. */
+static bool read_write(struct http_request *request, struct catalog_write *write,
+                       struct gossip_operation *operation) {
+    return http_entry_key(request, &write->key) && http_if_match(request, write) &&
+           http_flag(request, "dry_run", &operation->dry_run) &&
+           http_flag(request, "cascade", &write->cascade) && http_staged_read(request, operation);
 }
 
 void http_entry_put(struct http_request *request) {
@@ -68,9 +63,12 @@ void http_entry_put(struct http_request *request) {
     struct gossip_operation operation = {.type = GOSSIP_WRITE, .writes = &write, .write_count = 1};
     struct catalog_problem problem = {0};
     struct merkle_buffer body;
-    if (!http_entry_key(request, &write.key) || !http_if_match(request, &write) ||
-        !http_flag(request, "dry_run", &operation.dry_run))
+    if (!read_write(request, &write, &operation))
         return;
+    if (operation.type == GOSSIP_STAGED && operation.staged == GOSSIP_STAGED_ABORT) {
+        http_staged_submit(request, &operation); /* there is nothing to be set */
+        return;
+    }
     merkle_buffer_init(&body, &merkle_allocator_libc);
     int code = catalog_body_parse(write.key.kind, (const char *)request->body.data,
                                   request->body.size_bytes, false, &body, &problem);
@@ -81,7 +79,10 @@ void http_entry_put(struct http_request *request) {
     } else {
         write.body = body.data;
         write.body_size_bytes = body.size_bytes;
-        http_submit(request, &operation, put_done);
+        if (operation.type == GOSSIP_STAGED)
+            http_staged_submit(request, &operation);
+        else
+            http_submit(request, &operation, put_done);
     }
     merkle_buffer_close(&body);
 }
@@ -89,9 +90,10 @@ void http_entry_put(struct http_request *request) {
 void http_entry_delete(struct http_request *request) {
     struct catalog_write write = {.operation = CATALOG_DROP};
     struct gossip_operation operation = {.type = GOSSIP_WRITE, .writes = &write, .write_count = 1};
-    if (!http_entry_key(request, &write.key) || !http_if_match(request, &write) ||
-        !http_flag(request, "dry_run", &operation.dry_run) ||
-        !http_flag(request, "cascade", &write.cascade))
+    if (!read_write(request, &write, &operation))
         return;
-    http_submit(request, &operation, delete_done);
+    if (operation.type == GOSSIP_STAGED)
+        http_staged_submit(request, &operation);
+    else
+        http_submit(request, &operation, delete_done);
 }

@@ -55,10 +55,6 @@ static void print_catalog_entries(struct merkle_buffer *text, const struct gossi
 
 static void print_catalog(struct merkle_buffer *text, const struct metrics *metrics) {
     const struct gossip_status *status = metrics->status;
-    uint64_t horizon_ms = status->horizon >> 16;
-    double horizon_age = horizon_ms == 0 || horizon_ms > metrics->wall_ms
-                             ? 0
-                             : (double)(metrics->wall_ms - horizon_ms) / 1000;
     print_catalog_entries(text, status);
     metrics_single(text, "catalog_root", "gauge",
                    "Low 48 bits of the root: equal on nodes that agree.",
@@ -70,8 +66,9 @@ static void print_catalog(struct merkle_buffer *text, const struct metrics *metr
                    status->counts.tombstones);
     metrics_single(text, "broken_rules", "gauge", "Rules of the catalog that merges have broken.",
                    metrics->broken_rule_count);
-    metrics_single_real(text, "horizon_age_seconds", "Age of the horizon; 0 before there is one.",
-                        horizon_age);
+    metrics_single_real(text, "horizon_age_seconds",
+                        "Since when the horizon has been behind what was written; 0: it is not.",
+                        (double)status->horizon_age_ms / 1000);
 }
 
 static void print_member_states(struct merkle_buffer *text, const struct metrics *metrics) {
@@ -239,6 +236,30 @@ static void print_store(struct merkle_buffer *text, const struct metrics *metric
     metrics_sample(text, "writes_total", "result", "refused", counters->writes_refused);
 }
 
+static void print_callers(struct merkle_buffer *text, const struct metrics *metrics) {
+    static const char *const results[HTTP_AGREEMENT_COUNT] = {
+        [HTTP_AGREEMENT_AGREED] = "agreed",
+        [HTTP_AGREEMENT_NOT_AGREED] = "not_agreed",
+        [HTTP_AGREEMENT_FAILED] = "failed",
+    };
+    metrics_family(text, "agreement_waits_total", "counter",
+                   "Waits for agreement and staged changes asked of this node, by result.");
+    for (unsigned i = 0; i < HTTP_AGREEMENT_COUNT; i++)
+        metrics_sample(text, "agreement_waits_total", "result", results[i],
+                       metrics->http->agreements[i]);
+    metrics_single(text, "stale_answers_total", "counter",
+                   "Checks refused because this node was cut off for longer than max_staleness.",
+                   metrics->http->stale);
+    metrics_single(text, "watch_clients", "gauge", "Clients of /v1/watch.", metrics->watch.clients);
+    metrics_single(text, "watch_changes_total", "counter", "Changes told to those who watch.",
+                   metrics->watch.changes);
+    metrics_single(text, "watch_disconnected_total", "counter",
+                   "Clients of /v1/watch disconnected because they did not read.",
+                   metrics->watch.disconnected);
+    metrics_single(text, "watch_resets_total", "counter",
+                   "Streams of /v1/watch that began with all entries.", metrics->watch.resets);
+}
+
 static void print_process(struct merkle_buffer *text, const struct metrics *metrics) {
     static const char *const classes[] = {"", "1xx", "2xx", "3xx", "4xx", "5xx"};
     metrics_single(text, "ready", "gauge", "This node has joined.", metrics->status->ready ? 1 : 0);
@@ -261,6 +282,7 @@ void metrics_print(struct merkle_buffer *text, const struct metrics *metrics) {
     print_pushes(text, metrics->counters);
     print_peers(text, metrics);
     print_store(text, metrics);
+    print_callers(text, metrics);
     print_process(text, metrics);
 }
 
@@ -285,6 +307,7 @@ void http_metrics(struct http_request *request) {
                                         .member_count = count,
                                         .store_times = &times,
                                         .http = &request->server->counters,
+                                        .watch = watch_count(request->server->watch),
                                         .broken_rule_count = request->server->audit.problem_count,
                                         .wall_ms = wall_ms,
                                         .log_suppressed_count = log_suppressed_count(),

@@ -13,6 +13,7 @@ struct metrics {
     size_t member_count;
     const struct catalog_store_times *store_times;
     const struct http_counters *http;
+    struct watch_counts watch;
     size_t broken_rule_count;
     uint64_t wall_ms;
     uint64_t log_suppressed_count;

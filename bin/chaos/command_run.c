@@ -81,9 +81,7 @@ static void perform_fault(struct real_run *run, const struct scenario_action *ac
     }
     run->tick_due_ms = 0;
     real_look(run);
-    run->bands = reallocarray(run->bands, run->band_count + 1, sizeof *run->bands);
-    if (run->bands == NULL)
-        abort();
+    run->bands = real_grow(run->bands, run->band_count, &run->band_capacity, sizeof *run->bands);
     run->bands[run->band_count++] = band;
 }
 
@@ -265,16 +263,13 @@ static void run_close(struct real_run *run) {
     report_close(&run->report);
     scenario_close(&run->scenario);
     free(run->bands);
-    free(run->late);
     free(run->roots);
     free(run->latencies_us);
     free(run);
 }
 
 int command_run(int argc, char **argv) {
-    struct real_run *run = calloc(1, sizeof *run);
-    if (run == NULL)
-        abort();
+    struct real_run *run = real_allocate(sizeof *run);
     if (!real_options_read(argc, argv, &run->arguments) || !output_possible(run->arguments.html) ||
         !output_possible(run->arguments.json) || !prepare(run)) {
         free(run);

@@ -13,15 +13,6 @@
 enum { RULES_COUNT = REAL_PROXY_NODES_MAX * REAL_PROXY_NODES_MAX, BACKLOG = 128 };
 #define SWEEP_S 0.1
 
-void *real_proxy_allocate(size_t size_bytes) {
-    void *memory = calloc(1, size_bytes);
-    if (memory == NULL) {
-        fprintf(stderr, "attune-chaos: out of memory\n");
-        abort();
-    }
-    return memory;
-}
-
 const struct real_rule *real_half_rule(const struct real_half *half) {
     static const struct real_rule none;
     if (half->from == REAL_PROXY_NOBODY || half->to == REAL_PROXY_NOBODY)
@@ -184,13 +175,13 @@ static void release(struct real_proxy *proxy) {
 }
 
 static struct real_proxy *make(uint64_t seed) {
-    struct real_proxy *proxy = real_proxy_allocate(sizeof *proxy);
+    struct real_proxy *proxy = real_allocate(sizeof *proxy);
     pthread_mutex_init(&proxy->table.lock, NULL);
     pthread_cond_init(&proxy->table.answered, NULL);
     proxy->random.state = seed;
-    proxy->rules = real_proxy_allocate(RULES_COUNT * sizeof *proxy->rules);
-    proxy->table.rules = real_proxy_allocate(RULES_COUNT * sizeof *proxy->rules);
-    proxy->table.resets = real_proxy_allocate(RULES_COUNT * sizeof *proxy->table.resets);
+    proxy->rules = real_allocate(RULES_COUNT * sizeof *proxy->rules);
+    proxy->table.rules = real_allocate(RULES_COUNT * sizeof *proxy->rules);
+    proxy->table.resets = real_allocate(RULES_COUNT * sizeof *proxy->table.resets);
     for (size_t i = 0; i < REAL_PROXY_NODES_MAX; i++) {
         proxy->listeners[i] = (struct real_listener){.proxy = proxy, .index = i, .descriptor = -1};
         proxy->table.endpoints[i].descriptor = -1;

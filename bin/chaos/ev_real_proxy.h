@@ -126,7 +126,6 @@ static inline void real_count(_Atomic uint64_t *counter, uint64_t more) {
 }
 
 /* --- ev_real_proxy.c --- */
-void *real_proxy_allocate(size_t size_bytes); /* zeroed; there is no going on without */
 /* The rule of a half; none before its ends are known. */
 const struct real_rule *real_half_rule(const struct real_half *half);
 

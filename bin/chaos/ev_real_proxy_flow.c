@@ -74,7 +74,7 @@ static void insert(struct real_half *half, struct real_piece *piece) {
 }
 
 static struct real_piece *piece_new(const uint8_t *bytes, size_t size_bytes, double due) {
-    struct real_piece *piece = real_proxy_allocate(sizeof *piece + size_bytes);
+    struct real_piece *piece = real_allocate(sizeof *piece + size_bytes);
     piece->due = due;
     piece->size_bytes = size_bytes;
     memcpy(piece->bytes, bytes, size_bytes);

@@ -93,7 +93,7 @@ void real_pair_accept(struct real_proxy *proxy, size_t index, int descriptor) {
         close(descriptor);
         return;
     }
-    struct real_pair *pair = real_proxy_allocate(sizeof *pair);
+    struct real_pair *pair = real_allocate(sizeof *pair);
     *pair = (struct real_pair){.proxy = proxy,
                                .index = index,
                                .next = proxy->pairs,
@@ -225,7 +225,7 @@ static void reserve(struct real_half *half) {
     if (half->input_capacity - half->input_size >= READ_SIZE_BYTES)
         return;
     size_t capacity = half->input_size * 2 + READ_SIZE_BYTES;
-    uint8_t *input = real_proxy_allocate(capacity);
+    uint8_t *input = real_allocate(capacity);
     if (half->input_size > 0)
         memcpy(input, half->input, half->input_size);
     free(half->input);

@@ -124,6 +124,16 @@ struct real_traffic {
 };
 struct real_traffic real_ground_traffic(const struct real_ground *ground);
 
+/* --- time and memory (real_common.c) ---------------------------------------------------------------------------------- */
+
+uint64_t real_clock_ms(void); /* monotonic */
+uint64_t real_wall_ms(void);
+void real_sleep_ms(uint64_t span_ms);
+void *real_allocate(size_t size_bytes); /* zeroed; there is no going on without */
+char *real_text(const char *text);      /* a copy */
+/* Room for one more than `count`; what was there keeps its place in the array, and may move with it. */
+void *real_grow(void *memory, size_t count, size_t *capacity, size_t size_bytes);
+
 /* --- being interrupted (real_signal.c) ------------------------------------------------------------------------------- */
 
 /* From now on SIGINT, SIGTERM and SIGHUP only make real_interrupted() true, and SIGPIPE nothing. */

@@ -1,6 +1,8 @@
 /* real_book.c - notes what nodes show and acknowledge, and checks on the way that nothing goes back (real_book.h). */
 #include "bin/chaos/real_book.h"
 
+#include "bin/chaos/real.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,18 +24,6 @@ void real_tally(struct real_tally *tally, bool holds, const char *format, ...) {
     (void)vsnprintf(tally->message, sizeof tally->message, format, arguments);
     va_end(arguments);
     tally->violated = true;
-}
-
-static void *grown(void *memory, size_t count, size_t *capacity, size_t size_bytes) {
-    if (count < *capacity)
-        return memory;
-    *capacity = *capacity == 0 ? 64 : *capacity * 2;
-    memory = reallocarray(memory, *capacity, size_bytes);
-    if (memory == NULL) {
-        fputs("attune-chaos: out of memory\n", stderr);
-        abort();
-    }
-    return memory;
 }
 
 void real_book_open(struct real_book *book, size_t node_count) {
@@ -89,20 +79,12 @@ static size_t *place_of(struct real_book *book, uint16_t kind, const char *entit
     }
 }
 
-static void *or_die(void *memory) {
-    if (memory == NULL) {
-        fputs("attune-chaos: out of memory\n", stderr);
-        abort();
-    }
-    return memory;
-}
-
 static void places_grow(struct real_book *book) {
     if (book->key_count * 2 < book->place_count)
         return;
     free(book->places);
     book->place_count = book->place_count == 0 ? 256 : book->place_count * 2;
-    book->places = or_die(calloc(book->place_count, sizeof *book->places));
+    book->places = real_allocate(book->place_count * sizeof *book->places);
     for (size_t i = 0; i < book->key_count; i++) {
         const struct real_key *key = book->keys[i];
         *place_of(book, key->kind, key->entity, key->name) = i + 1;
@@ -114,11 +96,12 @@ size_t real_book_key(struct real_book *book, uint16_t kind, const char *entity, 
     size_t *place = place_of(book, kind, entity, name);
     if (*place != 0)
         return *place - 1;
-    struct real_key *key = or_die(calloc(1, sizeof *key));
+    struct real_key *key = real_allocate(sizeof *key);
     key->kind = kind;
-    key->entity = or_die(strdup(entity));
-    key->name = or_die(strdup(name));
-    book->keys = grown(book->keys, book->key_count, &book->key_capacity, sizeof(struct real_key *));
+    key->entity = real_text(entity);
+    key->name = real_text(name);
+    book->keys =
+        real_grow(book->keys, book->key_count, &book->key_capacity, sizeof(struct real_key *));
     book->keys[book->key_count++] = key;
     *place = book->key_count;
     return book->key_count - 1;
@@ -217,7 +200,7 @@ static struct real_write *write_add(struct real_book *book, const struct real_as
                                     enum real_write_type type, size_t key) {
     assert(asked->node < book->node_count && key < book->key_count);
     book->writes =
-        grown(book->writes, book->write_count, &book->write_capacity, sizeof *book->writes);
+        real_grow(book->writes, book->write_count, &book->write_capacity, sizeof *book->writes);
     struct real_write *write = &book->writes[book->write_count++];
     *write = (struct real_write){
         .type = type,

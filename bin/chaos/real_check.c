@@ -82,11 +82,9 @@ static void look_at(struct real_run *run, size_t node, struct shown *shown) {
 
 /* Equal roots, equal exports; and if all exports are equal at the end, all roots are. */
 void real_check_roots(struct real_run *run) {
-    struct shown *shown = calloc(run->book.node_count, sizeof *shown);
+    struct shown *shown = real_allocate(run->book.node_count * sizeof *shown);
     const struct shown *first = NULL;
     bool one_content = true;
-    if (shown == NULL)
-        abort();
     for (size_t i = 0; i < run->book.node_count; i++) {
         if (!real_watch_is_up(run, i))
             continue;

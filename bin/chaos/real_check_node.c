@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 
 enum {
     /* Beside gossip connections a node has the same descriptors at rest, but for dials that are under way: one an interval
@@ -24,12 +23,6 @@ enum {
     EXIT_STEP_MS = 20,
 };
 
-static void wait_ms(uint64_t span_ms) {
-    struct timespec span = {.tv_sec = (time_t)(span_ms / 1000),
-                            .tv_nsec = (long)(span_ms % 1000) * 1000000};
-    nanosleep(&span, NULL);
-}
-
 /* --- S10 --------------------------------------------------------------------------------------------------------- */
 
 static double connections_of(struct real_run *run, size_t node) {
@@ -42,7 +35,7 @@ static double connections_of(struct real_run *run, size_t node) {
 /* Our own connections must not be among what is counted. */
 static void let_go(struct real_run *run) {
     real_client_rest(run->client);
-    wait_ms(REST_BEFORE_COUNTING_MS);
+    real_sleep_ms(REST_BEFORE_COUNTING_MS);
 }
 
 static void take_larger(struct real_usage *usage, const struct real_usage *other) {
@@ -205,7 +198,7 @@ void real_check_exits(struct real_run *run) {
         told[i] = run->nodes[i].state == REAL_UP && kill(run->nodes[i].pid, SIGTERM) == 0;
     }
     while (any_is_up(run) && real_clock_ms() < deadline_ms) {
-        wait_ms(EXIT_STEP_MS);
+        real_sleep_ms(EXIT_STEP_MS);
         real_ground_reap(run->ground);
     }
     run->end_took_ms = real_clock_ms() - told_ms;

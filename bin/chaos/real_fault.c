@@ -98,15 +98,7 @@ static bool is_kept_down(const struct real_faults *faults, size_t index) {
 
 static struct real_fault *append(struct real_faults *faults, const struct scenario_action *action,
                                  uint64_t now_ms) {
-    if (faults->count == faults->capacity) {
-        size_t capacity = faults->capacity * 2 + 16;
-        struct real_fault *list = real_allocate(capacity * sizeof *list);
-        if (faults->count > 0)
-            memcpy(list, faults->list, faults->count * sizeof *list);
-        free(faults->list);
-        faults->list = list;
-        faults->capacity = capacity;
-    }
+    faults->list = real_grow(faults->list, faults->count, &faults->capacity, sizeof *faults->list);
     struct real_fault *fault = &faults->list[faults->count++];
     *fault = (struct real_fault){
         .action = *action,

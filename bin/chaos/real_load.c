@@ -9,7 +9,6 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* --- paths ------------------------------------------------------------------------------------------------------- */
 
@@ -82,14 +81,12 @@ static bool key_of_object(struct real_run *run, const json_t *object, size_t *ke
 /* --- what answers mean ------------------------------------------------------------------------------------------- */
 
 static struct real_asked asked_of(const struct real_question *question) {
-    struct timespec wall;
-    clock_gettime(CLOCK_REALTIME, &wall);
     return (struct real_asked){
         .node = question->node,
         .moment = question->moment,
         .run_ms = question->asked_ms,
         .wall_asked_ms = question->wall_ms,
-        .wall_answered_ms = (uint64_t)wall.tv_sec * 1000 + (uint64_t)(wall.tv_nsec / 1000000),
+        .wall_answered_ms = real_wall_ms(),
     };
 }
 
@@ -225,13 +222,11 @@ void real_load_perform(struct real_run *run, const struct scenario_action *actio
                          : action->type == SCENARIO_DIFF ? "GET"
                                                          : "POST";
     struct real_question *question = real_question_new(run, node, method, path);
-    struct operation *operation = malloc(sizeof *operation);
+    struct operation *operation = real_allocate(sizeof *operation);
     free(path);
-    if (operation == NULL)
-        abort();
     *operation = (struct operation){.run = run, .action = action};
     if (action->body != NULL && action->body[0] != '\0')
-        question->body = strdup(action->body);
+        question->body = real_text(action->body);
     question->moment = real_book_moment(&run->book);
     question->context = operation;
     question->done = done;

@@ -145,8 +145,9 @@ bool real_node_spawn(struct real_ground *ground, struct real_node *node,
 
 static bool read_line(int descriptor, char line[LINE_SIZE_MAX]) {
     size_t size_bytes = 0;
-    uint64_t until = real_now_ms() + REAL_START_MS_MAX, now;
-    while (size_bytes < LINE_SIZE_MAX - 1 && (now = real_now_ms()) < until && !real_interrupted()) {
+    uint64_t until = real_clock_ms() + REAL_START_MS_MAX, now;
+    while (size_bytes < LINE_SIZE_MAX - 1 && (now = real_clock_ms()) < until &&
+           !real_interrupted()) {
         struct pollfd wait = {.fd = descriptor, .events = POLLIN};
         if (poll(&wait, 1, until - now < LOOK_MS ? (int)(until - now) : LOOK_MS) <= 0)
             continue;

@@ -85,9 +85,6 @@ bool real_command(const char *const *arguments, const char *input,
     real_command((const char *const[]){__VA_ARGS__, NULL}, input, message)
 /* The same, and what it wrote to stdout, as text that the caller frees; NULL. */
 char *real_command_output(const char *const *arguments);
-uint64_t real_now_ms(void); /* monotonic */
-void real_sleep_ms(uint64_t span_ms);
-void *real_allocate(size_t size_bytes); /* zeroed; there is no going on without */
 void real_say(const struct real_ground *ground, const char *format, ...)
     __attribute__((format(printf, 2, 3))); /* if verbose */
 

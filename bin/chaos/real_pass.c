@@ -8,15 +8,8 @@
 
 #include <stdarg.h>
 #include <sys/wait.h>
-#include <time.h>
 
 enum { STEP_MS = 20 };
-
-uint64_t real_clock_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)(now.tv_nsec / 1000000);
-}
 
 uint64_t real_now(const struct real_run *run) {
     return run->running ? real_clock_ms() - run->begin_ms : 0;

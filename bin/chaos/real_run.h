@@ -154,7 +154,6 @@ struct real_run {
     struct real_arguments arguments;
     struct scenario scenario;
     struct report report;
-    bool *late; /* nodes that an action starts, by index */
     struct real_ground *ground;
     struct real_faults *faults;
     struct real_client *client;
@@ -185,7 +184,7 @@ struct real_run {
     uint64_t removed, foreign; /* by the operator; founders of a cluster of their own */
     bool newcomers;            /* after the heal a required node had to join first */
     struct real_band *bands;
-    size_t band_count;
+    size_t band_count, band_capacity;
     struct real_rest rests[REAL_NODES_MAX];
     size_t clone_count;
     double interval_bytes;      /* sent by a node in an interval at rest */
@@ -203,7 +202,6 @@ bool real_options_read(int argc, char **argv, struct real_arguments *arguments);
 
 /* real_pass.c */
 uint64_t real_now(const struct real_run *run); /* ms of the run; 0 before it begins */
-uint64_t real_clock_ms(void);                  /* monotonic */
 void real_note(const struct real_run *run, const char *format, ...)
     __attribute__((format(printf, 2, 3))); /* --verbose */
 /* Lets time pass: questions, answers, what faults are due to end. False: interrupted, or a process died. */

@@ -92,7 +92,7 @@ bool real_node_stop(struct real_ground *ground, struct real_node *node) {
     if (process->child <= 0 || process->ending || kill(node->pid, SIGTERM) != 0)
         return false;
     process->ending = true;
-    process->ended_ms = real_now_ms();
+    process->ended_ms = real_clock_ms();
     node->state = REAL_DOWN;
     return true;
 }
@@ -101,7 +101,7 @@ bool real_node_is_ending(struct real_ground *ground, struct real_node *node) {
     struct real_process *process = real_process_of(ground, node);
     if (process->child <= 0 || !process->ending)
         return false;
-    if (process->stopped || real_now_ms() - process->ended_ms < REAL_STOP_MS_MAX)
+    if (process->stopped || real_clock_ms() - process->ended_ms < REAL_STOP_MS_MAX)
         return true;
     (void)real_node_kill(ground, node);
     node->state = REAL_DIED; /* it had time enough */
@@ -123,7 +123,7 @@ void real_node_thaw(struct real_ground *ground, struct real_node *node) {
         return;
     (void)kill(node->pid, SIGCONT);
     process->stopped = false;
-    process->ended_ms = real_now_ms();
+    process->ended_ms = real_clock_ms();
     node->state = node->state == REAL_FROZEN ? REAL_UP : node->state;
 }
 

@@ -12,32 +12,9 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { OUTPUT_SIZE_MAX = 256 * 1024, EXIT_NO_PROGRAM = 127 };
-
-uint64_t real_now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-void real_sleep_ms(uint64_t span_ms) {
-    struct timespec span = {.tv_sec = (time_t)(span_ms / 1000),
-                            .tv_nsec = (long)(span_ms % 1000) * 1000000};
-    while (nanosleep(&span, &span) != 0 && errno == EINTR) {
-    }
-}
-
-void *real_allocate(size_t size_bytes) {
-    void *memory = calloc(1, size_bytes);
-    if (memory == NULL) {
-        fprintf(stderr, "attune-chaos: out of memory\n");
-        abort();
-    }
-    return memory;
-}
 
 void real_say(const struct real_ground *ground, const char *format, ...) {
     char text[REAL_MESSAGE_SIZE_MAX * 2];

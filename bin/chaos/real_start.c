@@ -5,10 +5,7 @@
 #include <string.h>
 
 /* Nodes that an action starts are not there from the beginning. */
-static bool *late_nodes(const struct scenario *scenario) {
-    bool *late = calloc(scenario->node_count, sizeof *late);
-    if (late == NULL)
-        abort();
+static void note_late(const struct scenario *scenario, bool late[REAL_NODES_MAX]) {
     for (size_t i = 0; i < scenario->action_count; i++) {
         const struct scenario_action *action = &scenario->actions[i];
         if (action->type != SCENARIO_JOIN && action->type != SCENARIO_OTHER_CLUSTER)
@@ -16,7 +13,6 @@ static bool *late_nodes(const struct scenario *scenario) {
         for (size_t j = 0; j < action->nodes.count; j++)
             late[action->nodes.indexes[j]] = true;
     }
-    return late;
 }
 
 /* Each joins the first node and the one before it, so that no single seed decides. */
@@ -34,15 +30,16 @@ static bool start_node(struct real_run *run, size_t index, size_t first, size_t 
 
 static bool start_nodes(struct real_run *run) {
     size_t first = SIZE_MAX, last = SIZE_MAX;
-    for (size_t i = 0; i < run->scenario.node_count; i++) {
-        if (run->late[i])
+    bool late[REAL_NODES_MAX] = {false}, all = true;
+    note_late(&run->scenario, late);
+    for (size_t i = 0; i < run->scenario.node_count && all; i++) {
+        if (late[i])
             continue;
         first = first == SIZE_MAX ? i : first;
-        if (real_interrupted() || !start_node(run, i, first, last == SIZE_MAX ? first : last))
-            return false;
+        all = !real_interrupted() && start_node(run, i, first, last == SIZE_MAX ? first : last);
         last = i;
     }
-    return true;
+    return all;
 }
 
 static size_t count_of(uint64_t nodes) {
@@ -124,7 +121,6 @@ bool real_start(struct real_run *run) {
     run->nodes = real_ground_nodes(run->ground, &run->all_count);
     run->client = real_client_new();
     run->faults = real_faults_new(run->ground, &run->scenario);
-    run->late = late_nodes(&run->scenario);
     if (run->client == NULL || run->faults == NULL)
         abort();
     if (!start_nodes(run))

@@ -31,12 +31,7 @@ void real_watch_root(struct real_run *run, size_t node, const struct merkle_dige
                    "n%zu and n%zu had one root and different exports", known->node + 1, node + 1);
         return;
     }
-    if (run->root_count == run->root_capacity) {
-        run->root_capacity = run->root_capacity == 0 ? 64 : run->root_capacity * 2;
-        run->roots = reallocarray(run->roots, run->root_capacity, sizeof *run->roots);
-        if (run->roots == NULL)
-            abort();
-    }
+    run->roots = real_grow(run->roots, run->root_count, &run->root_capacity, sizeof *run->roots);
     run->roots[run->root_count++] =
         (struct real_root){.root = *root, .content = *content, .node = node};
 }

@@ -12,7 +12,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { LAST_MS_MAX = 200 };
 
@@ -26,21 +25,16 @@ struct sort {
 
 struct real_question *real_question_new(const struct real_run *run, size_t node, const char *method,
                                         const char *path) {
-    struct real_question *question = calloc(1, sizeof *question);
-    char *copy = strdup(path);
-    struct timespec wall;
-    if (question == NULL || copy == NULL)
-        abort();
-    clock_gettime(CLOCK_REALTIME, &wall);
+    struct real_question *question = real_allocate(sizeof *question);
     *question = (struct real_question){
         .method = method,
-        .path = copy,
+        .path = real_text(path),
         .context = (void *)(uintptr_t)run,
         .node = node,
         .epoch = run->watches[node].epoch,
         .lineage = node < run->book.node_count ? run->book.lineages[node] : 0,
         .asked_ms = real_now(run),
-        .wall_ms = (uint64_t)wall.tv_sec * 1000 + (uint64_t)(wall.tv_nsec / 1000000),
+        .wall_ms = real_wall_ms(),
     };
     strncpy(question->address, run->nodes[node].http, sizeof question->address - 1);
     return question;
@@ -76,13 +70,8 @@ static void take_list(struct real_run *run, struct real_question *question,
 /* --- asking ------------------------------------------------------------------------------------------------------ */
 
 static void note_latency(struct real_run *run, uint64_t took_us) {
-    if (run->latency_count == run->latency_capacity) {
-        run->latency_capacity = run->latency_capacity == 0 ? 1024 : run->latency_capacity * 2;
-        run->latencies_us =
-            reallocarray(run->latencies_us, run->latency_capacity, sizeof *run->latencies_us);
-        if (run->latencies_us == NULL)
-            abort();
-    }
+    run->latencies_us = real_grow(run->latencies_us, run->latency_count, &run->latency_capacity,
+                                  sizeof *run->latencies_us);
     run->latencies_us[run->latency_count++] = took_us > UINT32_MAX ? UINT32_MAX : (uint32_t)took_us;
 }
 
@@ -195,7 +184,7 @@ static void take_single(struct real_question *question, const struct real_answer
     struct single *single = question->context;
     single->done = true;
     if (answer->answered && answer->status == 200)
-        single->text = strdup(answer->body == NULL ? "" : answer->body);
+        single->text = real_text(answer->body == NULL ? "" : answer->body);
 }
 
 static char *ask_and_wait(struct real_run *run, size_t node, const char *path,

@@ -259,6 +259,20 @@ class Cluster:
             wait_for(node.ready, what=lambda: f"{node.name} is not ready: {node.log_text()}")
         return self.nodes
 
+    def write_apart(self, entities, before_heal=lambda: None):
+        """The two nodes each set these schemas while the other is down: field by_n1 and, later, by_n2. Both run then."""
+        for node in self.nodes:
+            node.kill()
+        for number, node in enumerate(self.nodes):
+            node.start()
+            for entity in entities:
+                answer = node.put(f"/v1/schemas/{entity}", {"fields": {f"by_{node.name}": {"type": "string"}}})
+                assert answer.status in (200, 201), answer
+            if number == 0:
+                node.kill()
+        before_heal()
+        self.nodes[0].start()
+
     def wait_equal(self, nodes=None, seconds=20):
         """Until all have one root, which it returns."""
         nodes = nodes or self.nodes

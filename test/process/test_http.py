@@ -259,13 +259,15 @@ class BadInput(HttpTest):
         self.assertEqual(self.node.request("HEAD", "/v1/status").body, b"")
 
     def test_parameters(self):
-        """A parameter that a path has not is refused; what is still to come is called unsupported."""
+        """A parameter that a path has not is refused, and so are those that do not go together."""
         self.refused(self.node.put("/v1/schemas/posts?dryrun=1", SCHEMA), 400, "malformed", "dryrun")
         self.refused(self.node.put("/v1/schemas/posts?dry_run", SCHEMA), 400, "malformed", "dry_run")
         self.refused(self.node.put("/v1/schemas/posts?dry_run=2", SCHEMA), 400, "malformed", "dry_run")
         self.refused(self.node.put("/v1/schemas/posts?dry_run=1&dry_run=0", SCHEMA), 400, "malformed", "twice")
-        self.refused(self.node.put("/v1/schemas/posts?wait=5s", SCHEMA), 400, "unsupported", "wait")
-        self.refused(self.node.delete("/v1/schemas/posts?staged=1"), 400, "unsupported", "staged")
+        self.refused(self.node.put("/v1/schemas/posts?wait=5", SCHEMA), 400, "malformed", "wait")
+        self.refused(self.node.put("/v1/schemas/posts?wait=1y", SCHEMA), 400, "malformed", "wait")
+        self.refused(self.node.put("/v1/schemas/posts?skip_dead=1", SCHEMA), 400, "malformed", "skip_dead")
+        self.refused(self.node.delete("/v1/schemas/posts?staged=1&dry_run=1"), 400, "malformed", "dry_run")
         self.refused(self.node.get("/v1/schemas/posts"), 404)
         for value in ["5", "", "1.5s", "-1s", "2h", "61m", "5 s", "5S", "99999999999999999999s"]:
             answer = self.node.post(f"/v1/check/posts?max_staleness={quote(value)}", "{}")
@@ -387,7 +389,8 @@ class Cluster(HttpTest):
     def test_status(self):
         """The status of a cluster of one: ready, agreed, no warnings."""
         status = self.node.status()
-        keys = ["node", "cluster", "ready", "root", "entries", "agreement", "members", "warnings"]
+        keys = ["node", "cluster", "ready", "root", "entries", "agreement", "members", "conflicts", "pending", "horizon"]
+        keys += ["warnings"]
         self.assertEqual(list(status), keys)
         self.assertEqual(list(status["node"]), ["name", "id", "origin"])
         self.assertEqual(list(status["agreement"]), ["agreed", "since", "distinct_roots", "age_ms"])

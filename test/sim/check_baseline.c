@@ -110,6 +110,7 @@ static uint64_t fresh_bytes(struct sim *sim, const struct sim_node *node) {
         catalog_entry_release(load.entries[i]);
     }
     free(load.entries);
+    free(load.kept);
     free(load.members);
     return bytes;
 }

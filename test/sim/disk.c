@@ -8,16 +8,36 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A copy of a list, each entry held; with room for none as well. */
+static struct catalog_entry **entries_keep(struct sim *sim, struct catalog_entry *const *entries,
+                                           size_t count) {
+    struct catalog_entry **made = sim_allocate(count + 1, sizeof(struct catalog_entry *));
+    for (size_t i = 0; i < count; i++) {
+        made[i] = sim_entry_keep(sim, entries[i]);
+    }
+    return made;
+}
+
+static void entries_free(struct catalog_entry **entries, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        catalog_entry_release(entries[i]);
+    }
+    free(entries);
+}
+
 struct sim_batch *sim_batch_new(struct sim *sim, const struct catalog_batch *batch) {
     struct sim_batch *made = sim_allocate(1, sizeof *made);
     made->ticket = batch->ticket;
     made->state = batch->state;
     made->members_cleared = batch->members_cleared;
+    made->reset = batch->reset;
+    made->kept_cleared = batch->kept_cleared;
+    made->kept_count = batch->kept_count;
+    made->kept = entries_keep(sim, batch->kept, batch->kept_count);
+    made->removed_count = batch->removed_count;
+    made->removed = entries_keep(sim, batch->removed, batch->removed_count);
     made->entry_count = batch->entry_count;
-    made->entries = sim_allocate(batch->entry_count + 1, sizeof *made->entries);
-    for (size_t i = 0; i < batch->entry_count; i++) {
-        made->entries[i] = sim_entry_keep(sim, batch->entries[i]);
-    }
+    made->entries = entries_keep(sim, batch->entries, batch->entry_count);
     made->member_count = batch->member_count;
     made->members = sim_allocate(batch->member_count + 1, sizeof *made->members);
     if (batch->member_count > 0) {
@@ -27,10 +47,9 @@ struct sim_batch *sim_batch_new(struct sim *sim, const struct catalog_batch *bat
 }
 
 void sim_batch_free(struct sim_batch *batch) {
-    for (size_t i = 0; i < batch->entry_count; i++) {
-        catalog_entry_release(batch->entries[i]);
-    }
-    free(batch->entries);
+    entries_free(batch->kept, batch->kept_count);
+    entries_free(batch->removed, batch->removed_count);
+    entries_free(batch->entries, batch->entry_count);
     free(batch->members);
     free(batch);
 }
@@ -100,6 +119,59 @@ static struct catalog_entry *entry_set(struct sim_disk *disk, struct catalog_ent
     return before;
 }
 
+/* The key's entry leaves; returns it, held, or NULL. */
+static struct catalog_entry *entry_remove(struct sim_disk *disk,
+                                          const struct catalog_entry *entry) {
+    struct catalog_key key = catalog_entry_key(entry);
+    bool found;
+    size_t place = place_of(disk, &key, &found);
+    if (!found) {
+        return NULL;
+    }
+    struct catalog_entry *before = disk->entries[place];
+    catalog_sum_remove(&disk->sum, &before->digest);
+    disk->entry_count--;
+    memmove(&disk->entries[place], &disk->entries[place + 1],
+            (disk->entry_count - place) * sizeof *disk->entries);
+    return before;
+}
+
+static void kept_clear(struct sim_disk *disk) {
+    entries_free(disk->kept, disk->kept_count);
+    disk->kept = NULL;
+    disk->kept_count = 0;
+}
+
+static void kept_add(struct sim_disk *disk, struct catalog_entry *const *entries, size_t count) {
+    if (count == 0) {
+        return;
+    }
+    disk->kept = realloc(disk->kept, (disk->kept_count + count) * sizeof(struct catalog_entry *));
+    assert(disk->kept != NULL);
+    for (size_t i = 0; i < count; i++) {
+        disk->kept[disk->kept_count++] = catalog_entry_hold(entries[i]);
+    }
+}
+
+/* What comes before the entries of a batch, in its order: reset, kept, removed. */
+static void take_away(struct sim_disk *disk, const struct sim_batch *batch) {
+    for (size_t i = 0; i < disk->entry_count && batch->reset; i++) {
+        catalog_entry_release(disk->entries[i]);
+    }
+    if (batch->reset) {
+        disk->entry_count = 0;
+        disk->sum = (struct catalog_sum){.entry_count = 0};
+        kept_clear(disk);
+    }
+    kept_add(disk, batch->kept, batch->kept_count);
+    if (batch->kept_cleared) {
+        kept_clear(disk);
+    }
+    for (size_t i = 0; i < batch->removed_count; i++) {
+        catalog_entry_release(entry_remove(disk, batch->removed[i]));
+    }
+}
+
 static void member_set(struct sim_disk *disk, const struct catalog_member_row *row) {
     for (size_t i = 0; i < disk->member_count; i++) {
         if (catalog_id_equal(&disk->members[i].id, &row->id)) {
@@ -153,6 +225,7 @@ static void cluster_follow(struct sim *sim, struct sim_node *node) {
 
 void sim_disk_apply(struct sim *sim, struct sim_node *node, const struct sim_batch *batch) {
     struct sim_disk *disk = &node->disk;
+    take_away(disk, batch);
     for (size_t i = 0; i < batch->entry_count; i++) {
         struct catalog_entry *before = entry_set(disk, batch->entries[i]);
         SIM_CHECK(sim, put, sim, node, before, batch->entries[i]);
@@ -174,6 +247,7 @@ void sim_disk_apply(struct sim *sim, struct sim_node *node, const struct sim_bat
 }
 
 void sim_disk_take(struct sim_disk *disk, const struct sim_batch *batch) {
+    take_away(disk, batch);
     for (size_t i = 0; i < batch->entry_count; i++) {
         catalog_entry_release(entry_set(disk, batch->entries[i]));
     }
@@ -192,12 +266,17 @@ void sim_disk_load(const struct sim_disk *disk, struct catalog_load *load) {
         .fresh = !disk->exists,
         .state = disk->state,
         .entry_count = disk->entry_count,
+        .kept_count = disk->kept_count,
         .member_count = disk->member_count,
         .quarantined_count = disk->quarantined,
         .rows_missing = disk->quarantined > 0,
     };
     load->entries = sim_allocate(disk->entry_count + 1, sizeof *load->entries);
+    load->kept = sim_allocate(disk->kept_count + 1, sizeof(struct catalog_entry *));
     load->members = sim_allocate(disk->member_count + 1, sizeof *load->members);
+    if (disk->kept_count > 0) {
+        memcpy(load->kept, disk->kept, disk->kept_count * sizeof *load->kept);
+    }
     if (disk->entry_count > 0) {
         memcpy(load->entries, disk->entries, disk->entry_count * sizeof *load->entries);
     }
@@ -212,6 +291,7 @@ void sim_disk_close(struct sim_disk *disk) {
     }
     free(disk->entries);
     free(disk->members);
+    kept_clear(disk);
     *disk = (struct sim_disk){.exists = false};
 }
 
@@ -222,6 +302,9 @@ void sim_disk_copy(struct sim_disk *to, const struct sim_disk *from) {
     for (size_t i = 0; i < from->entry_count; i++) {
         to->entries[i] = catalog_entry_hold(from->entries[i]);
     }
+    to->kept = NULL;
+    to->kept_count = 0;
+    kept_add(to, from->kept, from->kept_count);
     to->members = sim_allocate(from->member_count + 1, sizeof *to->members);
     if (from->member_count > 0) {
         memcpy(to->members, from->members, from->member_count * sizeof *to->members);
@@ -237,6 +320,7 @@ void sim_disk_from_load(struct sim_disk *disk, const struct catalog_load *load) 
     for (size_t i = 0; i < load->entry_count; i++) {
         catalog_entry_release(entry_set(disk, load->entries[i]));
     }
+    kept_add(disk, load->kept, load->kept_count);
     for (size_t i = 0; i < load->member_count; i++) {
         member_set(disk, &load->members[i]);
     }

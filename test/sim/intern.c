@@ -55,7 +55,7 @@ struct catalog_entry *sim_entry_keep(struct sim *sim, const struct catalog_entry
             exit(CHAOS_USAGE);
         }
         memcpy(made->bytes, entry->bytes, entry->size_bytes);
-        catalog__entry_describe(made);
+        catalog__entry_describe(made, entry->superseded_clock);
         sim->interned[at] = made;
         sim->interned_count++;
     }

@@ -99,6 +99,7 @@ void sim_node_reopen(struct sim *sim, struct sim_node *node) {
     sim_trace(sim, node, "reopened");
     sim_node_step(sim, node, &(struct gossip_event){.type = GOSSIP_REOPENED, .reopened = &load});
     free(load.entries);
+    free(load.kept);
     free(load.members);
 }
 
@@ -115,6 +116,7 @@ bool sim_node_disk_open(struct sim *sim, struct sim_node *node, struct catalog_l
 void sim_node_disk_opened(struct sim_node *node, struct catalog_load *load) {
     (void)node;
     free(load->entries);
+    free(load->kept);
     free(load->members);
 }
 

@@ -35,6 +35,12 @@ static void doubt_add(struct sim_node *node, struct sim_batch *batch) {
 
 static struct catalog_batch batch_view(const struct sim_batch *batch) {
     return (struct catalog_batch){.ticket = batch->ticket,
+                                  .reset = batch->reset,
+                                  .kept = batch->kept,
+                                  .kept_count = batch->kept_count,
+                                  .kept_cleared = batch->kept_cleared,
+                                  .removed = batch->removed,
+                                  .removed_count = batch->removed_count,
                                   .entries = batch->entries,
                                   .entry_count = batch->entry_count,
                                   .members_cleared = batch->members_cleared,
@@ -46,7 +52,9 @@ static struct catalog_batch batch_view(const struct sim_batch *batch) {
 /* --- what was found --------------------------------------------------------------------------------------------------------- */
 
 static struct merkle_digest digest_of(const struct sim_disk *disk) {
-    return sim_holding_of(&disk->state, &disk->sum, disk->members, disk->member_count).digest;
+    struct catalog_sum kept = sim_sum_of(disk->kept, disk->kept_count);
+    return sim_holding_of(&disk->state, &disk->sum, &kept, disk->members, disk->member_count)
+        .digest;
 }
 
 /* The model with all that is in doubt, without showing it to anybody. */

@@ -1,13 +1,15 @@
-/* scenario_lines.c - the shape of a scenario file, and on which line each key stands.
+/* scenario_lines.c - the shape of a scenario file, the values of its keys, and on which line each stands.
  *
  * One pass over the tokens of libyaml. What it lets through has known keys only, each once, and every value of the shape that
  * its key asks for; so what comes after deals with the meaning of scalars alone. It stops at the first mistake: a file of
- * eight megabytes of brackets is not read to its end.
+ * eight megabytes of brackets is not read to its end. (libcyaml would put it into structures, but its lines are those of the
+ * token before.)
  */
 #include "test/sim/scenario_parts.h"
 
 #include <assert.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -20,26 +22,45 @@ struct key {
     enum scenario_section inner; /* of what the value holds */
 };
 
-#define INNER_load SECTION_LOAD
-#define INNER_action SECTION_ACTION
-#define INNER_expect SECTION_EXPECT
 static const struct key keys[] = {
-#define LIST(key, member) {SECTION, key, SHAPE_LIST, SECTION},
-#define ONE(key, member) {SECTION, key, SHAPE_ONE, SECTION},
-#define ITEMS(key, member, type) {SECTION, key, SHAPE_ITEMS, INNER_##type},
-#define MAPPING(key, member, type) {SECTION, key, SHAPE_MAPPING, INNER_##type},
-#define SECTION SECTION_TOP
-    SCENARIO__TOP_KEYS(ONE, LIST, ITEMS, MAPPING)
-#undef SECTION
-#define SECTION SECTION_LOAD
-        SCENARIO__LOAD_KEYS(ONE, LIST)
-#undef SECTION
-#define SECTION SECTION_ACTION
-            SCENARIO__ACTION_KEYS(ONE, LIST)
-#undef SECTION
-#define SECTION SECTION_EXPECT
-                SCENARIO__EXPECT_KEYS(ONE, LIST)
-#undef SECTION
+    {SECTION_TOP, "name", SHAPE_ONE, SECTION_TOP},
+    {SECTION_TOP, "report", SHAPE_ONE, SECTION_TOP},
+    {SECTION_TOP, "nodes", SHAPE_ONE, SECTION_TOP},
+    {SECTION_TOP, "seed", SHAPE_ONE, SECTION_TOP},
+    {SECTION_TOP, "interval", SHAPE_ONE, SECTION_TOP},
+    {SECTION_TOP, "load_ends", SHAPE_ONE, SECTION_TOP},
+    {SECTION_TOP, "quiet", SHAPE_ONE, SECTION_TOP},
+    {SECTION_TOP, "modes", SHAPE_LIST, SECTION_TOP},
+    {SECTION_TOP, "store", SHAPE_ONE, SECTION_TOP},
+    {SECTION_TOP, "core", SHAPE_LIST, SECTION_TOP},
+    {SECTION_TOP, "kept", SHAPE_LIST, SECTION_TOP},
+    {SECTION_TOP, "load", SHAPE_ITEMS, SECTION_LOAD},
+    {SECTION_TOP, "actions", SHAPE_ITEMS, SECTION_ACTION},
+    {SECTION_TOP, "expect", SHAPE_MAPPING, SECTION_EXPECT},
+    {SECTION_LOAD, "from", SHAPE_ONE, SECTION_LOAD},
+    {SECTION_LOAD, "until", SHAPE_ONE, SECTION_LOAD},
+    {SECTION_LOAD, "every", SHAPE_ONE, SECTION_LOAD},
+    {SECTION_LOAD, "entries", SHAPE_ONE, SECTION_LOAD},
+    {SECTION_LOAD, "entities", SHAPE_ONE, SECTION_LOAD},
+    {SECTION_LOAD, "drops", SHAPE_ONE, SECTION_LOAD},
+    {SECTION_LOAD, "imports", SHAPE_ONE, SECTION_LOAD},
+    {SECTION_LOAD, "body_size", SHAPE_ONE, SECTION_LOAD},
+    {SECTION_LOAD, "writers", SHAPE_LIST, SECTION_LOAD},
+    {SECTION_ACTION, "at", SHAPE_ONE, SECTION_ACTION},
+    {SECTION_ACTION, "do", SHAPE_ONE, SECTION_ACTION},
+    {SECTION_ACTION, "nodes", SHAPE_LIST, SECTION_ACTION},
+    {SECTION_ACTION, "to", SHAPE_LIST, SECTION_ACTION},
+    {SECTION_ACTION, "for", SHAPE_ONE, SECTION_ACTION},
+    {SECTION_ACTION, "percent", SHAPE_ONE, SECTION_ACTION},
+    {SECTION_ACTION, "span", SHAPE_ONE, SECTION_ACTION},
+    {SECTION_ACTION, "count", SHAPE_ONE, SECTION_ACTION},
+    {SECTION_ACTION, "key", SHAPE_ONE, SECTION_ACTION},
+    {SECTION_ACTION, "body", SHAPE_ONE, SECTION_ACTION},
+    {SECTION_EXPECT, "entries", SHAPE_ONE, SECTION_EXPECT},
+    {SECTION_EXPECT, "conflicts", SHAPE_ONE, SECTION_EXPECT},
+    {SECTION_EXPECT, "intervals", SHAPE_ONE, SECTION_EXPECT},
+    {SECTION_EXPECT, "seen", SHAPE_ONE, SECTION_EXPECT},
+    {SECTION_EXPECT, "diverging", SHAPE_ONE, SECTION_EXPECT},
 };
 
 struct walk {
@@ -96,13 +117,56 @@ void scenario__item_begin(struct scenario_reading *reading, enum scenario_sectio
     reading->first_line = line;
 }
 
-unsigned scenario__line_of(const struct scenario_reading *reading, const char *key) {
+/* The lines of a part stand together, but for those of the whole. */
+static const struct scenario_line *find_line(const struct scenario_reading *reading,
+                                             const char *key) {
     for (size_t i = reading->first_line; i < reading->line_count; i++) {
-        if (is_at(&reading->lines[i], reading->section, reading->item, key)) {
-            return reading->lines[i].line;
+        const struct scenario_line *line = &reading->lines[i];
+        if (is_at(line, reading->section, reading->item, key)) {
+            return line;
+        }
+        bool part = line->section == reading->section && line->item == reading->item;
+        if (reading->section != SECTION_TOP && !part) {
+            return NULL;
         }
     }
-    return 0;
+    return NULL;
+}
+
+unsigned scenario__line_of(const struct scenario_reading *reading, const char *key) {
+    const struct scenario_line *line = find_line(reading, key);
+    return line == NULL ? 0 : line->line;
+}
+
+size_t scenario__count(const struct scenario_reading *reading, const char *key) {
+    const struct scenario_line *line = find_line(reading, key);
+    return line == NULL ? 0 : line->count;
+}
+
+char *const *scenario__values(const struct scenario_reading *reading, const char *key,
+                              size_t *count) {
+    const struct scenario_line *line = find_line(reading, key);
+    *count = line == NULL ? 0 : line->count;
+    return *count == 0 ? NULL : &reading->values[line->first];
+}
+
+const char *scenario__value(const struct scenario_reading *reading, const char *key) {
+    size_t count = 0;
+    char *const *values = scenario__values(reading, key, &count);
+    return count == 0 ? NULL : values[0];
+}
+
+bool scenario__need(struct scenario_reading *reading, const char *what, const char *key) {
+    return scenario__value(reading, key) != NULL ||
+           scenario__refuse(reading, "", "%s needs '%s'", what, key);
+}
+
+void scenario__lines_free(struct scenario_reading *reading) {
+    for (size_t i = 0; i < reading->value_count; i++) {
+        free(reading->values[i]);
+    }
+    free(reading->values);
+    free(reading->lines);
 }
 
 /* --- events ----------------------------------------------------------------------------------------------------------- */
@@ -162,8 +226,17 @@ static void note(struct scenario_reading *reading, enum scenario_section section
                  const char *key, unsigned line) {
     reading->lines = scenario__grow(reading->lines, reading->line_count, &reading->line_capacity,
                                     sizeof *reading->lines);
-    reading->lines[reading->line_count++] =
-        (struct scenario_line){.key = key, .section = section, .item = item, .line = line};
+    reading->lines[reading->line_count++] = (struct scenario_line){
+        .key = key, .section = section, .item = item, .line = line, .first = reading->value_count};
+}
+
+/* The scalar at hand is a value of the key that was noted last. */
+static void keep(struct scenario_reading *reading, const yaml_event_t *event) {
+    reading->values = scenario__grow(reading->values, reading->value_count,
+                                     &reading->value_capacity, sizeof *reading->values);
+    reading->values[reading->value_count++] =
+        scenario__text((const char *)event->data.scalar.value);
+    reading->lines[reading->line_count - 1].count++;
 }
 
 static const struct key *find_key(enum scenario_section section, const char *name) {
@@ -189,6 +262,7 @@ static bool read_list(struct walk *walk, const struct key *key) {
             return scenario__refuse_at(walk->reading, here(walk),
                                        "'%s' must be a list of single values", key->name);
         }
+        keep(walk->reading, &walk->event);
     }
     return false;
 }
@@ -201,8 +275,10 @@ static bool read_items(struct walk *walk, const struct key *key) {
     if (!is(walk, YAML_SEQUENCE_START_EVENT)) {
         return scenario__refuse_at(walk->reading, here(walk), "'%s' must be a list", key->name);
     }
+    size_t line = walk->reading->line_count - 1;
     for (unsigned item = 0; next(walk); item++) {
         if (is(walk, YAML_SEQUENCE_END_EVENT)) {
+            walk->reading->lines[line].count = item;
             return true;
         }
         if (item == max) {
@@ -220,14 +296,18 @@ static bool read_items(struct walk *walk, const struct key *key) {
 static bool read_value(struct walk *walk, const struct key *key) {
     switch (key->shape) {
     case SHAPE_ONE:
-        return is(walk, YAML_SCALAR_EVENT) ||
-               scenario__refuse_at(walk->reading, here(walk), "'%s' must be a single value",
-                                   key->name);
+        if (!is(walk, YAML_SCALAR_EVENT)) {
+            return scenario__refuse_at(walk->reading, here(walk), "'%s' must be a single value",
+                                       key->name);
+        }
+        keep(walk->reading, &walk->event);
+        return true;
     case SHAPE_LIST:
         return read_list(walk, key);
     case SHAPE_ITEMS:
         return read_items(walk, key);
     default:
+        note(walk->reading, key->inner, 0, "", here(walk));
         return read_mapping(walk, key->inner, 0, key->name);
     }
 }

@@ -18,15 +18,17 @@ enum { LOAD_SIZE_MAX = 256 * 1024 * 1024 };
 
 /* --- the head --------------------------------------------------------------------------------------------------------- */
 
-static bool take_modes(struct scenario_reading *reading, const struct scenario_file *file) {
-    bool sim = file->modes_count == 0;
-    bool run = file->modes_count == 0;
-    for (unsigned i = 0; i < file->modes_count; i++) {
-        bool is_sim = strcmp(file->modes[i], "sim") == 0;
-        bool is_run = strcmp(file->modes[i], "run") == 0;
+static bool take_modes(struct scenario_reading *reading) {
+    size_t count = 0;
+    char *const *modes = scenario__values(reading, "modes", &count);
+    bool sim = count == 0;
+    bool run = count == 0;
+    for (size_t i = 0; i < count; i++) {
+        bool is_sim = strcmp(modes[i], "sim") == 0;
+        bool is_run = strcmp(modes[i], "run") == 0;
         if (!is_sim && !is_run) {
             return scenario__refuse(reading, "modes", "'modes' are sim and run, not '%.40s'",
-                                    file->modes[i]);
+                                    modes[i]);
         }
         sim = sim || is_sim;
         run = run || is_run;
@@ -36,9 +38,10 @@ static bool take_modes(struct scenario_reading *reading, const struct scenario_f
     return true;
 }
 
-/* One of two words; NULL leaves the default. */
-static bool take_word(struct scenario_reading *reading, const char *key, const char *text,
-                      const char *yes, const char *no, bool *is_yes) {
+/* One of two words; none leaves the default. */
+static bool take_word(struct scenario_reading *reading, const char *key, const char *yes,
+                      const char *no, bool *is_yes) {
+    const char *text = scenario__value(reading, key);
     if (text == NULL) {
         return true;
     }
@@ -47,83 +50,72 @@ static bool take_word(struct scenario_reading *reading, const char *key, const c
            scenario__refuse(reading, key, "'%s' must be %s or %s, not '%.40s'", key, yes, no, text);
 }
 
-static bool take_core(struct scenario_reading *reading, const struct scenario_file *file) {
+static bool take_core(struct scenario_reading *reading) {
     struct scenario_nodes *core = &reading->scenario->core;
-    return scenario__take_nodes(reading, "core", file->core, file->core_count, core) &&
+    return scenario__take_nodes(reading, "core", core) &&
            (core->count != 1 ||
             scenario__refuse(reading, "core", "'core' must name at least two nodes"));
 }
 
-static bool take_head(struct scenario_reading *reading, const struct scenario_file *file) {
+static bool take_head(struct scenario_reading *reading) {
     struct scenario *scenario = reading->scenario;
     uint64_t nodes = 0;
-    if (file->nodes == NULL) {
+    if (scenario__value(reading, "nodes") == NULL) {
         return scenario__refuse_at(reading, 1, "'nodes' is missing: how many there are");
     }
-    if (!scenario__take_number(reading, "nodes", file->nodes, 1, SCENARIO_NODES_MAX, &nodes)) {
+    if (!scenario__take_number(reading, "nodes", 1, SCENARIO_NODES_MAX, &nodes)) {
         return false;
     }
     scenario->node_count = nodes;
-    return scenario__take_line(reading, "name", file->name, scenario->name,
-                               sizeof scenario->name) &&
-           scenario__take_line(reading, "report", file->report, scenario->report,
-                               sizeof scenario->report) &&
-           scenario__take_number(reading, "seed", file->seed, 0, UINT64_MAX, &scenario->seed) &&
-           scenario__take_time(reading, "interval", file->interval, INTERVAL_MS_MIN,
-                               INTERVAL_MS_MAX, &scenario->interval_ms) &&
-           scenario__take_time(reading, "load_ends", file->load_ends, 1, SCENARIO_TIME_MS_MAX,
-                               &scenario->load_ms) &&
-           scenario__take_number(reading, "quiet", file->quiet, 0, QUIET_MAX,
-                                 &scenario->quiet_intervals) &&
-           take_modes(reading, file) &&
-           take_word(reading, "store", file->store, "real", "memory", &scenario->real_store) &&
-           take_core(reading, file) && scenario__take_kept(reading, file->kept, file->kept_count);
+    return scenario__take_line(reading, "name", scenario->name, sizeof scenario->name) &&
+           scenario__take_line(reading, "report", scenario->report, sizeof scenario->report) &&
+           scenario__take_number(reading, "seed", 0, UINT64_MAX, &scenario->seed) &&
+           scenario__take_time(reading, "interval", INTERVAL_MS_MIN, INTERVAL_MS_MAX,
+                               &scenario->interval_ms, NULL) &&
+           scenario__take_time(reading, "load_ends", 1, SCENARIO_TIME_MS_MAX, &scenario->load_ms,
+                               NULL) &&
+           scenario__take_number(reading, "quiet", 0, QUIET_MAX, &scenario->quiet_intervals) &&
+           take_modes(reading) &&
+           take_word(reading, "store", "real", "memory", &scenario->real_store) &&
+           take_core(reading) && scenario__take_kept(reading);
 }
 
 /* --- loads ------------------------------------------------------------------------------------------------------------ */
 
 /* Either so many schemas, or writes at a pace: what is said of the one has no meaning for the other. */
-static bool check_load_keys(struct scenario_reading *reading,
-                            const struct scenario_file_load *file) {
-    const char *without = file->every != NULL      ? "every"
-                          : file->entities != NULL ? "entities"
-                          : file->drops != NULL    ? "drops"
-                          : file->imports != NULL  ? "imports"
-                                                   : NULL;
-    if (file->from == NULL || file->until == NULL) {
-        return scenario__refuse(reading, "", "a load needs '%s'",
-                                file->from == NULL ? "from" : "until");
+static bool check_load_keys(struct scenario_reading *reading) {
+    static const char *const paced[] = {"every", "entities", "drops", "imports"};
+    bool entries = scenario__value(reading, "entries") != NULL;
+    if (!scenario__need(reading, "a load", "from") || !scenario__need(reading, "a load", "until")) {
+        return false;
     }
-    if (file->entries == NULL && file->every == NULL) {
+    if (!entries && scenario__value(reading, "every") == NULL) {
         return scenario__refuse(reading, "", "a load needs 'every' or 'entries'");
     }
-    if (file->entries != NULL && without != NULL) {
-        return scenario__refuse(reading, without, "a load with 'entries' takes no '%s'", without);
+    for (size_t i = 0; i < sizeof paced / sizeof *paced; i++) {
+        if (entries && scenario__value(reading, paced[i]) != NULL) {
+            return scenario__refuse(reading, paced[i], "a load with 'entries' takes no '%s'",
+                                    paced[i]);
+        }
     }
     return true;
 }
 
-static bool take_load_numbers(struct scenario_reading *reading,
-                              const struct scenario_file_load *file, struct scenario_load *load) {
+static bool take_load_numbers(struct scenario_reading *reading, struct scenario_load *load) {
     uint64_t entities = load->entities;
     uint64_t drops = load->drops_percent;
     uint64_t imports = load->imports_percent;
     bool taken =
-        scenario__take_time(reading, "from", file->from, 0, SCENARIO_TIME_MS_MAX, &load->from_ms) &&
-        scenario__take_time(reading, "until", file->until, 0, SCENARIO_TIME_MS_MAX,
-                            &load->until_ms) &&
-        scenario__take_time(reading, "every", file->every, 1, SCENARIO_TIME_MS_MAX,
-                            &load->every_ms) &&
-        scenario__take_number(reading, "entries", file->entries, 1, SCENARIO_ACTIONS_MAX,
-                              &load->entries) &&
-        scenario__take_number(reading, "entities", file->entities, 1, SCENARIO_ACTIONS_MAX,
-                              &entities) &&
-        scenario__take_number(reading, "drops", file->drops, 0, 100, &drops) &&
-        scenario__take_number(reading, "imports", file->imports, 0, 100, &imports) &&
-        scenario__take_number(reading, "body_size", file->body_size, 0, SCENARIO__BODY_SIZE_MAX,
+        scenario__take_time(reading, "from", 0, SCENARIO_TIME_MS_MAX, &load->from_ms, NULL) &&
+        scenario__take_time(reading, "until", 0, SCENARIO_TIME_MS_MAX, &load->until_ms, NULL) &&
+        scenario__take_time(reading, "every", 1, SCENARIO_TIME_MS_MAX, &load->every_ms, NULL) &&
+        scenario__take_number(reading, "entries", 1, SCENARIO_ACTIONS_MAX, &load->entries) &&
+        scenario__take_number(reading, "entities", 1, SCENARIO_ACTIONS_MAX, &entities) &&
+        scenario__take_number(reading, "drops", 0, 100, &drops) &&
+        scenario__take_number(reading, "imports", 0, 100, &imports) &&
+        scenario__take_number(reading, "body_size", 0, SCENARIO__BODY_SIZE_MAX,
                               &load->body_size_bytes) &&
-        scenario__take_nodes(reading, "writers", file->writers, file->writers_count,
-                             &load->writers);
+        scenario__take_nodes(reading, "writers", &load->writers);
     load->entities = (unsigned)entities;
     load->drops_percent = (unsigned)drops;
     load->imports_percent = (unsigned)imports;
@@ -161,18 +153,17 @@ static bool check_load_amount(struct scenario_reading *reading, const struct sce
                             LOAD_SIZE_MAX / 1024 / 1024);
 }
 
-static bool take_loads(struct scenario_reading *reading, const struct scenario_file *file) {
+static bool take_loads(struct scenario_reading *reading, size_t count) {
     struct scenario *scenario = reading->scenario;
-    assert(file->loads_count <= SCENARIO_LOADS_MAX);
-    for (unsigned i = 0; i < file->loads_count; i++) {
+    assert(count <= SCENARIO_LOADS_MAX);
+    for (unsigned i = 0; i < count; i++) {
         scenario__item_begin(reading, SECTION_LOAD, i);
         struct scenario_load *load = &scenario->loads[scenario->load_count++];
         *load = (struct scenario_load){.entities = 12,
                                        .drops_percent = 20,
                                        .imports_percent = 10,
                                        .line = scenario__line_of(reading, "")};
-        if (!check_load_keys(reading, &file->loads[i]) ||
-            !take_load_numbers(reading, &file->loads[i], load) ||
+        if (!check_load_keys(reading) || !take_load_numbers(reading, load) ||
             !check_load_times(reading, load) || !check_load_amount(reading, load)) {
             return false;
         }
@@ -195,21 +186,21 @@ static bool check_join(struct scenario_reading *reading, const struct scenario_a
     return true;
 }
 
-static bool take_actions(struct scenario_reading *reading, const struct scenario_file *file) {
+static bool take_actions(struct scenario_reading *reading, size_t count) {
     bool joins[SCENARIO_NODES_MAX] = {0};
     struct scenario *scenario = reading->scenario;
     uint64_t writes = 0;
     for (size_t i = 0; i < scenario->load_count; i++) {
         writes += writes_of(&scenario->loads[i]);
     }
-    if (writes + file->actions_count > SCENARIO_ACTIONS_MAX) {
+    if (count > 0 && writes + count > SCENARIO_ACTIONS_MAX) {
         scenario__item_begin(reading, SECTION_ACTION, 0);
         return scenario__refuse(reading, "", "loads and actions are more than %d together",
                                 SCENARIO_ACTIONS_MAX);
     }
-    for (unsigned i = 0; i < file->actions_count; i++) {
+    for (unsigned i = 0; i < count; i++) {
         scenario__item_begin(reading, SECTION_ACTION, i);
-        if (!scenario__action_take(reading, &file->actions[i])) {
+        if (!scenario__action_take(reading)) {
             return false;
         }
         const struct scenario_action *action = &scenario->actions[scenario->action_count - 1];
@@ -240,33 +231,35 @@ static bool is_counter(const char *name) {
     return found;
 }
 
-static bool take_expected(struct scenario_reading *reading, const char *key, const char *text,
-                          int64_t *expected) {
-    uint64_t number = 0;
-    if (text != NULL &&
-        scenario__take_number(reading, key, text, 0, SCENARIO__COUNT_MAX, &number)) {
-        *expected = (int64_t)number;
-    }
-    return reading->problem[0] == '\0';
+/* -1 stays, if it is not said. */
+static bool take_expected(struct scenario_reading *reading, const char *key, int64_t *expected) {
+    uint64_t number = (uint64_t)*expected;
+    bool taken = scenario__take_number(reading, key, 0, SCENARIO__COUNT_MAX, &number);
+    *expected = (int64_t)number;
+    return taken;
 }
 
-static bool take_expect(struct scenario_reading *reading, const struct scenario_file_expect *file) {
+static bool take_expect(struct scenario_reading *reading) {
     struct scenario_expectations *expect = &reading->scenario->expect;
-    reading->section = SECTION_EXPECT;
-    reading->item = 0;
-    reading->first_line = 0;
-    if (file == NULL) {
-        return true;
+    scenario__item_begin(reading, SECTION_EXPECT, 0);
+    const char *seen = scenario__value(reading, "seen");
+    if (seen != NULL && !is_counter(seen)) {
+        return scenario__refuse(reading, "seen", "there is no counter '%.40s'", seen);
     }
-    if (file->seen != NULL && !is_counter(file->seen)) {
-        return scenario__refuse(reading, "seen", "there is no counter '%.40s'", file->seen);
-    }
-    return take_expected(reading, "entries", file->entries, &expect->entries) &&
-           take_expected(reading, "conflicts", file->conflicts, &expect->conflicts) &&
-           take_expected(reading, "intervals", file->intervals, &expect->intervals) &&
-           scenario__take_line(reading, "seen", file->seen, expect->seen, sizeof expect->seen) &&
-           take_word(reading, "diverging", file->diverging, "yes", "no",
-                     &expect->stale_roots_allowed);
+    return take_expected(reading, "entries", &expect->entries) &&
+           take_expected(reading, "conflicts", &expect->conflicts) &&
+           take_expected(reading, "intervals", &expect->intervals) &&
+           scenario__take_line(reading, "seen", expect->seen, sizeof expect->seen) &&
+           take_word(reading, "diverging", "yes", "no", &expect->stale_roots_allowed);
+}
+
+/* In this order, whatever that of the text is. What the whole says is asked before a part is at hand. */
+static bool take_all(struct scenario_reading *reading) {
+    size_t load_count = scenario__count(reading, "load");
+    size_t action_count = scenario__count(reading, "actions");
+    bool expects = scenario__line_of(reading, "expect") > 0;
+    return take_head(reading) && take_loads(reading, load_count) &&
+           take_actions(reading, action_count) && (!expects || take_expect(reading));
 }
 
 /* --- the file --------------------------------------------------------------------------------------------------------- */
@@ -291,16 +284,11 @@ static void put_message(const struct scenario_reading *reading, const char *path
 bool scenario_parse(const char *path, const char *text, size_t size_bytes,
                     struct scenario *scenario, char message[SCENARIO_MESSAGE_SIZE_MAX]) {
     struct scenario_reading reading = {.scenario = scenario};
-    struct scenario_file *file = NULL;
     scenario_init(scenario);
-    if (size_bytes > SCENARIO_FILE_SIZE_MAX) {
-        scenario__refuse_at(&reading, 0, "larger than %d MiB",
-                            SCENARIO_FILE_SIZE_MAX / 1024 / 1024);
-    } else if (scenario__lines_read(&reading, text, size_bytes)) {
-        file = scenario__file_load(&reading, text, size_bytes);
-    }
-    bool taken = file != NULL && take_head(&reading, file) && take_loads(&reading, file) &&
-                 take_actions(&reading, file) && take_expect(&reading, file->expect);
+    bool fits = size_bytes <= SCENARIO_FILE_SIZE_MAX ||
+                scenario__refuse_at(&reading, 0, "larger than %d MiB",
+                                    SCENARIO_FILE_SIZE_MAX / 1024 / 1024);
+    bool taken = fits && scenario__lines_read(&reading, text, size_bytes) && take_all(&reading);
     assert(taken == (reading.problem[0] == '\0'));
     if (taken) {
         scenario_sort(scenario);
@@ -308,8 +296,7 @@ bool scenario_parse(const char *path, const char *text, size_t size_bytes,
         put_message(&reading, path, message);
         scenario_close(scenario);
     }
-    scenario__file_free(file);
-    free(reading.lines);
+    scenario__lines_free(&reading);
     return taken;
 }
 

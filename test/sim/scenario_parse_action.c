@@ -38,33 +38,26 @@ static unsigned needed(enum scenario_action_type type) {
     }
 }
 
-static bool check_arguments(struct scenario_reading *reading,
-                            const struct scenario_file_action *file,
-                            enum scenario_action_type type) {
-    const struct {
+static bool check_arguments(struct scenario_reading *reading, enum scenario_action_type type) {
+    static const struct {
         const char *key;
-        bool given;
         unsigned flag;
     } arguments[] = {
-        {"nodes", file->nodes_count > 0, SCENARIO_TAKES_NODES},
-        {"to", file->to_count > 0, SCENARIO_TAKES_TO},
-        {"for", file->lasts != NULL, SCENARIO_TAKES_FOR},
-        {"percent", file->percent != NULL, SCENARIO_TAKES_PERCENT},
-        {"span", file->span != NULL, SCENARIO_TAKES_SPAN},
-        {"count", file->count != NULL, SCENARIO_TAKES_COUNT},
-        {"key", file->key != NULL, SCENARIO_TAKES_KEY},
-        {"body", file->body != NULL, SCENARIO_TAKES_BODY},
+        {"nodes", SCENARIO_TAKES_NODES}, {"to", SCENARIO_TAKES_TO},
+        {"for", SCENARIO_TAKES_FOR},     {"percent", SCENARIO_TAKES_PERCENT},
+        {"span", SCENARIO_TAKES_SPAN},   {"count", SCENARIO_TAKES_COUNT},
+        {"key", SCENARIO_TAKES_KEY},     {"body", SCENARIO_TAKES_BODY},
     };
     unsigned takes = scenario_action_takes(type);
     unsigned needs = needed(type);
     const char *name = scenario_action_name(type);
     for (size_t i = 0; i < sizeof arguments / sizeof *arguments; i++) {
-        if (arguments[i].given && (takes & arguments[i].flag) == 0) {
-            return scenario__refuse(reading, arguments[i].key, "%s takes no '%s'", name,
-                                    arguments[i].key);
+        const char *key = arguments[i].key;
+        if (scenario__value(reading, key) != NULL && (takes & arguments[i].flag) == 0) {
+            return scenario__refuse(reading, key, "%s takes no '%s'", name, key);
         }
-        if (!arguments[i].given && (needs & arguments[i].flag) != 0) {
-            return scenario__refuse(reading, "", "%s needs '%s'", name, arguments[i].key);
+        if ((needs & arguments[i].flag) != 0 && !scenario__need(reading, name, key)) {
+            return false;
         }
     }
     return true;
@@ -72,26 +65,23 @@ static bool check_arguments(struct scenario_reading *reading,
 
 /* --- single arguments ------------------------------------------------------------------------------------------------- */
 
-static bool take_span(struct scenario_reading *reading, const char *text,
-                      struct scenario_action *action) {
+static bool take_span(struct scenario_reading *reading, struct scenario_action *action) {
     bool clock = action->type == SCENARIO_CLOCK;
-    bool negative = clock && text != NULL && text[0] == '-';
+    bool negative = false;
     uint64_t span_ms =
         action->type == SCENARIO_REPEAT ? (uint64_t)REPEAT_SPAN_MS_DEFAULT : (uint64_t)0;
     uint64_t max_ms = clock ? SCENARIO__CLOCK_SPAN_MS_MAX : (uint64_t)SCENARIO_TIME_MS_MAX;
-    if (!scenario__take_time(reading, "span", negative ? text + 1 : text, 1, max_ms, &span_ms)) {
+    if (!scenario__take_time(reading, "span", 1, max_ms, &span_ms, clock ? &negative : NULL)) {
         return false;
     }
     action->span_ms = negative ? -(int64_t)span_ms : (int64_t)span_ms;
     return true;
 }
 
-static bool take_times(struct scenario_reading *reading, const struct scenario_file_action *file,
-                       struct scenario_action *action) {
+static bool take_times(struct scenario_reading *reading, struct scenario_action *action) {
     uint64_t load_ms = reading->scenario->load_ms;
-    if (!scenario__take_time(reading, "at", file->at, 0, SCENARIO_TIME_MS_MAX, &action->at_ms) ||
-        !scenario__take_time(reading, "for", file->lasts, 1, SCENARIO_TIME_MS_MAX,
-                             &action->for_ms)) {
+    if (!scenario__take_time(reading, "at", 0, SCENARIO_TIME_MS_MAX, &action->at_ms, NULL) ||
+        !scenario__take_time(reading, "for", 1, SCENARIO_TIME_MS_MAX, &action->for_ms, NULL)) {
         return false;
     }
     if (action->at_ms + action->for_ms > SCENARIO_TIME_MS_MAX) {
@@ -113,8 +103,11 @@ static uint16_t kind_find(const char *name, size_t size_bytes) {
     return 0;
 }
 
-static bool take_key(struct scenario_reading *reading, const char *text,
-                     struct scenario_action *action) {
+static bool take_key(struct scenario_reading *reading, struct scenario_action *action) {
+    const char *text = scenario__value(reading, "key");
+    if (text == NULL) {
+        return true;
+    }
     const char *entity = strchr(text, '/');
     const char *name = entity == NULL ? NULL : strchr(entity + 1, '/');
     action->kind = entity == NULL ? 0 : kind_find(text, (size_t)(entity - text));
@@ -171,8 +164,11 @@ static bool check_import(struct scenario_reading *reading, const struct scenario
     return fine;
 }
 
-static bool take_body(struct scenario_reading *reading, const char *text,
-                      struct scenario_action *action) {
+static bool take_body(struct scenario_reading *reading, struct scenario_action *action) {
+    const char *text = scenario__value(reading, "body");
+    if (text == NULL) {
+        return true;
+    }
     if (strlen(text) > SCENARIO_TEXT_SIZE_MAX) {
         return scenario__refuse(reading, "body", "'body' is longer than %d bytes",
                                 SCENARIO_TEXT_SIZE_MAX);
@@ -201,41 +197,34 @@ static bool check_nodes(struct scenario_reading *reading, const struct scenario_
     return true;
 }
 
-static bool take_arguments(struct scenario_reading *reading,
-                           const struct scenario_file_action *file,
-                           struct scenario_action *action) {
+static bool take_arguments(struct scenario_reading *reading, struct scenario_action *action) {
     unsigned takes = scenario_action_takes(action->type);
     uint64_t percent = 0;
     action->count = (takes & SCENARIO_TAKES_COUNT) != 0 ? 1 : 0;
     bool taken =
-        take_times(reading, file, action) &&
-        scenario__take_nodes(reading, "nodes", file->nodes, file->nodes_count, &action->nodes) &&
-        scenario__take_nodes(reading, "to", file->to, file->to_count, &action->to) &&
-        scenario__take_number(reading, "percent", file->percent, 0, 100, &percent) &&
-        take_span(reading, file->span, action) &&
-        scenario__take_number(reading, "count", file->count, 1, SCENARIO__COUNT_MAX,
-                              &action->count) &&
-        (file->key == NULL || take_key(reading, file->key, action)) &&
-        (file->body == NULL || take_body(reading, file->body, action)) &&
-        check_nodes(reading, action);
+        take_times(reading, action) && scenario__take_nodes(reading, "nodes", &action->nodes) &&
+        scenario__take_nodes(reading, "to", &action->to) &&
+        scenario__take_number(reading, "percent", 0, 100, &percent) && take_span(reading, action) &&
+        scenario__take_number(reading, "count", 1, SCENARIO__COUNT_MAX, &action->count) &&
+        take_key(reading, action) && take_body(reading, action) && check_nodes(reading, action);
     action->percent = (unsigned)percent;
     return taken;
 }
 
-bool scenario__action_take(struct scenario_reading *reading,
-                           const struct scenario_file_action *file) {
+bool scenario__action_take(struct scenario_reading *reading) {
     struct scenario_action action = {.line = scenario__line_of(reading, "")};
-    if (file->type == NULL || file->at == NULL) {
-        return scenario__refuse(reading, "", "an action needs '%s'",
-                                file->type == NULL ? "do" : "at");
-    }
-    if (!type_find(file->type, &action.type)) {
-        return scenario__refuse(reading, "do", "there is no action '%.40s'", file->type);
-    }
-    if (!check_arguments(reading, file, action.type)) {
+    if (!scenario__need(reading, "an action", "do") ||
+        !scenario__need(reading, "an action", "at")) {
         return false;
     }
-    if (!take_arguments(reading, file, &action)) {
+    const char *type = scenario__value(reading, "do");
+    if (!type_find(type, &action.type)) {
+        return scenario__refuse(reading, "do", "there is no action '%.40s'", type);
+    }
+    if (!check_arguments(reading, action.type)) {
+        return false;
+    }
+    if (!take_arguments(reading, &action)) {
         scenario__action_close(&action);
         return false;
     }

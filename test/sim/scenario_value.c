@@ -51,8 +51,9 @@ bool scenario__time_parse(const char *text, uint64_t max_ms, uint64_t *ms) {
     return false;
 }
 
-bool scenario__take_number(struct scenario_reading *reading, const char *key, const char *text,
-                           uint64_t min, uint64_t max, uint64_t *number) {
+bool scenario__take_number(struct scenario_reading *reading, const char *key, uint64_t min,
+                           uint64_t max, uint64_t *number) {
+    const char *text = scenario__value(reading, key);
     if (text == NULL) {
         return true;
     }
@@ -64,11 +65,17 @@ bool scenario__take_number(struct scenario_reading *reading, const char *key, co
     return true;
 }
 
-bool scenario__take_time(struct scenario_reading *reading, const char *key, const char *text,
-                         uint64_t min_ms, uint64_t max_ms, uint64_t *ms) {
+bool scenario__take_time(struct scenario_reading *reading, const char *key, uint64_t min_ms,
+                         uint64_t max_ms, uint64_t *ms, bool *negative) {
+    const char *text = scenario__value(reading, key);
     if (text == NULL) {
         return true;
     }
+    bool minus = negative != NULL && text[0] == '-';
+    if (negative != NULL) {
+        *negative = minus;
+    }
+    text += minus;
     if (!scenario__time_parse(text, max_ms, ms)) {
         return scenario__refuse(reading, key,
                                 "'%s' must be a time like 250ms, 31s, 10m or 2h, at most "
@@ -80,8 +87,9 @@ bool scenario__take_time(struct scenario_reading *reading, const char *key, cons
                             min_ms, text);
 }
 
-bool scenario__take_line(struct scenario_reading *reading, const char *key, const char *text,
-                         char *line, size_t size_bytes) {
+bool scenario__take_line(struct scenario_reading *reading, const char *key, char *line,
+                         size_t size_bytes) {
+    const char *text = scenario__value(reading, key);
     if (text == NULL) {
         return true;
     }
@@ -138,11 +146,13 @@ static bool mark_nodes(struct scenario_reading *reading, const char *key, const 
     return true;
 }
 
-bool scenario__take_nodes(struct scenario_reading *reading, const char *key, char *const *texts,
-                          size_t count, struct scenario_nodes *nodes) {
+bool scenario__take_nodes(struct scenario_reading *reading, const char *key,
+                          struct scenario_nodes *nodes) {
     bool named[SCENARIO_NODES_MAX] = {0};
     uint16_t indexes[SCENARIO_NODES_MAX];
     size_t found = 0;
+    size_t count = 0;
+    char *const *texts = scenario__values(reading, key, &count);
     for (size_t i = 0; i < count; i++) {
         if (!mark_nodes(reading, key, texts[i], named)) {
             return false;
@@ -157,9 +167,11 @@ bool scenario__take_nodes(struct scenario_reading *reading, const char *key, cha
     return true;
 }
 
-bool scenario__take_kept(struct scenario_reading *reading, char *const *texts, size_t count) {
+bool scenario__take_kept(struct scenario_reading *reading) {
     struct scenario *scenario = reading->scenario;
     uint64_t least = 0;
+    size_t count = 0;
+    char *const *texts = scenario__values(reading, "kept", &count);
     if (count > SCENARIO_KEPT_MAX) {
         return scenario__refuse(reading, "kept", "'kept' has more than %d ranges",
                                 SCENARIO_KEPT_MAX);

@@ -116,12 +116,14 @@ struct sim_holding {
     struct catalog_sum sum; /* over the entries */
     bool sums_agree;        /* and the state says the same of them */
     struct merkle_digest
-        digest; /* over all fields of the state, the sum above, and the members in order of their ids */
+        digest; /* over all fields of the state, the sum above and that of what was kept, the members by id */
 };
 struct sim_holding sim_holding_of_load(const struct catalog_load *load);
+/* The sum over entries, from their bytes. */
+struct catalog_sum sim_sum_of(struct catalog_entry *const *entries, size_t count);
 /* The same of what a commit is to leave; members in any order. */
 struct sim_holding sim_holding_of(const struct catalog_node_state *state,
-                                  const struct catalog_sum *sum,
+                                  const struct catalog_sum *sum, const struct catalog_sum *kept,
                                   const struct catalog_member_row *members, size_t member_count);
 
 #endif

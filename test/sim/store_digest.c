@@ -38,8 +38,10 @@ static void add_state(struct chain *chain, const struct catalog_node_state *stat
     add_text(chain, state->node_name);
     const uint64_t numbers[] = {state->incarnation, state->high_water, state->seen,
                                 state->horizon,     state->ready,      state->healing,
-                                state->had_entry};
+                                state->had_entry,   state->removed};
     add(chain, numbers, sizeof numbers);
+    add(chain, state->admitter_id.bytes, sizeof state->admitter_id.bytes);
+    add(chain, state->replaced_id.bytes, sizeof state->replaced_id.bytes);
     add_sum(chain, &state->sum);
 }
 
@@ -71,12 +73,23 @@ static void add_members(struct chain *chain, const struct catalog_member_row *me
     free(order);
 }
 
+struct catalog_sum sim_sum_of(struct catalog_entry *const *entries, size_t count) {
+    struct catalog_sum sum = {.entry_count = 0};
+    for (size_t i = 0; i < count; i++) {
+        struct merkle_digest digest =
+            merkle_digest_of(entries[i]->bytes, entries[i]->size_bytes, MERKLE_SEED_ENTRY);
+        catalog_sum_add(&sum, &digest);
+    }
+    return sum;
+}
+
 struct sim_holding sim_holding_of(const struct catalog_node_state *state,
-                                  const struct catalog_sum *sum,
+                                  const struct catalog_sum *sum, const struct catalog_sum *kept,
                                   const struct catalog_member_row *members, size_t member_count) {
     struct chain chain = {.digest = {.bytes = {0}}};
     add_state(&chain, state);
     add_sum(&chain, sum);
+    add_sum(&chain, kept);
     add_members(&chain, members, member_count);
     return (struct sim_holding){.sum = *sum,
                                 .sums_agree =
@@ -86,12 +99,7 @@ struct sim_holding sim_holding_of(const struct catalog_node_state *state,
 }
 
 struct sim_holding sim_holding_of_load(const struct catalog_load *load) {
-    struct catalog_sum sum = {.entry_count = 0};
-    for (size_t i = 0; i < load->entry_count; i++) {
-        const struct catalog_entry *entry = load->entries[i];
-        struct merkle_digest digest =
-            merkle_digest_of(entry->bytes, entry->size_bytes, MERKLE_SEED_ENTRY);
-        catalog_sum_add(&sum, &digest);
-    }
-    return sim_holding_of(&load->state, &sum, load->members, load->member_count);
+    struct catalog_sum sum = sim_sum_of(load->entries, load->entry_count);
+    struct catalog_sum kept = sim_sum_of(load->kept, load->kept_count);
+    return sim_holding_of(&load->state, &sum, &kept, load->members, load->member_count);
 }

@@ -25,13 +25,20 @@ struct sim_disk {
     size_t entry_count, entry_capacity;
     struct catalog_member_row *members;
     size_t member_count;
-    struct catalog_sum sum; /* over entries, kept by the disk itself */
-    size_t quarantined;     /* rows that were set aside since they were damaged */
+    struct catalog_sum sum;      /* over entries, kept by the disk itself */
+    size_t quarantined;          /* rows that were set aside since they were damaged */
+    struct catalog_entry **kept; /* what it had when it took a new id, held */
+    size_t kept_count;
 };
 
 /* A batch on its way. */
 struct sim_batch {
     uint64_t ticket;
+    bool reset, kept_cleared;
+    struct catalog_entry **kept;
+    size_t kept_count;
+    struct catalog_entry **removed;
+    size_t removed_count;
     struct catalog_entry **entries;
     size_t entry_count;
     struct catalog_member_row *members;
@@ -267,7 +274,7 @@ void sim_disk_apply(struct sim *sim, struct sim_node *node, const struct sim_bat
 /* The same without showing it to anybody. */
 void sim_disk_take(struct sim_disk *disk, const struct sim_batch *batch);
 struct catalog_entry *sim_disk_find(const struct sim_disk *disk, const struct catalog_key *key);
-/* What an engine gets at its start. Valid until the disk changes; free `entries` and `members` with free(). */
+/* What an engine gets at its start. Valid until the disk changes; free `entries`, `kept` and `members` with free(). */
 void sim_disk_load(const struct sim_disk *disk, struct catalog_load *load);
 void sim_disk_close(struct sim_disk *disk);
 void sim_disk_copy(struct sim_disk *to, const struct sim_disk *from);

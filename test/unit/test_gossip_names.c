@@ -83,6 +83,7 @@ START_TEST(words_of_the_manual_are_kept) {
     ck_assert_int_eq(gossip__message_phase(GOSSIP__ENTRIES), GOSSIP_PHASE_ENTRIES);
     ck_assert_int_eq(gossip__message_phase(GOSSIP__PUSH_ACK), GOSSIP_PHASE_PUSH);
     ck_assert_int_eq(gossip__message_phase(GOSSIP__ADMIT), GOSSIP_PHASE_MEMBERS);
+    ck_assert_int_eq(gossip__message_phase(GOSSIP__FORWARD_ANSWER), GOSSIP_PHASE_AGREEMENT);
 }
 END_TEST
 

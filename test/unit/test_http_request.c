@@ -1,5 +1,5 @@
 /* test_http_request.c - a request without network and service: its target, its route, its limits, its refusals. */
-#include "bin/attuned/http.h"
+#include "bin/attuned/http_handlers.h"
 
 #include <check.h>
 #include <jansson.h>
@@ -95,16 +95,25 @@ START_TEST(routes) {
         {"GET", "/v1/schemas/a/b/c/d/e/f/g/h/i/j", 404, "no_such_path", ""},
         {"GET", "/v1/schema", 404, "no_such_path", ""},
         {"GET", "/v1/schemasx", 404, "no_such_path", ""},
-        {"GET", "/v1/watch", 404, "no_such_path", ""},
-        {"POST", "/v1/agreement", 404, "no_such_path", ""},
+        {"GET", "/v1/watch/x", 404, "no_such_path", ""},
+        {"GET", "/v1/watch?since=0", 0, "", ""},
         {"POST", "/v1/schemas/x", 405, "method_not_allowed", "GET, HEAD, PUT, DELETE"},
         {"BREW", "/v1/import", 405, "method_not_allowed", "POST"},
         {"GET", "/v1/members/n1", 405, "method_not_allowed", "DELETE"},
         {"GET", "/v1/status?x=1", 400, "malformed", ""},
         {"GET", "/v1/status?dry_run=1", 400, "malformed", ""},
         {"PUT", "/v1/schemas/posts?cascade=1", 400, "malformed", ""},
-        {"PUT", "/v1/schemas/posts?wait=5s", 400, "unsupported", ""},
-        {"PUT", "/v1/schemas/posts?staged", 400, "unsupported", ""},
+        {"PUT", "/v1/schemas/posts?wait=5s&skip_dead=1", 0, "", ""},
+        {"PUT", "/v1/schemas/posts?staged=1&abort=1", 0, "", ""},
+        {"POST", "/v1/import?wait", 0, "", ""},
+        {"POST", "/v1/import?staged=1", 400, "malformed", ""},
+        {"POST", "/v1/agreement", 0, "", ""},
+        {"GET", "/v1/agreement", 405, "method_not_allowed", "POST"},
+        {"POST", "/v1/resolve?wait=1s&dry_run=1", 0, "", ""},
+        {"GET", "/v1/why/schema/posts", 0, "", ""},
+        {"GET", "/v1/why/constraint/posts/key", 0, "", ""},
+        {"GET", "/v1/why/schema", 404, "no_such_path", ""},
+        {"GET", "/v1/doctor", 0, "", ""},
         {"PUT", "/v1/schemas/posts?dry_run=1&dry_run=1", 400, "malformed", ""},
         {"GET", "/v1/schemas/%g0", 400, "malformed", ""},
         {"GET", "/v1/status?=", 400, "malformed", ""},
@@ -267,7 +276,7 @@ START_TEST(all_codes_have_a_status) {
         if (name == NULL)
             continue;
         ck_assert_msg(status == 400 || status == 404 || status == 409 || status == 412 ||
-                          status == 413 || status == 500 || status == 503,
+                          status == 413 || status == 500 || status == 503 || status == 504,
                       "%s: %u", name, status);
         struct http_request request;
         begin(&request, "GET", "/v1/status");
@@ -278,6 +287,8 @@ START_TEST(all_codes_have_a_status) {
         http_request_close(&request);
     }
     ck_assert_uint_eq(http_status_of(GOSSIP_ESTALE), 503);
+    ck_assert_uint_eq(http_status_of(GOSSIP_EDUPLICATE), 503);
+    ck_assert_uint_eq(http_status_of(GOSSIP_ENOTAGREED), 504);
     ck_assert_uint_eq(http_status_of(CATALOG_EPRECONDITION), 412);
     ck_assert_uint_eq(http_status_of(12345), 500);
 }
@@ -307,6 +318,122 @@ START_TEST(import_problems) {
 }
 END_TEST
 
+/* The error of a request whose body is wrong, or whose parameters do not go together: it never reaches a service. */
+static const char *refused(const char *method, const char *target, const char *body) {
+    static char code[64];
+    struct http_request request;
+    begin(&request, method, target);
+    ck_assert_msg(!request.answered, "%s", target);
+    ck_assert(http_request_take(&request, body, strlen(body)) || body[0] == '\0');
+    http_request_handle(&request);
+    ck_assert_msg(request.answered && request.status == 400, "%s %s", target, body);
+    strcpy(code, error_of(&request));
+    http_request_close(&request);
+    return code;
+}
+
+/* What is wrong with a wait, a staged change, an agreement or a resolution is said before anything is asked for. */
+START_TEST(waits_are_checked) {
+    static const struct {
+        const char *method, *target, *body;
+    } cases[] = {
+        {"PUT", "/v1/schemas/posts?wait=5", "{\"fields\":{}}"},
+        {"PUT", "/v1/schemas/posts?wait=1y", "{\"fields\":{}}"},
+        {"PUT", "/v1/schemas/posts?wait=61m", "{\"fields\":{}}"},
+        {"PUT", "/v1/schemas/posts?wait=", "{\"fields\":{}}"},
+        {"PUT", "/v1/schemas/posts?wait=-1s", "{\"fields\":{}}"},
+        {"PUT", "/v1/schemas/posts?skip_dead=1", "{\"fields\":{}}"},
+        {"PUT", "/v1/schemas/posts?staged", "{\"fields\":{}}"},
+        {"PUT", "/v1/schemas/posts?staged=yes", "{\"fields\":{}}"},
+        {"PUT", "/v1/schemas/posts?staged=1&dry_run=1", "{\"fields\":{}}"},
+        {"PUT", "/v1/schemas/posts?staged=1&wait=1d", "{\"fields\":{}}"},
+        {"POST", "/v1/import?wait=1y", ""},
+        {"POST", "/v1/agreement", "["},
+        {"POST", "/v1/agreement", "[]"},
+        {"POST", "/v1/agreement", "{\"timeout\":5}"},
+        {"POST", "/v1/agreement", "{\"timeout\":\"1y\"}"},
+        {"POST", "/v1/agreement", "{\"timeout\":\"5\"}"},
+        {"POST", "/v1/agreement", "{\"timeout\":\"5s\",\"timeout\":\"5s\"}"},
+        {"POST", "/v1/agreement", "{\"skip_dead\":1}"},
+        {"POST", "/v1/agreement", "{\"other\":1}"},
+        {"POST", "/v1/agreement", "{\"kind\":\"schema\"}"},
+        {"POST", "/v1/agreement", "{\"entity\":\"posts\"}"},
+        {"POST", "/v1/agreement", "{\"name\":\"x\"}"},
+        {"POST", "/v1/agreement", "{\"kind\":\"table\",\"entity\":\"posts\"}"},
+        {"POST", "/v1/agreement", "{\"kind\":\"index\",\"entity\":\"posts\"}"},
+        {"POST", "/v1/agreement", "{\"kind\":\"schema\",\"entity\":\"posts\",\"name\":\"x\"}"},
+        {"POST", "/v1/agreement", "{\"kind\":\"schema\",\"entity\":\"a/b\"}"},
+        {"POST", "/v1/resolve", ""},
+        {"POST", "/v1/resolve", "{\"kind\":\"schema\",\"entity\":\"posts\"}"},
+        {"POST", "/v1/resolve", "{\"kind\":\"schema\",\"entity\":\"posts\",\"take\":\"\"}"},
+        {"POST", "/v1/resolve", "{\"kind\":\"schema\",\"entity\":\"posts\",\"take\":7}"},
+        {"POST", "/v1/resolve", "{\"kind\":\"schema\",\"take\":\"n1\"}"},
+        {"POST", "/v1/resolve?skip_dead=1", "{}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        ck_assert_str_eq(refused(cases[i].method, cases[i].target, cases[i].body), "malformed");
+    static const char *const targets[] = {"/v1/schemas/posts?staged=1&dry_run=1",
+                                          "/v1/schemas/posts?abort=1&dry_run=1",
+                                          "/v1/schemas/posts?abort=2"};
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++)
+        ck_assert_str_eq(refused("DELETE", targets[i], ""), "malformed");
+    static const char *const kinds[] = {"table", "0", "3", "1", "07", "65536", "99999", "4x", "-4"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char target[64];
+        snprintf(target, sizeof target, "/v1/why/%s/posts", kinds[i]);
+        ck_assert_str_eq(refused("GET", target, ""), "malformed");
+    }
+    ck_assert_str_eq(refused("GET", "/v1/why/constraint/posts", ""), "malformed");
+    ck_assert_str_eq(refused("GET", "/v1/why/schema/posts/name", ""), "malformed");
+}
+END_TEST
+
+/* A kind is known by its name; another by its number. */
+START_TEST(kinds) {
+    struct http_request request;
+    uint16_t kind;
+    begin(&request, "GET", "/v1/status");
+    ck_assert(http_kind(&request, (struct catalog_text){"index", 5}, &kind) && kind == 3);
+    ck_assert(http_kind(&request, (struct catalog_text){"schema", 6}, &kind) && kind == 1);
+    ck_assert(http_kind(&request, (struct catalog_text){"9", 1}, &kind) && kind == 9);
+    ck_assert(http_kind(&request, (struct catalog_text){"65535", 5}, &kind) && kind == 65535);
+    http_request_close(&request);
+}
+END_TEST
+
+/* 504 names each member with its state, and since when; what was never heard is null. */
+START_TEST(agreement_details) {
+    const struct gossip_agreement_member members[] = {
+        {.name = "n1", .state = GOSSIP_AGREED, .since_ms = 3},
+        {.name = "n\"2", .state = GOSSIP_LAGGING, .since_ms = 5000},
+        {.name = "n3", .state = GOSSIP_UNREACHABLE, .since_ms = GOSSIP_NEVER},
+    };
+    const struct gossip_reply reply = {
+        .code = GOSSIP_ENOTAGREED, .agreement = members, .agreement_count = 3};
+    struct http_request request;
+    begin(&request, "PUT", "/v1/schemas/x");
+    http_print(&request.answer, "what was printed before");
+    http_refuse_agreement(&request, &reply, "the write stands, but %s", "late");
+    ck_assert_uint_eq(request.status, 504);
+    ck_assert(!request.retry_after);
+    ck_assert_str_eq(error_of(&request), "not_agreed");
+    json_t *root = json_loadb((char *)request.answer.data, request.answer.size_bytes, 0, NULL);
+    const json_t *error = json_object_get(root, "error");
+    ck_assert_str_eq(json_string_value(json_object_get(error, "message")),
+                     "the write stands, but late");
+    const json_t *details = json_object_get(error, "details");
+    ck_assert_uint_eq(json_array_size(details), 3);
+    const json_t *second = json_array_get(details, 1), *third = json_array_get(details, 2);
+    ck_assert_str_eq(json_string_value(json_object_get(second, "name")), "n\"2");
+    ck_assert_str_eq(json_string_value(json_object_get(second, "state")), "lagging");
+    ck_assert_int_eq(json_integer_value(json_object_get(second, "since_ms")), 5000);
+    ck_assert_str_eq(json_string_value(json_object_get(third, "state")), "unreachable");
+    ck_assert(json_is_null(json_object_get(third, "since_ms")));
+    json_decref(root);
+    http_request_close(&request);
+}
+END_TEST
+
 Suite *http_request_suite(void);
 Suite *http_request_suite(void) {
     const struct {
@@ -323,6 +450,9 @@ Suite *http_request_suite(void) {
         {"http_if_match", if_match},
         {"http_status_of", all_codes_have_a_status},
         {"http_refuse_problems", import_problems},
+        {"http_wait_read", waits_are_checked},
+        {"http_kind", kinds},
+        {"http_refuse_agreement", agreement_details},
     };
     Suite *suite = suite_create("http_request");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

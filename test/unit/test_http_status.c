@@ -7,11 +7,14 @@
 
 static struct http_audit audit; /* large: not on the stack */
 
+/* When the status is asked for. */
+static const uint64_t wall_ms = 1000000;
+
 static json_t *print(const struct gossip_status *status, const struct gossip_member_status *members,
                      size_t member_count) {
     struct merkle_buffer json;
     merkle_buffer_init(&json, &merkle_allocator_libc);
-    http_status_print(&json, status, members, member_count, &audit);
+    http_status_print(&json, status, members, member_count, &audit, wall_ms);
     ck_assert(!json.failed);
     json_error_t error;
     json_t *root = json_loadb((char *)json.data, json.size_bytes, JSON_REJECT_DUPLICATES, &error);
@@ -80,6 +83,56 @@ START_TEST(known) {
     ck_assert_int_eq(json_integer_value(json_object_get(dead, "lag_ms")), 900);
     ck_assert_str_eq(json_string_value(json_object_get(dead, "state")), "dead");
     ck_assert_uint_eq(json_array_size(json_object_get(root, "warnings")), 0);
+    ck_assert_int_eq(json_integer_value(json_object_get(root, "conflicts")), 0);
+    ck_assert_uint_eq(json_array_size(json_object_get(root, "pending")), 0);
+    ck_assert(json_is_null(json_object_get(json_object_get(root, "horizon"), "held_by")));
+    json_decref(root);
+}
+END_TEST
+
+/* Conflicts, changes that are pending and who holds the horizon back are shown; a change warns once it is old. */
+START_TEST(what_waits) {
+    audit = (struct http_audit){.pending_count = 2};
+    audit.pending[0] = (struct http_pending){.kind = CATALOG_SCHEMA,
+                                             .entity = "posts",
+                                             .node = "n\"2",
+                                             .state = CATALOG_PENDING_ADD,
+                                             .since_wall_ms = wall_ms - HTTP_PENDING_WARNED_MS};
+    audit.pending[1] = (struct http_pending){.kind = CATALOG_INDEX,
+                                             .entity = "posts",
+                                             .name = "i",
+                                             .node = "n1",
+                                             .state = CATALOG_PENDING_DROP,
+                                             .since_wall_ms = wall_ms + 5}; /* another's clock */
+    struct gossip_status status = calm;
+    status.counts.conflicts = 4;
+    status.counts.tombstones = 9;
+    status.horizon_holder = "n3";
+    status.horizon_age_ms = 12345;
+    json_t *root = print(&status, NULL, 0);
+    ck_assert_int_eq(json_integer_value(json_object_get(root, "conflicts")), 4);
+    const json_t *pending = json_object_get(root, "pending");
+    ck_assert_uint_eq(json_array_size(pending), 2);
+    const json_t *first = json_array_get(pending, 0), *second = json_array_get(pending, 1);
+    ck_assert_ptr_null(json_object_get(first, "name"));
+    ck_assert_str_eq(json_string_value(json_object_get(first, "node")), "n\"2");
+    ck_assert_str_eq(json_string_value(json_object_get(first, "state")), "pending_add");
+    ck_assert_str_eq(json_string_value(json_object_get(first, "since")),
+                     "1970-01-01T00:15:40.000Z");
+    ck_assert_str_eq(json_string_value(json_object_get(second, "kind")), "index");
+    ck_assert_str_eq(json_string_value(json_object_get(second, "name")), "i");
+    const json_t *horizon = json_object_get(root, "horizon");
+    ck_assert_str_eq(json_string_value(json_object_get(horizon, "held_by")), "n3");
+    ck_assert_int_eq(json_integer_value(json_object_get(horizon, "age_ms")), 12345);
+    ck_assert_int_eq(json_integer_value(json_object_get(horizon, "tombstones")), 9);
+    ck_assert(!warned(root, "pending"));
+    json_decref(root);
+    audit.pending[0].since_wall_ms--;
+    status.horizon_held_self = true;
+    root = print(&status, NULL, 0);
+    ck_assert(warned(root, "pending"));
+    ck_assert_str_eq(
+        json_string_value(json_object_get(json_object_get(root, "horizon"), "held_by")), "n\"1");
     json_decref(root);
 }
 END_TEST
@@ -143,6 +196,7 @@ Suite *http_status_suite(void) {
     TCase *status = tcase_create("http_status_print");
     tcase_add_test(status, known);
     tcase_add_test(status, unknown_is_null);
+    tcase_add_test(status, what_waits);
     suite_add_tcase(suite, status);
     TCase *list = tcase_create("http_print_warnings");
     tcase_add_test(list, warnings);

@@ -238,10 +238,69 @@ START_TEST(versions_are_printed_in_order) {
         "{\"kind\":\"index\",\"entity\":\"e\",\"name\":\"n\",\"fields\":[\"d\"],\"number\":3,"
         "\"state\":\"active\","
         "\"origin\":\"11111111111111111111111111111111\",\"node\":\"node-a\",\"clock\":"
-        "\"0190000000000002\",\"conflict\":true}]}");
+        "\"0190000000000002\",\"conflict\":true}],\"seen\":[]}");
     catalog_entry_release(a);
     catalog_entry_release(b);
     catalog_entry_release(both);
+}
+END_TEST
+
+/* Writes over `before` and lets it go. */
+static struct catalog_entry *staged_over(struct catalog_entry *before, uint8_t origin,
+                                         enum catalog_state state) {
+    struct catalog_key key = catalog_entry_key(before);
+    struct catalog_version version = catalog_entry_in_force(before);
+    struct catalog__stamp stamp = {.clock = before->clock_highest + 1,
+                                   .origin = entry_maker_id(origin),
+                                   .node = entry_maker_text("b"),
+                                   .number = before->number + 1,
+                                   .state = state,
+                                   .body = version.body,
+                                   .body_size_bytes = version.body_size_bytes};
+    if (state == CATALOG_PENDING_ADD) {
+        stamp.previous = version.body;
+        stamp.previous_size_bytes = version.body_size_bytes;
+    }
+    struct catalog_entry *after;
+    ck_assert_int_eq(catalog__entry_write(&merkle_allocator_libc, &key, before, &stamp, &after), 0);
+    catalog_entry_release(before);
+    return after;
+}
+
+/* `why`: a version that is pending over an active one shows the body enforced meanwhile, of every kind; the entry shows what was
+ * replaced, by origin. */
+START_TEST(versions_show_what_they_replaced) {
+    static const struct {
+        uint16_t kind;
+        const char *name, *json, *shown;
+    } kinds[] = {
+        {CATALOG_SCHEMA, "", "{\"fields\":{}}", "\"fields\":{}"},
+        {CATALOG_CONSTRAINT, "n", "{\"type\":\"unique\",\"fields\":[\"d\"]}",
+         "\"type\":\"unique\",\"fields\":[\"d\"]"},
+        {CATALOG_INDEX, "n", "{\"fields\":[\"d\"]}", "\"fields\":[\"d\"]"},
+    };
+    for (size_t i = 0; i < 3; i++) {
+        struct catalog_entry *entry =
+            entry_of(kinds[i].kind, "e", kinds[i].name, kinds[i].json, CATALOG_ACTIVE);
+        entry = staged_over(entry, 0x22, CATALOG_ACTIVE);
+        entry = staged_over(entry, 0x01, CATALOG_PENDING_ADD);
+        ck_assert_int_eq(catalog_entry_print_versions(entry, &json), 0);
+        char expected[512];
+        (void)snprintf(expected, sizeof expected,
+                       ",\"number\":5,\"state\":\"pending_add\",\"origin\":\""
+                       "01010101010101010101010101010101\",\"node\":\"b\",\"clock\":"
+                       "\"0190000000000004\",\"conflict\":false,\"previous\":{%s}}],\"seen\":["
+                       "{\"origin\":\"11111111111111111111111111111111\",\"clock\":"
+                       "\"0190000000000002\"},{\"origin\":\"22222222222222222222222222222222\","
+                       "\"clock\":\"0190000000000003\"}]}",
+                       kinds[i].shown);
+        const char *text = printed();
+        size_t size = strlen(expected);
+        ck_assert_uint_gt(strlen(text), size);
+        ck_assert_str_eq(text + strlen(text) - size, expected);
+        merkle_buffer_clear(&json);
+        catalog_entry_release(entry);
+    }
 }
 END_TEST
 
@@ -286,6 +345,7 @@ END_TEST
 START_TEST(print_out_of_memory) {
     struct catalog_entry *entry =
         entry_of(CATALOG_INDEX, "e", "n", "{\"fields\":[\"d\"]}", CATALOG_ACTIVE);
+    entry = staged_over(entry, 0x22, CATALOG_PENDING_ADD);
     for (int form = 0; form < 2; form++) {
         for (size_t allowed = 0;; ++allowed) {
             struct alloc_fault fault = {.allowed = allowed};
@@ -324,6 +384,7 @@ Suite *json_print_suite(void) {
     tcase_add_test(entries, states_are_printed);
     tcase_add_test(entries, unknown_kinds_are_bytes);
     tcase_add_test(entries, versions_are_printed_in_order);
+    tcase_add_test(entries, versions_show_what_they_replaced);
     tcase_add_test(entries, bodies_round_trip);
     tcase_add_test(entries, print_out_of_memory);
     suite_add_tcase(suite, entries);

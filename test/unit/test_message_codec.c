@@ -98,13 +98,18 @@ START_TEST(digest_and_answer_have_golden_bytes_and_are_small) {
     ck_assert_mem_eq(frame.bytes, golden, sizeof golden);
     free(frame.bytes);
 
+    static const uint8_t golden_age[] = {0xcd, 0x05, 0xdd}; /* 1500 ms, and 1 */
     digest.type = GOSSIP__DIGEST_ANSWER;
+    digest.digest.age_known = true;
+    digest.digest.age_ms = 1500;
     struct message_bytes answer = message_sample_encode(&digest);
-    ck_assert_uint_eq(answer.size_bytes, sizeof golden);
+    ck_assert_uint_eq(answer.size_bytes, sizeof golden + sizeof golden_age);
     ck_assert_mem_eq(answer.bytes + 2, golden + 2, sizeof golden - 2);
+    ck_assert_mem_eq(answer.bytes + sizeof golden, golden_age, sizeof golden_age);
+    ck_assert_uint_eq(answer.bytes[0], 0x9b);
     ck_assert_uint_eq(answer.bytes[1], GOSSIP__DIGEST_ANSWER);
+    ck_assert_uint_le(4 + sizeof golden + 4 + answer.size_bytes, 120);
     free(answer.bytes);
-    ck_assert_uint_le(2 * (4 + sizeof golden), 120);
 
     /* The largest that the fields can be, with the wall clock: still within the promise. */
     digest = (struct gossip__message){.type = GOSSIP__DIGEST,
@@ -113,6 +118,8 @@ START_TEST(digest_and_answer_have_golden_bytes_and_are_small) {
                                                  .clock = CATALOG_CLOCK_MAX,
                                                  .seen = CATALOG_CLOCK_MAX / 2,
                                                  .changes = UINT64_MAX,
+                                                 .age_known = true,
+                                                 .age_ms = UINT64_MAX - 1,
                                                  .wall_s = UINT64_MAX}};
     frame = message_sample_encode(&digest);
     digest.type = GOSSIP__DIGEST_ANSWER;

@@ -55,7 +55,8 @@ static void print(const struct gossip_status *status, const struct gossip_counte
                   const struct gossip_member_status *members, size_t member_count) {
     static const uint64_t closed[GOSSIP_CLOSE_REASON_COUNT] = {[GOSSIP_CLOSE_TOO_BIG] = 2};
     const struct catalog_store_times times = {.count = 6, .sum_seconds = 0.5, .buckets = {1, 2}};
-    const struct http_counters http = {.answers = {[2] = 9}};
+    const struct http_counters http = {
+        .answers = {[2] = 9}, .agreements = {[HTTP_AGREEMENT_NOT_AGREED] = 3}, .stale = 5};
     struct merkle_buffer text;
     merkle_buffer_init(&text, &merkle_allocator_libc);
     metrics_print(&text, &(struct metrics){
@@ -66,6 +67,7 @@ static void print(const struct gossip_status *status, const struct gossip_counte
                              .member_count = member_count,
                              .store_times = &times,
                              .http = &http,
+                             .watch = {.clients = 7, .disconnected = 1},
                              .wall_ms = 10000,
                          });
     merkle_buffer_append(&text, "", 1);
@@ -103,6 +105,11 @@ START_TEST(all_series_from_the_start) {
         "attune_clock_skew_seconds_max",
         "attune_horizon_age_seconds",
         "attune_store_commit_seconds_count",
+        "attune_agreement_waits_total{result=\"agreed\"}",
+        "attune_agreement_waits_total{result=\"failed\"}",
+        "attune_stale_answers_total",
+        "attune_watch_clients",
+        "attune_watch_disconnected_total",
         "attune_build_info{version=\"" ATTUNE_VERSION "\"}",
     };
     const struct gossip_status status = {.agreed = GOSSIP_UNKNOWN, .agreement_age_ms = -1};
@@ -123,7 +130,7 @@ START_TEST(values) {
         .agreement_age_ms = 1500,
         .agreed_last_wall_ms = 2500,
         .disagreeing_count = 2,
-        .horizon = UINT64_C(4000) << 16,
+        .horizon_age_ms = 6000,
         .counts = {.conflicts = 4, .by_kind_and_state = {[CATALOG_INDEX] = {[CATALOG_ACTIVE] = 8}}},
     };
     memset(status.root.bytes, 0xff, sizeof status.root.bytes);
@@ -145,6 +152,10 @@ START_TEST(values) {
     ck_assert_double_eq(value_of("attune_rejected_total{reason=\"frame\"}"), 7);
     ck_assert_double_eq(value_of("attune_exchange_bytes_total{direction=\"sent\",phase=\"walk\"}"),
                         99);
+    ck_assert_double_eq(value_of("attune_agreement_waits_total{result=\"not_agreed\"}"), 3);
+    ck_assert_double_eq(value_of("attune_stale_answers_total"), 5);
+    ck_assert_double_eq(value_of("attune_watch_clients"), 7);
+    ck_assert_double_eq(value_of("attune_watch_disconnected_total"), 1);
     ck_assert_double_eq(value_of("attune_http_answers_total{status=\"2xx\"}"), 9);
 }
 END_TEST

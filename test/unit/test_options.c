@@ -14,6 +14,8 @@ START_TEST(duration_takes_units_only) {
         uint64_t duration_ms; /* 1: refused */
     } cases[] = {
         {"0s", 0},
+        {"0", 0},
+        {"00", 1},
         {"250ms", 250},
         {"5s", 5000},
         {"60m", 3600000},

@@ -1,4 +1,4 @@
-/* test_pending.c - the two layers against arrays: random puts, stores, failures, loads and unloads.
+/* test_pending.c - the two layers against arrays: random puts, removals, stores, failures, loads and unloads.
  *
  * The model keeps for each of a few keys the stored entry, and all orders in one list. After each step both layers, the
  * counts, the sum, the walk in order and the digest tree are compared with what the arrays say.
@@ -89,7 +89,7 @@ static struct catalog_entry *next_entry(const struct catalog_key *key, struct ca
 struct model_order {
     uint64_t ticket;
     size_t key;
-    struct catalog_entry *entry;
+    struct catalog_entry *entry; /* NULL: a removal */
 };
 
 struct model {
@@ -227,6 +227,33 @@ static void put(struct catalog *catalog, struct model *model, catalog_clock cloc
     model->orders[model->order_count++] = (struct model_order){model->ticket, key, entry};
 }
 
+static void take_away(struct catalog *catalog, struct model *model) {
+    if (model->order_count == ORDERS_MAX) {
+        return;
+    }
+    size_t key = random_below(KEYS);
+    model->ticket += random_below(3) == 0;
+    bool there = model_newest(model, key) != NULL;
+    ck_assert_int_eq(catalog_pending_remove(catalog, &keys[key].key, model->ticket),
+                     there ? 0 : CATALOG_ENOTFOUND);
+    if (there) {
+        model->orders[model->order_count++] = (struct model_order){model->ticket, key, NULL};
+    }
+}
+
+/* Nodes: one for each key that is stored or has an order, and none besides. */
+static void assert_nodes(const struct catalog *catalog, const struct model *model) {
+    size_t expected = 0;
+    for (size_t key = 0; key < KEYS; ++key) {
+        bool ordered = false;
+        for (size_t i = 0; i < model->order_count; ++i) {
+            ordered = ordered || model->orders[i].key == key;
+        }
+        expected += ordered || model->stored[key] != NULL;
+    }
+    ck_assert_uint_eq(catalog->handles.count - catalog->handles.free_count, expected);
+}
+
 /* Whatever comes in whatever order, both layers are what arrays say (G3, G11). */
 START_TEST(layers_match_arrays) {
     random_state = 1 + (uint64_t)_i;
@@ -243,7 +270,7 @@ START_TEST(layers_match_arrays) {
         size_t key = random_below(KEYS);
         uint64_t oldest = model.order_count > 0 ? model.orders[0].ticket : model.ticket;
         uint64_t ticket = oldest + random_below((uint32_t)(model.ticket - oldest) + 2);
-        switch (random_below(12)) {
+        switch (random_below(15)) {
         case 0:
         case 1:
             ck_assert_int_eq(catalog_pending_stored(catalog, ticket), 0);
@@ -266,10 +293,16 @@ START_TEST(layers_match_arrays) {
             model_store(&model, key, entry);
             break;
         }
+        case 5:
+        case 6:
+        case 7:
+            take_away(catalog, &model);
+            break;
         default:
             put(catalog, &model, clock);
             break;
         }
+        assert_nodes(catalog, &model);
         assert_same(catalog, &model, sorted);
     }
     catalog_free(catalog);
@@ -303,6 +336,57 @@ START_TEST(later_stays_pending) {
 }
 END_TEST
 
+static void assert_layers(struct catalog *catalog, const struct catalog_key *key,
+                          const struct catalog_entry *stored, const struct catalog_entry *newest) {
+    ck_assert_ptr_eq(catalog_find(catalog, key), stored);
+    ck_assert_ptr_eq(catalog_pending_find(catalog, key), newest);
+    ck_assert_uint_eq(merkle_tree_count(catalog_tree(catalog)), stored != NULL);
+    ck_assert_uint_eq(catalog_count(catalog).all, stored != NULL);
+    ck_assert_uint_eq(catalog_pending_sum(catalog).entry_count, newest != NULL);
+}
+
+/* A removal is seen at once by who writes and by nobody else until it is stored (G11); a put follows on it, in the same batch or
+ * another; each comes back if it is abandoned; the node ends when nothing is left of it. */
+START_TEST(removed_when_stored) {
+    random_state = 9;
+    struct catalog *catalog = NULL;
+    ck_assert_int_eq(catalog_new(&merkle_allocator_libc, &catalog), 0);
+    struct catalog_key key = catalog_kit_key(9, "users", "x");
+    struct catalog_entry *first = next_entry(&key, NULL, 1);
+    struct catalog_entry *second = next_entry(&key, NULL, 2);
+    ck_assert_int_eq(catalog_pending_remove(catalog, &key, 1), CATALOG_ENOTFOUND);
+    ck_assert_int_eq(catalog_load(catalog, first), 0);
+    ck_assert_int_eq(catalog_pending_remove(catalog, &key, 1), 0);
+    assert_layers(catalog, &key, first, NULL);
+    ck_assert_int_eq(catalog_pending_remove(catalog, &key, 1), CATALOG_ENOTFOUND);
+    ck_assert_int_eq(catalog_pending_put(catalog, second, 1), 0); /* the same ticket */
+    assert_layers(catalog, &key, first, second);
+    ck_assert_int_eq(catalog_pending_remove(catalog, &key, 2), 0);
+    assert_layers(catalog, &key, first, NULL);
+    catalog_pending_abandon(catalog, 2);
+    assert_layers(catalog, &key, first, second);
+    catalog_pending_abandon(catalog, 1);
+    assert_layers(catalog, &key, first, first);
+    ck_assert_int_eq(catalog_pending_remove(catalog, &key, 3), 0);
+    ck_assert_int_eq(catalog_pending_put(catalog, second, 4), 0); /* another ticket */
+    ck_assert_int_eq(catalog_pending_stored(catalog, 3), 0);
+    assert_layers(catalog, &key, NULL, second);
+    catalog_pending_abandon(catalog, 4);
+    assert_layers(catalog, &key, NULL, NULL);
+    ck_assert_uint_eq(catalog->handles.count, catalog->handles.free_count);
+    ck_assert_int_eq(catalog_pending_put(catalog, first, 5), 0);
+    ck_assert_int_eq(catalog_pending_remove(catalog, &key, 5), 0);
+    ck_assert_int_eq(catalog_pending_put(catalog, second, 5), 0);
+    ck_assert_int_eq(catalog_pending_remove(catalog, &key, 5), 0);
+    ck_assert_int_eq(catalog_pending_stored(catalog, 5), 0); /* and gone, all at once */
+    assert_layers(catalog, &key, NULL, NULL);
+    ck_assert_uint_eq(catalog->handles.count, catalog->handles.free_count);
+    catalog_entry_release(first);
+    catalog_entry_release(second);
+    catalog_free(catalog);
+}
+END_TEST
+
 /* More orders than one hold of the lock takes become stored by one call. */
 START_TEST(many_at_once) {
     random_state = 3;
@@ -327,7 +411,9 @@ END_TEST
 static int load_and_put(struct catalog *catalog, struct catalog_entry *const *entries) {
     int result = catalog_load(catalog, entries[0]);
     result = result == 0 ? catalog_pending_put(catalog, entries[1], 1) : result;
-    return result == 0 ? catalog_pending_put(catalog, entries[2], 2) : result;
+    result = result == 0 ? catalog_pending_put(catalog, entries[2], 2) : result;
+    struct catalog_key key = catalog_entry_key(entries[0]);
+    return result == 0 ? catalog_pending_remove(catalog, &key, 2) : result;
 }
 
 /* Whichever allocation fails, a put or load changes nothing, and all memory comes back. */
@@ -353,9 +439,10 @@ START_TEST(out_of_memory) {
         bool made = result == 0;
         if (made) {
             result = load_and_put(catalog, plan->entries);
-            size_t whole = result == 0 ? 3 : catalog_pending_sum(catalog).entry_count;
-            ck_assert_uint_eq(catalog->orders.count + catalog_count(catalog).all, whole);
-            ck_assert_uint_eq(catalog->handles.count - catalog->handles.free_count, whole);
+            size_t removed = result == 0;
+            size_t nodes = catalog->orders.count + catalog_count(catalog).all - removed;
+            ck_assert_uint_eq(catalog_pending_sum(catalog).entry_count, nodes - removed);
+            ck_assert_uint_eq(catalog->handles.count - catalog->handles.free_count, nodes);
         }
         if (result == 0) {
             result =
@@ -397,6 +484,7 @@ Suite *pending_suite(void) {
     TCase *layers = tcase_create("catalog_pending");
     tcase_add_loop_test(layers, layers_match_arrays, 0, 4);
     tcase_add_test(layers, later_stays_pending);
+    tcase_add_test(layers, removed_when_stored);
     tcase_add_test(layers, many_at_once);
     tcase_add_test(layers, out_of_memory);
     suite_add_tcase(suite, layers);

@@ -1,4 +1,4 @@
-/* test_plan_rules.c - each rule of DESIGN 4.3 and 4.4: a case that passes beside one that is refused. */
+/* test_plan_rules.c - each rule of DESIGN 4.4: a case that passes beside one that is refused. */
 #include "catalog/internal.h"
 #include "test/unit/support/catalog_kit.h"
 
@@ -278,171 +278,11 @@ START_TEST(audit) {
 }
 END_TEST
 
-/* --- states ------------------------------------------------------------------------------------------------------------------- */
-
-#define ABSENT ((enum catalog_state)0)
-
-static int set_state(enum catalog_state state, const char *json) {
-    struct catalog_write write = catalog_kit_set(&kit, CATALOG_SCHEMA, "s", "", json);
-    write.state = state;
-    return catalog_kit_apply(&kit, &write, 1);
-}
-
-static const char old_body[] = "{\"fields\":{\"x\":{\"type\":\"string\"}}}";
-static const char new_body[] = "{\"fields\":{\"y\":{\"type\":\"string\"}}}";
-static const char third_body[] = "{\"fields\":{\"z\":{\"type\":\"string\"}}}";
-
-/* Brings the entry into a state: pending_add over an active body if `over`. */
-static void bring(enum catalog_state state, bool over) {
-    catalog_kit_close(&kit);
-    catalog_kit_init(&kit, &merkle_allocator_libc, 1);
-    if (state == CATALOG_PENDING_ADD && !over) {
-        ASSERT_TAKEN(set_state(CATALOG_PENDING_ADD, new_body));
-    } else if (state != ABSENT) {
-        ASSERT_TAKEN(set_state(CATALOG_ACTIVE, old_body));
-    }
-    if (state == CATALOG_PENDING_ADD && over) {
-        ASSERT_TAKEN(set_state(CATALOG_PENDING_ADD, new_body));
-    } else if (state == CATALOG_PENDING_DROP) {
-        ASSERT_TAKEN(set_state(CATALOG_PENDING_DROP, old_body));
-    } else if (state == CATALOG_DROPPED) {
-        ASSERT_TAKEN(catalog_kit_apply_drop(&kit, CATALOG_SCHEMA, "s", ""));
-    }
-}
-
-struct edge {
-    enum catalog_state from;
-    bool over;
-    enum catalog_state to; /* CATALOG_DROPPED: a drop */
-    const char *body;
-    int result;
-    bool changed;
-};
-
-/* The edges of DESIGN 4.3, each taken or refused. */
-START_TEST(edges) {
-    const struct edge edge_list[] = {
-        {ABSENT, false, CATALOG_ACTIVE, old_body, 0, true},
-        {ABSENT, false, CATALOG_PENDING_ADD, old_body, 0, true},
-        {ABSENT, false, CATALOG_PENDING_DROP, old_body, CATALOG_ENOTFOUND, false},
-        {ABSENT, false, CATALOG_DROPPED, NULL, CATALOG_ENOTFOUND, false},
-        {CATALOG_DROPPED, false, CATALOG_ACTIVE, old_body, 0, true},
-        {CATALOG_DROPPED, false, CATALOG_PENDING_ADD, old_body, 0, true},
-        {CATALOG_DROPPED, false, CATALOG_DROPPED, NULL, CATALOG_ENOTFOUND, false},
-        {CATALOG_ACTIVE, false, CATALOG_ACTIVE, old_body, 0, false},
-        {CATALOG_ACTIVE, false, CATALOG_ACTIVE, new_body, 0, true},
-        {CATALOG_ACTIVE, false, CATALOG_PENDING_ADD, new_body, 0, true},
-        {CATALOG_ACTIVE, false, CATALOG_PENDING_ADD, old_body, 0, false},
-        {CATALOG_ACTIVE, false, CATALOG_PENDING_DROP, old_body, 0, true},
-        {CATALOG_ACTIVE, false, CATALOG_PENDING_DROP, new_body, CATALOG_ESTATE, false},
-        {CATALOG_ACTIVE, false, CATALOG_DROPPED, NULL, 0, true},
-        {CATALOG_PENDING_ADD, false, CATALOG_ACTIVE, new_body, 0, true},
-        {CATALOG_PENDING_ADD, false, CATALOG_ACTIVE, third_body, CATALOG_ESTATE, false},
-        {CATALOG_PENDING_ADD, false, CATALOG_PENDING_ADD, new_body, 0, false},
-        {CATALOG_PENDING_ADD, false, CATALOG_PENDING_ADD, third_body, CATALOG_ESTATE, false},
-        {CATALOG_PENDING_ADD, false, CATALOG_PENDING_DROP, new_body, CATALOG_ESTATE, false},
-        {CATALOG_PENDING_ADD, false, CATALOG_DROPPED, NULL, 0, true},
-        {CATALOG_PENDING_ADD, true, CATALOG_ACTIVE, new_body, 0, true}, /* the step */
-        {CATALOG_PENDING_ADD, true, CATALOG_ACTIVE, old_body, 0, true}, /* the abort */
-        {CATALOG_PENDING_ADD, true, CATALOG_ACTIVE, third_body, CATALOG_ESTATE, false},
-        {CATALOG_PENDING_ADD, true, CATALOG_DROPPED, NULL, CATALOG_ESTATE, false},
-        {CATALOG_PENDING_DROP, false, CATALOG_ACTIVE, old_body, 0, true}, /* the cancel */
-        {CATALOG_PENDING_DROP, false, CATALOG_ACTIVE, new_body, CATALOG_ESTATE, false},
-        {CATALOG_PENDING_DROP, false, CATALOG_PENDING_ADD, new_body, CATALOG_ESTATE, false},
-        {CATALOG_PENDING_DROP, false, CATALOG_PENDING_DROP, old_body, 0, false},
-        {CATALOG_PENDING_DROP, false, CATALOG_DROPPED, NULL, 0, true},
-    };
-    struct catalog_key key = catalog_kit_key(CATALOG_SCHEMA, "s", "");
-    for (size_t i = 0; i < sizeof edge_list / sizeof *edge_list; ++i) {
-        const struct edge *edge = &edge_list[i];
-        bring(edge->from, edge->over);
-        uint64_t changes = catalog_count(kit.catalog).changes;
-        int result = edge->to == CATALOG_DROPPED
-                         ? catalog_kit_apply_drop(&kit, CATALOG_SCHEMA, "s", "")
-                         : set_state(edge->to, edge->body);
-        ck_assert_msg(result == edge->result, "edge %zu: %d %s", i, result, kit.problem.message);
-        ck_assert_msg(catalog_count(kit.catalog).changes == changes + edge->changed, "edge %zu", i);
-        const struct catalog_entry *entry = catalog_find(kit.catalog, &key);
-        if (edge->changed) {
-            ck_assert_uint_eq(entry->state, edge->to);
-        }
-    }
-}
-END_TEST
-
-/* A pending_add over an active schema carries what it replaces; so does what is resolved to it. */
-START_TEST(previous) {
-    struct catalog_key key = catalog_kit_key(CATALOG_SCHEMA, "s", "");
-    bring(CATALOG_PENDING_ADD, true);
-    struct catalog_version version = catalog_entry_in_force(catalog_find(kit.catalog, &key));
-    struct catalog_write old = catalog_kit_set(&kit, CATALOG_SCHEMA, "s", "", old_body);
-    ck_assert_uint_eq(version.previous_size_bytes, old.body_size_bytes);
-    ck_assert_mem_eq(version.previous, old.body, old.body_size_bytes);
-    ASSERT_TAKEN(set_state(CATALOG_ACTIVE, new_body));
-    ck_assert_ptr_null(catalog_entry_in_force(catalog_find(kit.catalog, &key)).previous);
-    bring(CATALOG_PENDING_ADD, false);
-    ck_assert_ptr_null(catalog_entry_in_force(catalog_find(kit.catalog, &key)).previous);
-}
-END_TEST
-
-/* While a staged change is pending, both bodies count: constraints fit the one in force and the one to come. */
-START_TEST(both_bodies) {
-    bring(CATALOG_PENDING_ADD, true);
-    ck_assert_int_eq(index_on("s", "i", "\"x\""), CATALOG_EMISSINGFIELD);
-    ck_assert_int_eq(index_on("s", "i", "\"y\""), CATALOG_EMISSINGFIELD);
-    bring(CATALOG_PENDING_ADD, false);
-    ASSERT_TAKEN(index_on("s", "i", "\"y\""));
-}
-END_TEST
-
-/* A staged drop of the body in force needs no body; nothing new hangs on a schema that is leaving. */
-START_TEST(pending_drop) {
-    bring(CATALOG_ACTIVE, false);
-    ASSERT_TAKEN(index_on("s", "i", "\"x\""));
-    struct catalog_write drop = {.operation = CATALOG_SET,
-                                 .state = CATALOG_PENDING_DROP,
-                                 .key = catalog_kit_key(CATALOG_SCHEMA, "s", "")};
-    ASSERT_TAKEN(catalog_kit_apply(&kit, &drop, 1));
-    ASSERT_REFUSED(CATALOG_ESTATE, "pending_drop", index_on("s", "j", "\"x\""));
-    ASSERT_REFUSED(CATALOG_ESTATE, "pending_drop", unique("s", "u", "\"x\""));
-    ASSERT_REFUSED(CATALOG_ESTATE, "pending_drop",
-                   foreign_key("t", "f", "a", "s", "x", "restrict"));
-    ASSERT_TAKEN(index_on("s", "i", "\"x\"")); /* it is there */
-    ck_assert_uint_eq(kit.entry_count, 0);
-    ASSERT_TAKEN(catalog_kit_apply_drop(&kit, CATALOG_SCHEMA, "s", ""));
-    ck_assert_uint_eq(kit.entry_count, 2);
-    drop.key = catalog_kit_key(CATALOG_SCHEMA, "absent", "");
-    ck_assert_int_eq(catalog_kit_apply(&kit, &drop, 1), CATALOG_ENOTFOUND);
-
-    bring(CATALOG_ACTIVE, false);
-    ASSERT_TAKEN(foreign_key("t", "f", "a", "s", "x", "restrict"));
-    ASSERT_REFUSED(CATALOG_EREFERENCED, "'f' of entity 't'",
-                   set_state(CATALOG_PENDING_DROP, old_body));
-}
-END_TEST
-
-/* An import takes no step of a staged change, and repeats one that is pending. */
-START_TEST(import_states) {
-    bring(CATALOG_PENDING_ADD, true);
-    struct catalog_write write = catalog_kit_set(&kit, CATALOG_SCHEMA, "s", "", new_body);
-    write.line = 1;
-    ASSERT_REFUSED(CATALOG_ESTATE, "pending_add", catalog_kit_apply(&kit, &write, 1));
-    write.state = CATALOG_PENDING_ADD;
-    ASSERT_TAKEN(catalog_kit_apply(&kit, &write, 1));
-    ck_assert_uint_eq(kit.entry_count, 0);
-    bring(ABSENT, false);
-    write.state = CATALOG_PENDING_DROP;
-    write.body = catalog_kit_set(&kit, CATALOG_SCHEMA, "s", "", new_body).body;
-    ASSERT_TAKEN(catalog_kit_apply(&kit, &write, 1));
-}
-END_TEST
-
 Suite *plan_rules_suite(void);
 Suite *plan_rules_suite(void) {
     const TTest *const rules[] = {missing_field, field_in_use,   field_and_user,
                                   bad_reference, reference_kept, set_null,
                                   same_meaning,  broken_before,  audit};
-    const TTest *const states[] = {edges, previous, both_bodies, pending_drop, import_states};
     Suite *suite = suite_create("plan_rules");
     TCase *rules_case = tcase_create("catalog_plan_rules");
     tcase_add_checked_fixture(rules_case, set_up, tear_down);
@@ -450,11 +290,5 @@ Suite *plan_rules_suite(void) {
         tcase_add_test(rules_case, rules[i]);
     }
     suite_add_tcase(suite, rules_case);
-    TCase *states_case = tcase_create("catalog_plan_states");
-    tcase_add_checked_fixture(states_case, set_up, tear_down);
-    for (size_t i = 0; i < sizeof states / sizeof *states; ++i) {
-        tcase_add_test(states_case, states[i]);
-    }
-    suite_add_tcase(suite, states_case);
     return suite;
 }

@@ -1,4 +1,4 @@
-/* test_seen.c - what may be concluded from an exchange: `seen`, freshness, agreement. */
+/* test_seen.c - what may be concluded from an exchange: `seen`, and whether all agree. */
 #include "test/unit/support/entry_maker.h"
 #include "test/unit/support/solo.h"
 
@@ -97,74 +97,6 @@ START_TEST(reset_forgets_what_was_counted) {
 }
 END_TEST
 
-/* --- freshness ------------------------------------------------------------------------------ */
-
-static int64_t age(struct solo *solo) {
-    return gossip__agreement_age(solo->engine, 10000);
-}
-
-START_TEST(age_alone) {
-    /* DESIGN 7.7: a node alone is its own majority. */
-    struct solo *solo = solo_with(0);
-    ck_assert_int_eq(age(solo), 0);
-    solo_free(solo);
-}
-END_TEST
-
-START_TEST(age_of_two_and_three) {
-    /* Of two both, of three any two are a majority: the latest of the others counts. */
-    for (unsigned peers = 1; peers <= 2; peers++) {
-        struct solo *solo = solo_with(peers);
-        ck_assert_int_eq(age(solo), -1);
-        gossip__seen_agreed(solo->engine, member(solo, 1), 9000);
-        ck_assert_int_eq(age(solo), 1000);
-        gossip__seen_agreed(solo->engine, member(solo, 1), 8000); /* an answer that was overtaken */
-        ck_assert_int_eq(age(solo), 1000);
-        if (peers == 2) {
-            gossip__seen_agreed(solo->engine, member(solo, 2), 9900);
-            ck_assert_int_eq(age(solo), 100);
-        }
-        solo_free(solo);
-    }
-}
-END_TEST
-
-START_TEST(age_of_five) {
-    /* Of five two others are needed: the second latest counts, whatever their order; removed ones do not count. */
-    struct solo *solo = solo_with(4);
-    gossip__seen_agreed(solo->engine, member(solo, 3), 9500);
-    ck_assert_int_eq(age(solo), -1);
-    gossip__seen_agreed(solo->engine, member(solo, 1), 9000);
-    ck_assert_int_eq(age(solo), 1000);
-    gossip__seen_agreed(solo->engine, member(solo, 2), 9200);
-    ck_assert_int_eq(age(solo), 800);
-    gossip__seen_agreed(solo->engine, member(solo, 4), 9500); /* two at the same moment */
-    ck_assert_int_eq(age(solo), 500);
-    gossip__member_set_state(solo->engine, member(solo, 3), GOSSIP_MEMBER_REMOVED);
-    ck_assert_int_eq(age(solo), 800); /* of four two others are needed, too */
-    gossip__member_set_state(solo->engine, member(solo, 4), GOSSIP_MEMBER_REMOVED);
-    ck_assert_int_eq(age(solo), 800); /* of three one */
-    solo_free(solo);
-}
-END_TEST
-
-START_TEST(age_is_unknown) {
-    /* A node that is joining, healing or removed does not know how old its copy is. */
-    struct solo *solo = solo_with(0);
-    solo->engine->state.ready = false;
-    ck_assert_int_eq(age(solo), -1);
-    solo->engine->state.ready = true;
-    solo->engine->state.healing = true;
-    ck_assert_int_eq(age(solo), -1);
-    solo->engine->state.healing = false;
-    solo->engine->removed = true;
-    ck_assert_int_eq(age(solo), -1);
-    solo->engine->removed = false;
-    ck_assert_int_eq(age(solo), 0);
-    solo_free(solo);
-}
-END_TEST
-
 /* --- agreement ------------------------------------------------------------------------------ */
 
 static enum gossip_truth agrees(struct solo *solo) {
@@ -249,7 +181,8 @@ START_TEST(asked_again_until_known) {
     /* Once our root has been calm for a moment, who is not known to agree is asked within the interval; then nobody. */
     struct solo *solo = solo_with(2);
     struct gossip *engine = solo->engine;
-    engine->tick_ms = solo->now_ms + 100000; /* the interval's own exchange would hide it */
+    engine->tick_ms = solo->now_ms + 100000; /* the interval's own exchange would hide it, */
+    engine->freshen_ms = GOSSIP_NEVER;       /* and those that are to make it fresh as well */
     ck_assert_int_eq(solo_write(solo, 1, "more", "f"), 1);
     solo_store_all(solo);
     gossip_duration_ms pause_ms = 1000 / GOSSIP__RECHECKS_PER_INTERVAL;
@@ -271,26 +204,100 @@ START_TEST(asked_again_until_known) {
 }
 END_TEST
 
+/* --- who counts ------------------------------------------------------------------------------- */
+
+START_TEST(whole_once_all_were_met) {
+    /* G3: a process vouches for what its id has made only after an exchange of its own with every member; removed ones are
+     * not required, and a newcomer is met, too. */
+    struct solo *solo = solo_with(2);
+    struct gossip *engine = solo->engine;
+    ck_assert(!gossip__seen_whole(engine));
+    member(solo, 1)->met = true;
+    ck_assert(!gossip__seen_whole(engine));
+    member(solo, 2)->met = true;
+    ck_assert(gossip__seen_whole(engine));
+    (void)solo_peer(solo, 3);
+    ck_assert(!gossip__seen_whole(engine));
+    gossip__member_set_state(engine, member(solo, 3), GOSSIP_MEMBER_REMOVED);
+    ck_assert(gossip__seen_whole(engine));
+    solo_free(solo);
+    solo = solo_with(0);
+    ck_assert(gossip__seen_whole(solo->engine)); /* nobody else can have what it made */
+    solo_free(solo);
+}
+END_TEST
+
+START_TEST(answer_counts_if_whole) {
+    /* G3: an answer of a member that is not whole counts for freshness and joining, and neither its clock nor its `seen`. */
+    for (unsigned whole = 0; whole < 2; whole++) {
+        struct solo *solo = solo_with(1);
+        struct gossip *engine = solo->engine;
+        catalog_clock before = member(solo, 1)->counted;
+        ck_assert_int_eq(solo_ask(solo, 9, GOSSIP_SYNC, "p1", 0), 1);
+        ck_assert_ptr_nonnull(member(solo, 1)->exchange);
+        member(solo, 1)->exchange->answer_whole = whole == 1;
+        member(solo, 1)->exchange->tables_equal = true;
+        gossip__exchange_conclude(engine, member(solo, 1)->exchange, before + 5, before + 3,
+                                  solo->now_ms);
+        ck_assert_uint_eq(member(solo, 1)->counted, whole == 1 ? before + 5 : before);
+        ck_assert(member(solo, 1)->met);
+        ck_assert(member(solo, 1)->agreed_known);
+        solo_free(solo);
+    }
+}
+END_TEST
+
+START_TEST(walk_across_a_removal_does_not_count) {
+    /* G3: an exchange that began before an id was added or removed counts for nothing: its table was another. */
+    struct solo *solo = solo_with(3);
+    struct gossip *engine = solo->engine;
+    ck_assert_int_eq(solo_ask(solo, 9, GOSSIP_SYNC, "p1", 0), 1);
+    struct gossip__exchange *exchange = member(solo, 1)->exchange;
+    exchange->tables_equal = exchange->first_tables_equal = true;
+    gossip__member_set_state(engine, member(solo, 2), GOSSIP_MEMBER_REMOVED);
+    ck_assert(!exchange->tables_equal && !exchange->first_tables_equal);
+    exchange->tables_equal = true;
+    (void)solo_peer(solo, 4);
+    ck_assert(!exchange->tables_equal);
+    solo_free(solo);
+}
+END_TEST
+
+START_TEST(restarted_member_counts_anew) {
+    /* G3: another process of a member may have an older disk: what was counted of the former one is forgotten. */
+    struct solo *solo = solo_with(1);
+    struct gossip *engine = solo->engine;
+    engine->stored.seen = solo_clock(3);
+    member(solo, 1)->counted = solo_clock(50);
+    gossip__seen_restarted(engine, member(solo, 1));
+    ck_assert_uint_eq(member(solo, 1)->counted, solo_clock(3));
+    member(solo, 1)->counted = solo_clock(2);
+    gossip__seen_restarted(engine, member(solo, 1));
+    ck_assert_uint_eq(member(solo, 1)->counted, solo_clock(2));
+    solo_free(solo);
+}
+END_TEST
+
 Suite *seen_suite(void);
 Suite *seen_suite(void) {
     Suite *suite = suite_create("seen");
     TCase *seen = tcase_create("seen_count");
-    TCase *ages = tcase_create("agreement_age");
     TCase *agree = tcase_create("member_agrees");
     tcase_add_test(seen, seen_is_the_smallest);
     tcase_add_test(seen, seen_stays_below_our_disk);
     tcase_add_test(seen, removed_are_not_required);
     tcase_add_test(seen, reset_forgets_what_was_counted);
-    tcase_add_test(ages, age_alone);
-    tcase_add_test(ages, age_of_two_and_three);
-    tcase_add_test(ages, age_of_five);
-    tcase_add_test(ages, age_is_unknown);
     tcase_add_test(agree, agrees_in_each_case);
     tcase_add_test(agree, since_and_last);
     tcase_add_test(agree, healing_member_confirms_nothing);
     tcase_add_test(agree, asked_again_until_known);
+    TCase *counts = tcase_create("seen_whole");
+    tcase_add_test(counts, whole_once_all_were_met);
+    tcase_add_test(counts, answer_counts_if_whole);
+    tcase_add_test(counts, walk_across_a_removal_does_not_count);
+    tcase_add_test(counts, restarted_member_counts_anew);
+    suite_add_tcase(suite, counts);
     suite_add_tcase(suite, seen);
-    suite_add_tcase(suite, ages);
     suite_add_tcase(suite, agree);
     return suite;
 }

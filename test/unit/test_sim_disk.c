@@ -93,6 +93,47 @@ START_TEST(batches_as_a_whole) {
 }
 END_TEST
 
+START_TEST(batch_takes_away_first) {
+    /* The order of a batch's fields is the order in which they are done: reset, kept, kept_cleared, removed, entries. */
+    fill();
+    struct catalog_entry *a = sim_kit_entry("e1", 300), *b = sim_kit_entry("none", 301);
+    struct sim_batch batch = {.removed = (struct catalog_entry *[]){a, b}, .removed_count = 2};
+    sim_disk_take(disk, &batch);
+    ck_assert_uint_eq(disk->entry_count, ENTRIES - 1);
+    ck_assert(!holds(disk, 1, 100) && holds(disk, 2, 100));
+    batch = (struct sim_batch){.reset = true,
+                               .kept = (struct catalog_entry *[]){a},
+                               .kept_count = 1,
+                               .removed = (struct catalog_entry *[]){b},
+                               .removed_count = 1,
+                               .entries = (struct catalog_entry *[]){b},
+                               .entry_count = 1};
+    sim_disk_take(disk, &batch);
+    struct catalog_sum sum = {.entry_count = 0};
+    catalog_sum_add(&sum, &b->digest);
+    ck_assert(same_sum(&sum, &disk->sum));
+    ck_assert_uint_eq(disk->entry_count, 1);
+    struct sim_disk copy;
+    sim_disk_copy(&copy, disk);
+    ck_assert_uint_eq(disk->kept_count, 1);
+    batch = (struct sim_batch){.kept = batch.kept, .kept_count = 1, .kept_cleared = true};
+    sim_disk_take(disk, &batch);
+    ck_assert_uint_eq(disk->kept_count, 0);
+    struct catalog_load load;
+    sim_disk_load(&copy, &load);
+    ck_assert_uint_eq(load.kept_count, 1);
+    ck_assert_ptr_eq(load.kept[0], a);
+    sim_disk_from_load(disk, &load);
+    ck_assert_ptr_eq(disk->kept[0], a);
+    free(load.entries);
+    free(load.kept);
+    free(load.members);
+    sim_disk_close(&copy);
+    catalog_entry_release(a);
+    catalog_entry_release(b);
+}
+END_TEST
+
 START_TEST(members_one_row_each) {
     /* A member's row is replaced by its id, and all go where the batch says so. */
     struct catalog_member_row rows[] = {{.id = {{1}}}, {.id = {{2}}}, {.id = {{1}}, .ready = true}};
@@ -131,6 +172,7 @@ START_TEST(loads_what_is_there) {
     sim_disk_load(disk, &load);
     ck_assert(load.fresh);
     free(load.entries);
+    free(load.kept);
     free(load.members);
     fill();
     disk->state.high_water = 12;
@@ -142,6 +184,7 @@ START_TEST(loads_what_is_there) {
     ck_assert(same_sum(&again.sum, &disk->sum));
     ck_assert_uint_eq(again.entry_count, ENTRIES);
     free(load.entries);
+    free(load.kept);
     free(load.members);
     sim_disk_close(&again);
 }
@@ -163,6 +206,7 @@ START_TEST(damaged_rows_are_set_aside) {
     ck_assert(load.rows_missing);
     ck_assert_uint_eq(load.quarantined_count, 3);
     free(load.entries);
+    free(load.kept);
     free(load.members);
 }
 END_TEST
@@ -180,6 +224,7 @@ Suite *sim_disk_suite(void) {
     add(suite, "sim_disk_take", keys_in_order);
     add(suite, "sim_disk_holds", what_it_holds);
     add(suite, "sim_disk_apply", batches_as_a_whole);
+    add(suite, "sim_disk_take", batch_takes_away_first);
     add(suite, "sim_disk_take", members_one_row_each);
     add(suite, "sim_disk_copy", copies_stay_what_they_were);
     add(suite, "sim_disk_load", loads_what_is_there);

@@ -46,7 +46,8 @@ static void teardown(void) {
 }
 
 static struct sim_holding holding_of_model(const struct store_kit_model *model) {
-    return sim_holding_of(&model->state, &model->state.sum, NULL, 0);
+    struct catalog_sum kept = sim_sum_of(model->kept, model->kept_count);
+    return sim_holding_of(&model->state, &model->state.sum, &kept, NULL, 0);
 }
 
 static bool is_model(const struct store_kit_model *model, const struct sim_holding *holding) {
@@ -292,7 +293,8 @@ START_TEST(lies_lose_commits_but_are_no_mixture) {
         while (which < count && !merkle_digest_equal(&digests[which], &holding.digest)) {
             which++;
         }
-        bool told = load->damaged || load->rows_missing || load->quarantined_count > 0;
+        bool told = load->damaged || load->rows_missing || load->quarantined_count > 0 ||
+                    load->kept_lost_count > 0;
         ck_assert(which < count || told);
         ck_assert(which >= 10 || told); /* what was honest is there */
         regressed += which < count - 1;
@@ -316,8 +318,8 @@ START_TEST(damage_is_noticed) {
         struct catalog_problem problem;
         ck_assert_int_eq(sim_store_open(&node.store, "", &load, &problem), 0);
         struct sim_holding holding = sim_holding_of_load(load);
-        bool told =
-            load->fresh || load->damaged || load->rows_missing || load->quarantined_count > 0;
+        bool told = load->fresh || load->damaged || load->rows_missing ||
+                    load->quarantined_count > 0 || load->kept_lost_count > 0;
         ck_assert_msg(told || is_model(&node.acked, &holding), "damage %zu was not noticed", i);
         noticed += told;
         catalog_load_free(load);
@@ -392,14 +394,15 @@ END_TEST
 START_TEST(digest_covers_all_fields) {
     struct catalog_node_state state = {.node_name = "n"};
     struct catalog_member_row members[2] = {{.id = {.bytes = {1}}}, {.id = {.bytes = {2}}}};
-    struct catalog_sum sum = {.entry_count = 0};
-    struct sim_holding first = sim_holding_of(&state, &sum, members, 2);
+    struct catalog_sum sum = {.entry_count = 0}, kept = {.entry_count = 0};
+    struct sim_holding first = sim_holding_of(&state, &sum, &kept, members, 2);
     ck_assert(first.sums_agree);
     const struct catalog_member_row swapped[2] = {members[1], members[0]};
-    struct sim_holding second = sim_holding_of(&state, &sum, swapped, 2);
+    struct sim_holding second = sim_holding_of(&state, &sum, &kept, swapped, 2);
     ck_assert(merkle_digest_equal(&first.digest, &second.digest));
-    struct catalog_node_state states[10];
-    for (size_t i = 0; i < 10; i++) {
+    enum { STATES = 13 };
+    struct catalog_node_state states[STATES];
+    for (size_t i = 0; i < STATES; i++) {
         states[i] = state;
     }
     states[0].node_id.bytes[15] = 1;
@@ -409,19 +412,26 @@ START_TEST(digest_covers_all_fields) {
     states[4].incarnation = states[5].high_water = states[6].seen = states[7].horizon = 1;
     states[8].ready = true;
     states[9].healing = true;
-    for (size_t i = 0; i < 10; i++) {
-        second = sim_holding_of(&states[i], &sum, members, 2);
+    states[10].removed = true;
+    states[11].admitter_id.bytes[15] = 1;
+    states[12].replaced_id.bytes[0] = 1;
+    for (size_t i = 0; i < STATES; i++) {
+        second = sim_holding_of(&states[i], &sum, &kept, members, 2);
         ck_assert_msg(!merkle_digest_equal(&first.digest, &second.digest), "state %zu", i);
     }
     sum.entry_count = 1;
-    second = sim_holding_of(&state, &sum, members, 2);
+    second = sim_holding_of(&state, &sum, &kept, members, 2);
     ck_assert(!second.sums_agree);
     ck_assert(!merkle_digest_equal(&first.digest, &second.digest));
     sum.entry_count = 0;
-    members[1].ready = true;
-    second = sim_holding_of(&state, &sum, members, 2);
+    kept.entry_count = 1;
+    second = sim_holding_of(&state, &sum, &kept, members, 2);
     ck_assert(!merkle_digest_equal(&first.digest, &second.digest));
-    second = sim_holding_of(&state, &sum, members, 1);
+    kept.entry_count = 0;
+    members[1].ready = true;
+    second = sim_holding_of(&state, &sum, &kept, members, 2);
+    ck_assert(!merkle_digest_equal(&first.digest, &second.digest));
+    second = sim_holding_of(&state, &sum, &kept, members, 1);
     ck_assert(!merkle_digest_equal(&first.digest, &second.digest));
 }
 END_TEST

@@ -54,18 +54,32 @@ static void mark(struct history *history, uint64_t kind, uint64_t number) {
 
 /* --- the work ------------------------------------------------------------------------------------------------------ */
 
-/* One commit of one to three batches; the incarnation bears its number. A member comes or changes now and then. */
+/* One commit of one to three batches; the incarnation bears its number. A member comes or changes now and then; rows are removed,
+ * put again behind it; and now and then the node starts empty, and keeps what it had for a while. */
 static int commit_some(struct history *history, struct catalog_store *store,
                        struct store_kit_model *model, uint64_t number) {
     struct catalog_batch batches[3];
     struct catalog_batch *order[3];
-    struct catalog_entry *entries[3][8];
+    struct catalog_entry *entries[3][8], *removed[3][4];
     size_t count = 1 + draw(history) % 3;
     unsigned key = (unsigned)(draw(history) % STORE_KIT_KEYS);
     model->state.incarnation = number;
     for (size_t i = 0; i < count; i++) {
-        batches[i] = (struct catalog_batch){.ticket = number, .entries = entries[i]};
+        batches[i] =
+            (struct catalog_batch){.ticket = number, .entries = entries[i], .removed = removed[i]};
         order[i] = &batches[i];
+        if (number % 15 == 0 && i + 1 == count) {
+            model->state.replaced_id = model->state.node_id;
+            model->state.node_id.bytes[0]++;
+            store_kit_model_reset(model, &batches[i]);
+        } else if (number % 15 == 4 && i == 0) {
+            store_kit_model_clear_kept(model, &batches[i]);
+        }
+        for (size_t left = draw(history) % 4; left > 0; left--) {
+            /* of those that are put next, too */
+            unsigned away = (unsigned)((key + draw(history) % 12) % STORE_KIT_KEYS);
+            store_kit_model_remove(model, away, &batches[i]);
+        }
         for (size_t left = draw(history) % 8; left > 0; left--) {
             size_t size_bytes = draw(history) % 16 == 0 ? 9000 : 32 + draw(history) % 700;
             store_kit_model_put(model, key++ % STORE_KIT_KEYS, size_bytes, &batches[i]);

@@ -109,7 +109,7 @@ END_TEST
 /* G3: an older version that comes back with an old page is valid by itself; the sum shows that something is wrong. */
 START_TEST(old_rows_are_noticed) {
     (void)store_kit_sql(&place, NULL,
-                        "CREATE TABLE kept AS SELECT * FROM entries WHERE key LIKE '%/name9'");
+                        "CREATE TABLE mine AS SELECT * FROM entries WHERE key LIKE '%/name9'");
     struct store_kit_model before = {.state = {.incarnation = 0}};
     store_kit_model_copy(&before, &model);
     struct catalog_load *load = NULL;
@@ -117,7 +117,7 @@ START_TEST(old_rows_are_noticed) {
     catalog_load_free(load);
     store_kit_fill(store, &model, 9, 1, 300);
     catalog_store_close(store);
-    (void)store_kit_sql(&place, NULL, "INSERT OR REPLACE INTO entries SELECT * FROM kept");
+    (void)store_kit_sql(&place, NULL, "INSERT OR REPLACE INTO entries SELECT * FROM mine");
     load = open_once();
     ck_assert(load->rows_missing);
     ck_assert(load->state.healing);
@@ -227,6 +227,10 @@ static const char *const fatal_changes[] = {
     "UPDATE node_state SET node_name = 'x'",
     "UPDATE node_state SET digest = x'00'",
     "UPDATE node_state SET member_count = 3",
+    "UPDATE node_state SET removed = 1",
+    "UPDATE node_state SET admitter_id = x'01010101010101010101010101010101'",
+    "UPDATE node_state SET replaced_id = x'01010101010101010101010101010101'",
+    "DROP TABLE kept",
     "DELETE FROM node_state",
     "UPDATE members SET state = 3",
     "UPDATE members SET address = 'h:3' WHERE name = 'a'",

@@ -220,14 +220,14 @@ START_TEST(refused_file_is_tried_again) {
     vfs.fault = (struct vfs_fault){.calls = VFS_FAIL_SYNCS, .repeat = true};
     ck_assert_int_eq(submit(2), 0);
     ck_assert_int_eq(take_one().result, CATALOG_EIO);
-    (void)store_kit_sql(&place, "unix", "PRAGMA user_version = 2");
+    (void)store_kit_sql(&place, "unix", "PRAGMA user_version = 3");
     vfs.fault.calls = 0;
     (void)poll(NULL, 0, 1500); /* time for a reopen that must fail */
     struct catalog_store_done none;
     ck_assert_uint_eq(catalog_store_thread_take(thread, &none, 1), 0);
     ck_assert_int_eq(submit(3), 0);
     ck_assert_int_eq(take_one().result, CATALOG_EIO);
-    (void)store_kit_sql(&place, "unix", "PRAGMA user_version = 1");
+    (void)store_kit_sql(&place, "unix", "PRAGMA user_version = 2");
     struct catalog_store_done done = take_one();
     ck_assert_ptr_nonnull(done.reopened);
     ck_assert(!done.reopened->damaged);
@@ -260,6 +260,51 @@ START_TEST(stop_finishes_what_was_submitted) {
 }
 END_TEST
 
+/* All that a batch says is copied: the caller may forget it at once. */
+START_TEST(submit_copies_all_fields) {
+    struct catalog_entry *entries[2], *removed[1];
+    struct catalog_batch batch = {.ticket = 1, .entries = entries};
+    store_kit_model_put(&model, 1, 100, &batch);
+    store_kit_model_put(&model, 2, 100, &batch);
+    ck_assert_int_eq(catalog_store_thread_submit(thread, &batch), 0);
+    batch = (struct catalog_batch){.ticket = 2, .entries = entries, .removed = removed};
+    store_kit_model_reset(&model, &batch);
+    store_kit_model_put(&model, 3, 100, &batch);
+    store_kit_model_put(&model, 4, 100, &batch);
+    ck_assert_int_eq(catalog_store_thread_submit(thread, &batch), 0);
+    batch = (struct catalog_batch){.ticket = 3, .entries = entries, .removed = removed};
+    store_kit_model_remove(&model, 4, &batch);
+    struct store_kit_model kept = {.state = {.incarnation = 0}};
+    store_kit_model_copy(&kept, &model);
+    ck_assert_int_eq(catalog_store_thread_submit(thread, &batch), 0);
+    memset(entries, 0, sizeof entries);
+    memset(removed, 0, sizeof removed);
+    store_kit_model_close(&model);
+    for (uint64_t ticket = 1; ticket <= 3; ticket++) {
+        struct catalog_store_done done = take_one();
+        ck_assert_uint_eq(done.ticket, ticket);
+        ck_assert_int_eq(done.result, 0);
+    }
+    catalog_store_thread_stop(thread);
+    thread = NULL;
+    struct catalog_load *load = NULL;
+    ck_assert_int_eq(catalog_store_reopen(store, &load, NULL), 0);
+    store_kit_model_compare(&kept, load);
+    catalog_load_free(load);
+    batch = (struct catalog_batch){.kept_cleared = true, .state = kept.state};
+    ck_assert_int_eq(
+        catalog_store_thread_start(&merkle_allocator_libc, store, notify, &wake[1], &thread), 0);
+    ck_assert_int_eq(catalog_store_thread_submit(thread, &batch), 0);
+    ck_assert_int_eq(take_one().result, 0);
+    catalog_store_thread_stop(thread);
+    thread = NULL;
+    ck_assert_int_eq(catalog_store_reopen(store, &load, NULL), 0);
+    ck_assert_uint_eq(load->kept_count, 0);
+    catalog_load_free(load);
+    store_kit_model_close(&kept);
+}
+END_TEST
+
 /* Short memory: a batch that cannot be copied is refused and leaves nothing; a thread that cannot be made neither. */
 START_TEST(submit_survives_short_memory) {
     catalog_store_thread_stop(thread);
@@ -275,6 +320,8 @@ START_TEST(submit_survives_short_memory) {
     struct catalog_batch batch = {
         .ticket = 1, .entries = entries, .members = &member, .member_count = 1};
     store_kit_model_put(&model, 1, 100, &batch);
+    batch.kept = batch.removed = entries;
+    batch.kept_count = batch.removed_count = 1;
     size_t blocks = fault.live_blocks;
     for (size_t allowed = 0;; allowed++) {
         fault.allowed = allowed;
@@ -304,6 +351,7 @@ Suite *store_thread_suite(void) {
     tcase_add_checked_fixture(submitting, setup, teardown);
     tcase_add_test(submitting, batches_come_back_in_order);
     tcase_add_test(submitting, waiting_batches_share_a_commit);
+    tcase_add_test(submitting, submit_copies_all_fields);
     tcase_add_test(submitting, submit_survives_short_memory);
     tcase_add_test(submitting, bounds_rise);
     suite_add_tcase(suite, submitting);

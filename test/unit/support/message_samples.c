@@ -27,6 +27,10 @@ const struct gossip__pull_path message_sample_paths[3] = {
     {.path = {UINT64_MAX, 16}, .fingerprints = prints + 1, .fingerprint_count = 1},
 };
 
+static const struct gossip__agreement_pair pairs[] = {{{{7}}, CLOCK_NOW}, {{{8}}, CLOCK_NOW + 1}};
+static const struct gossip__forward_line lines[] = {
+    {{"db-1", 4}, GOSSIP_AGREED, 12}, {{"db-2", 4}, GOSSIP_UNREACHABLE, GOSSIP_NEVER}};
+
 /* One of each type and shape. */
 const struct gossip__message message_samples[MESSAGE_SAMPLE_COUNT] = {
     {.type = GOSSIP__HELLO,
@@ -58,7 +62,8 @@ const struct gossip__message message_samples[MESSAGE_SAMPLE_COUNT] = {
      .digest = {.exchange = 1, .clock = 5, .seen = CATALOG_CLOCK_MAX, .healing = true}},
     {.type = GOSSIP__DIGEST,
      .digest = {.clock = CATALOG_CLOCK_MAX, .horizon = CATALOG_CLOCK_MAX, .wall_s = UINT64_MAX}},
-    {.type = GOSSIP__DIGEST_ANSWER, .digest = {DIGEST_FIELDS}},
+    {.type = GOSSIP__DIGEST_ANSWER,
+     .digest = {DIGEST_FIELDS, .settling = true, .age_known = true, .age_ms = 70000}},
     {.type = GOSSIP__DIGEST_ANSWER,
      .digest = {DIGEST_FIELDS, .walk = {(const uint8_t *)"walk", 4},
                 .updates = {message_sample_rows, 1}}},
@@ -103,6 +108,39 @@ const struct gossip__message message_samples[MESSAGE_SAMPLE_COUNT] = {
                .clock = CLOCK_NOW + 1,
                .had_entry = true,
                .updates = {message_sample_rows, 2}}},
+    {.type = GOSSIP__CONFIRM,
+     .confirm = {.sequence = 9,
+                 .salt = UINT32_MAX,
+                 .key = {CATALOG_CONSTRAINT, {"posts", 5}, {"title", 5}},
+                 .pairs = pairs,
+                 .pair_count = 2}},
+    {.type = GOSSIP__CONFIRMATION,
+     .confirmation = {.sequence = 9,
+                      .salt = 1,
+                      .result = GOSSIP__CONFIRMATION_LACKS,
+                      .table = {{1, 2, 3, 4, 5}}}},
+    {.type = GOSSIP__FORWARD,
+     .forward = {.sequence = UINT64_MAX,
+                 .staged = GOSSIP_STAGED_DROP,
+                 .skip_dead = true,
+                 .number_expected = true,
+                 .number = 7,
+                 .timeout_ms = 60000,
+                 .key = {CATALOG_SCHEMA, {"posts", 5}, {"", 0}},
+                 .body = {(const uint8_t *)"", 0}}},
+    {.type = GOSSIP__FORWARD,
+     .forward = {.sequence = 1,
+                 .staged = GOSSIP_STAGED_SET,
+                 .cascade = true,
+                 .key = {CATALOG_INDEX, {"posts", 5}, {"by_title", 8}},
+                 .body = {(const uint8_t *)"\x80", 1}}},
+    {.type = GOSSIP__FORWARD_ANSWER,
+     .forward_answer = {.sequence = UINT64_MAX,
+                        .code = GOSSIP_ENOTAGREED,
+                        .text = {"db-2 is away", 12},
+                        .lines = lines,
+                        .line_count = 2}},
+    {.type = GOSSIP__FORWARD_ANSWER, .forward_answer = {.sequence = 1}},
 };
 
 struct message_bytes message_sample_encode(const struct gossip__message *message) {

@@ -50,8 +50,7 @@ struct pair {
     bool cut[PAIR_NODES_MAX][PAIR_NODES_MAX];
     char *transcript;
     size_t transcript_size;
-    size_t difference_count; /* of the last reply with differences */
-    enum catalog_relation difference_first;
+    struct pair_replies replies;
 };
 
 static struct node *node_of(struct pair *pair, char letter) {
@@ -270,14 +269,13 @@ static void connections_perform(struct pair *pair, size_t node, const struct gos
 }
 
 static void notices_say(struct pair *pair, size_t node, const struct gossip_update *update) {
+    char line[512];
     for (size_t i = 0; i < update->notice_count; i++) {
-        const struct gossip_notice *notice = &update->notices[i];
-        char line[512];
-        (void)snprintf(line, sizeof line, "%6llu %c ! %s %s: %s\n",
-                       (unsigned long long)pair->now_ms, (char)('a' + node),
-                       pair_notice_name(notice->type),
-                       notice->member == NULL ? "-" : notice->member,
-                       notice->text == NULL ? "-" : notice->text);
+        pair_notice_line(pair, (char)('a' + node), &update->notices[i], line, sizeof line);
+        say(pair, line);
+    }
+    for (size_t i = 0; i < update->kept_count; i++) {
+        pair_kept_line(pair, (char)('a' + node), update->kept[i], line, sizeof line);
         say(pair, line);
     }
 }
@@ -307,10 +305,13 @@ static void step(struct pair *pair, size_t index, struct gossip_event event) {
         (void)snprintf(line, sizeof line, "%6llu %c = %d\n", (unsigned long long)pair->now_ms,
                        (char)('a' + index), update->replies[i].code);
         say(pair, line);
-        pair->difference_count = update->replies[i].difference_count;
-        if (pair->difference_count > 0) {
-            pair->difference_first = update->replies[i].differences[0].relation;
-        }
+        pair_reply_note(&pair->replies, (char)('a' + index), pair->now_ms, &update->replies[i]);
+    }
+    if (update->kept_count > 0) {
+        event_add(pair, (struct event){.due_ms = pair->now_ms,
+                                       .type = GOSSIP_KEPT,
+                                       .node = index,
+                                       .life = node->life});
     }
     connections_perform(pair, index, update, false);
     for (size_t i = 0; i < update->send_count; i++) {
@@ -340,7 +341,7 @@ static void event_deliver(struct pair *pair, const struct event *event) {
         given.message.connection = event->connection;
         given.message.bytes = event->bytes;
         given.message.size_bytes = event->size_bytes;
-    } else {
+    } else if (event->type != GOSSIP_KEPT) {
         struct link *link = link_find(pair, event->node, event->connection, &end);
         if (link == NULL && (event->connection & GOSSIP_CONNECTION_DIALED) == 0) {
             return; /* the engine closed it */
@@ -432,6 +433,8 @@ void pair_start(struct pair *pair, char letter, struct pair_start start) {
         .entry_count = node->disk.entry_count,
         .members = node->disk.members,
         .member_count = node->disk.member_count,
+        .kept = node->disk.kept,
+        .kept_count = node->disk.kept_count,
     };
     int result = gossip_new(&config, &load, &node->engine);
     if (result == GOSSIP_ENOMEM) { /* a process that ends for want of memory is started again */
@@ -470,11 +473,6 @@ void pair_operate(struct pair *pair, char letter, const struct gossip_operation 
     step(pair, (size_t)(node_of(pair, letter) - pair->nodes), event);
 }
 
-size_t pair_differences(const struct pair *pair, enum catalog_relation *first) {
-    *first = pair->difference_first;
-    return pair->difference_count;
-}
-
 void pair_cut(struct pair *pair, char a, char b, bool cut) {
     size_t first = (size_t)(node_of(pair, a) - pair->nodes);
     size_t second = (size_t)(node_of(pair, b) - pair->nodes);
@@ -486,6 +484,10 @@ void pair_cut(struct pair *pair, char a, char b, bool cut) {
 
 struct gossip *pair_engine(struct pair *pair, char letter) {
     return node_of(pair, letter)->engine;
+}
+
+const struct pair_replies *pair_replies(const struct pair *pair) {
+    return &pair->replies;
 }
 
 gossip_time_ms pair_now(const struct pair *pair) {

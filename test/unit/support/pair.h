@@ -60,10 +60,53 @@ void pair_ask(struct pair *pair, char letter, enum gossip_operation_type type, c
 /* How many differences the last reply to a GOSSIP_DIFF had, and how the first relates. */
 size_t pair_differences(const struct pair *pair, enum catalog_relation *first);
 
+/* The last reply to a token at a node, its texts copied; NULL if there was none since the start. */
+struct pair_reply {
+    char letter;
+    uint64_t token;
+    int code;
+    size_t line_count; /* of an agreement; the first PAIR_NODES_MAX are kept */
+    struct {
+        char name[8];
+        enum gossip_agreement_state state;
+        gossip_duration_ms since_ms;
+    } lines[PAIR_NODES_MAX];
+    bool has_entry; /* of a staged change */
+    enum catalog_state state;
+    uint64_t number;
+    size_t problem_count;
+    size_t difference_count; /* of a diff */
+    enum catalog_relation difference_first;
+    gossip_time_ms replied_ms;
+    char text[128];
+};
+const struct pair_reply *pair_reply(const struct pair *pair, char letter, uint64_t token);
+/* "a agreed, b lagging", of the reply's agreement. */
+const char *pair_agreement(const struct pair *pair, char letter, uint64_t token);
+/* Waits for agreement on a schema ("": the whole catalog). */
+void pair_agree(struct pair *pair, char letter, uint64_t token, const char *entity,
+                gossip_duration_ms timeout_ms, bool skip_dead);
+/* A staged change of a schema; JSON is for GOSSIP_STAGED_SET. */
+void pair_stage(struct pair *pair, char letter, uint64_t token, enum gossip_staged staged,
+                const char *entity, const char *json, gossip_duration_ms timeout_ms);
+
+/* For pair.c. */
+struct pair_replies {
+    struct pair_reply ring[256];
+    size_t count; /* ever */
+};
+const struct pair_replies *pair_replies(const struct pair *pair);
+void pair_reply_note(struct pair_replies *replies, char letter, gossip_time_ms now_ms,
+                     const struct gossip_reply *reply);
+
 /* For pair_load.c. */
 void pair_operate(struct pair *pair, char letter, const struct gossip_operation *operation);
 const char *pair_frame_name(const uint8_t *frame, size_t size_bytes);
-const char *pair_notice_name(enum gossip_notice_type type);
+/* Lines of the transcript: a notice, and an entry that the driver is to write to a file ("a # kept posts"). */
+void pair_notice_line(const struct pair *pair, char letter, const struct gossip_notice *notice,
+                      char *line, size_t size_bytes);
+void pair_kept_line(const struct pair *pair, char letter, const struct catalog_entry *entry,
+                    char *line, size_t size_bytes);
 
 struct gossip *pair_engine(struct pair *pair, char letter); /* NULL if it is down */
 /* What a knows of the member of this name; removed ones only if there is no other. NULL if nothing. */

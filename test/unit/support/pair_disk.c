@@ -4,11 +4,24 @@
 #include <assert.h>
 #include <stdlib.h>
 
-void pair_disk_close(struct pair_disk *disk) {
-    for (size_t i = 0; i < disk->entry_count; i++) {
-        catalog_entry_release(disk->entries[i]);
+static void list_clear(struct catalog_entry ***entries, size_t *count) {
+    for (size_t i = 0; i < *count; i++) {
+        catalog_entry_release((*entries)[i]);
     }
-    free(disk->entries);
+    free(*entries);
+    *entries = NULL;
+    *count = 0;
+}
+
+static void list_add(struct catalog_entry ***entries, size_t *count, struct catalog_entry *entry) {
+    *entries = realloc(*entries, (*count + 1) * sizeof(struct catalog_entry *));
+    assert(*entries != NULL);
+    (*entries)[(*count)++] = catalog_entry_hold(entry);
+}
+
+void pair_disk_close(struct pair_disk *disk) {
+    list_clear(&disk->entries, &disk->entry_count);
+    list_clear(&disk->kept, &disk->kept_count);
     free(disk->members);
     *disk = (struct pair_disk){0};
 }
@@ -25,20 +38,55 @@ static void disk_member(struct pair_disk *disk, const struct catalog_member_row 
     disk->members[disk->member_count++] = *row;
 }
 
-static void disk_entry(struct pair_disk *disk, struct catalog_entry *entry) {
+/* Where the entry's key is; `entry_count` if it is not there. */
+static size_t disk_find(const struct pair_disk *disk, const struct catalog_entry *entry) {
     struct catalog_key key = catalog_entry_key(entry);
-    for (size_t i = 0; i < disk->entry_count; i++) {
+    size_t i = 0;
+    for (; i < disk->entry_count; i++) {
         struct catalog_key other = catalog_entry_key(disk->entries[i]);
         if (catalog_key_equal(&key, &other)) {
-            catalog_entry_release(disk->entries[i]);
-            disk->entries[i] = catalog_entry_hold(entry);
-            return;
+            break;
         }
     }
-    disk->entries =
-        realloc(disk->entries, (disk->entry_count + 1) * sizeof(struct catalog_entry *));
-    assert(disk->entries != NULL);
-    disk->entries[disk->entry_count++] = catalog_entry_hold(entry);
+    return i;
+}
+
+static void disk_entry(struct pair_disk *disk, struct catalog_entry *entry) {
+    size_t at = disk_find(disk, entry);
+    if (at < disk->entry_count) {
+        catalog_entry_release(disk->entries[at]);
+        disk->entries[at] = catalog_entry_hold(entry);
+    } else {
+        list_add(&disk->entries, &disk->entry_count, entry);
+    }
+}
+
+static void disk_remove(struct pair_disk *disk, const struct catalog_entry *entry) {
+    size_t at = disk_find(disk, entry);
+    if (at < disk->entry_count) {
+        catalog_entry_release(disk->entries[at]);
+        disk->entries[at] = disk->entries[--disk->entry_count];
+    }
+}
+
+/* In the order of the batch's fields. */
+static void disk_change(struct pair_disk *disk, const struct catalog_batch *batch) {
+    if (batch->reset) {
+        list_clear(&disk->entries, &disk->entry_count);
+        list_clear(&disk->kept, &disk->kept_count);
+    }
+    for (size_t i = 0; i < batch->kept_count; i++) {
+        list_add(&disk->kept, &disk->kept_count, batch->kept[i]);
+    }
+    if (batch->kept_cleared) {
+        list_clear(&disk->kept, &disk->kept_count);
+    }
+    for (size_t i = 0; i < batch->removed_count; i++) {
+        disk_remove(disk, batch->removed[i]);
+    }
+    for (size_t i = 0; i < batch->entry_count; i++) {
+        disk_entry(disk, batch->entries[i]);
+    }
 }
 
 void pair_disk_store(struct pair_disk *disk, const struct catalog_batch *batch) {
@@ -48,9 +96,7 @@ void pair_disk_store(struct pair_disk *disk, const struct catalog_batch *batch) 
     for (size_t i = 0; i < batch->member_count; i++) {
         disk_member(disk, &batch->members[i]);
     }
-    for (size_t i = 0; i < batch->entry_count; i++) {
-        disk_entry(disk, batch->entries[i]);
-    }
+    disk_change(disk, batch);
     disk->state = batch->state;
     disk->made = true;
 }
@@ -62,6 +108,9 @@ void pair_disk_duplicate(const struct pair_disk *from, struct pair_disk *to) {
     }
     for (size_t i = 0; i < from->entry_count; i++) {
         disk_entry(to, from->entries[i]);
+    }
+    for (size_t i = 0; i < from->kept_count; i++) {
+        list_add(&to->kept, &to->kept_count, from->kept[i]);
     }
     to->state = from->state;
     to->made = from->made;

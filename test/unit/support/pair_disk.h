@@ -2,7 +2,7 @@
 #ifndef TEST_UNIT_SUPPORT_PAIR_DISK_H
 #define TEST_UNIT_SUPPORT_PAIR_DISK_H
 
-#include "catalog/catalog.h"
+#include "catalog/stored.h"
 
 struct pair_disk {
     bool made; /* something was stored */
@@ -11,6 +11,8 @@ struct pair_disk {
     size_t member_count;
     struct catalog_entry **entries; /* held */
     size_t entry_count;
+    struct catalog_entry **kept; /* held */
+    size_t kept_count;
 };
 
 void pair_disk_store(struct pair_disk *disk, const struct catalog_batch *batch);

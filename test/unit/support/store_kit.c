@@ -75,11 +75,21 @@ int64_t store_kit_sql(const struct store_kit_place *place, const char *vfs, cons
 
 /* --- the model ----------------------------------------------------------------------------------------------------- */
 
+static void forget_kept(struct store_kit_model *model) {
+    for (size_t i = 0; i < model->kept_count; i++) {
+        catalog_entry_release(model->kept[i]);
+    }
+    model->kept_count = 0;
+}
+
 void store_kit_model_close(struct store_kit_model *model) {
     for (unsigned i = 0; i < STORE_KIT_KEYS; i++) {
         catalog_entry_release(model->entries[i]);
+        catalog_entry_release(model->removed[i]);
         model->entries[i] = NULL;
+        model->removed[i] = NULL;
     }
+    forget_kept(model);
 }
 
 void store_kit_model_copy(struct store_kit_model *to, const struct store_kit_model *from) {
@@ -89,6 +99,10 @@ void store_kit_model_copy(struct store_kit_model *to, const struct store_kit_mod
         if (to->entries[i] != NULL) {
             (void)catalog_entry_hold(to->entries[i]);
         }
+        to->removed[i] = NULL;
+    }
+    for (size_t i = 0; i < to->kept_count; i++) {
+        (void)catalog_entry_hold(to->kept[i]);
     }
     store_kit_model_close(&old);
 }
@@ -147,6 +161,43 @@ void store_kit_model_put(struct store_kit_model *model, unsigned key, size_t bod
     }
 }
 
+void store_kit_model_remove(struct store_kit_model *model, unsigned key,
+                            struct catalog_batch *batch) {
+    struct catalog_entry *entry = model->entries[key];
+    if (entry == NULL) {
+        return;
+    }
+    catalog_sum_remove(&model->state.sum, &entry->digest);
+    model->entries[key] = NULL;
+    if (model->removed[key] == NULL) {
+        model->removed[key] = entry;
+    } else {
+        catalog_entry_release(entry); /* rows go by their key: one is as good as the other */
+    }
+    batch->removed[batch->removed_count++] = model->removed[key];
+    batch->state = model->state;
+}
+
+void store_kit_model_reset(struct store_kit_model *model, struct catalog_batch *batch) {
+    forget_kept(model);
+    for (unsigned i = 0; i < STORE_KIT_KEYS; i++) {
+        if (model->entries[i] != NULL) {
+            model->kept[model->kept_count++] = model->entries[i];
+            model->entries[i] = NULL;
+        }
+    }
+    model->state.sum = (struct catalog_sum){.entry_count = 0};
+    batch->reset = true;
+    batch->kept = model->kept;
+    batch->kept_count = model->kept_count;
+    batch->state = model->state;
+}
+
+void store_kit_model_clear_kept(struct store_kit_model *model, struct catalog_batch *batch) {
+    forget_kept(model);
+    batch->kept_cleared = true;
+}
+
 static const struct catalog_entry *model_find(const struct store_kit_model *model,
                                               const struct catalog_entry *entry) {
     struct catalog_key key = catalog_entry_key(entry);
@@ -172,7 +223,16 @@ void store_kit_model_compare(const struct store_kit_model *model, const struct c
             ck_assert_uint_lt(load->entries[i - 1]->slot, load->entries[i]->slot);
         }
     }
+    ck_assert_uint_eq(load->kept_count, model->kept_count);
+    ck_assert_uint_eq(load->kept_lost_count, 0);
+    for (size_t i = 0; i < load->kept_count; i++) {
+        ck_assert_uint_eq(load->kept[i]->size_bytes, model->kept[i]->size_bytes);
+        ck_assert_mem_eq(load->kept[i]->bytes, model->kept[i]->bytes, load->kept[i]->size_bytes);
+    }
     const struct catalog_node_state *state = &load->state;
+    ck_assert_uint_eq(state->removed, model->state.removed);
+    ck_assert(catalog_id_equal(&state->admitter_id, &model->state.admitter_id));
+    ck_assert(catalog_id_equal(&state->replaced_id, &model->state.replaced_id));
     ck_assert_uint_eq(state->high_water, model->state.high_water);
     ck_assert_uint_eq(state->seen, model->state.seen);
     ck_assert_uint_eq(state->horizon, model->state.horizon);

@@ -24,6 +24,9 @@ int64_t store_kit_sql(const struct store_kit_place *place, const char *vfs, cons
 /* What a store should hold. */
 struct store_kit_model {
     struct catalog_entry *entries[STORE_KIT_KEYS]; /* by number of the key; NULL: absent */
+    struct catalog_entry *removed[STORE_KIT_KEYS]; /* one that once was there, for batches */
+    struct catalog_entry *kept[STORE_KIT_KEYS];
+    size_t kept_count;
     struct catalog_node_state state;
 };
 void store_kit_model_close(struct store_kit_model *model);
@@ -33,6 +36,13 @@ void store_kit_model_copy(struct store_kit_model *to, const struct store_kit_mod
  * room for one more entry); the state's sum and clock follow, and the batch gets the state. */
 void store_kit_model_put(struct store_kit_model *model, unsigned key, size_t body_size_bytes,
                          struct catalog_batch *batch);
+/* Takes key `key` away, if it is there, from the model and by the batch (with room for one more in `removed`). */
+void store_kit_model_remove(struct store_kit_model *model, unsigned key,
+                            struct catalog_batch *batch);
+/* The node starts empty: all entries go, and what they were becomes what was kept. At most once in a commit. */
+void store_kit_model_reset(struct store_kit_model *model, struct catalog_batch *batch);
+/* What was kept is forgotten. Not in a commit that resets. */
+void store_kit_model_clear_kept(struct store_kit_model *model, struct catalog_batch *batch);
 /* Asserts that a load holds just this. */
 void store_kit_model_compare(const struct store_kit_model *model, const struct catalog_load *load);
 
