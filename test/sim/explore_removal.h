@@ -10,6 +10,7 @@
 #ifndef SIM_EXPLORE_REMOVAL_H
 #define SIM_EXPLORE_REMOVAL_H
 
+#include "gossip/horizon_rule.h"
 #include "test/sim/explore.h"
 
 #include <assert.h>
@@ -156,14 +157,9 @@ struct removal_entry removal_prune(const struct removal_state *state, unsigned p
                                    struct removal_entry entry, uint8_t horizon);
 uint8_t removal_highest(const struct removal_state *state, struct removal_entry entry);
 
-enum removal_verdict {
-    REMOVAL_COMPARABLE,
-    REMOVAL_RAISE,
-    REMOVAL_BEHIND,
-    REMOVAL_START_EMPTY,
-    REMOVAL_NEW_ID
-};
-enum removal_verdict removal_judge(unsigned plant, const struct removal_disk *disk, uint8_t heard);
+/* Those of gossip/horizon_rule.h, with what is planted. */
+enum gossip__horizon_verdict removal_judge(unsigned plant, const struct removal_disk *disk,
+                                           uint8_t heard);
 bool removal_takes(unsigned plant, bool present, uint8_t horizon, uint8_t stamp);
 /* The horizon that a node may raise itself to; its own if none. */
 uint8_t removal_horizon(const struct removal_state *state, unsigned plant, unsigned node);

@@ -177,7 +177,7 @@ void removal_raise(struct removal_state *state, unsigned plant, unsigned node, u
     for (unsigned key = 0; key < REMOVAL_KEYS_MAX; key++) {
         disk->entries[key] = removal_prune(state, plant, disk->entries[key], horizon);
     }
-    if (disk->seen < horizon) { /* with a planted bug only */
+    if (disk->seen < horizon) { /* who is alone; or a planted bug */
         disk->seen = horizon;
         said(&state->nodes[node]);
     }
@@ -195,20 +195,20 @@ bool removal_hear(struct removal_state *state, unsigned plant,
         it->disk.high_water = message->high_water;
     }
     switch (removal_judge(plant, &it->disk, message->horizon)) {
-    case REMOVAL_RAISE:
+    case GOSSIP__HORIZON_RAISE:
         removal_raise(state, plant, node, message->horizon);
         return false;
-    case REMOVAL_START_EMPTY:
+    case GOSSIP__HORIZON_EMPTY:
         start_empty(state, node);
         return false;
-    case REMOVAL_NEW_ID:
+    case GOSSIP__HORIZON_NEW_ID:
         state->thrown_out |=
             state->restores == 0 && !it->again && !removal_is_removed(state, node);
         removal_new_id(state, node);
         return false;
-    case REMOVAL_BEHIND:
+    case GOSSIP__HORIZON_BEHIND:
         return false;
-    case REMOVAL_COMPARABLE:
+    case GOSSIP__HORIZON_SAME:
         break;
     }
     return true;
@@ -228,11 +228,8 @@ static void count(struct removal_state *state, unsigned node, unsigned from, uin
             smallest = it->counted[id];
         }
     }
-    smallest = seen > smallest ? seen : smallest;
-    if (smallest > it->disk.seen) {
-        it->disk.seen = smallest;
-        said(it);
-    }
+    it->disk.seen = (uint8_t)gossip__seen_rule(it->disk.seen, smallest, seen);
+    said(it);
 }
 
 static void join_counted(struct removal_state *state, unsigned plant, unsigned node,

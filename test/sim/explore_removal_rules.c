@@ -103,28 +103,25 @@ struct removal_entry removal_merge(const struct removal_state *state, unsigned p
     return leaves ? (struct removal_entry){0, 0} : merged;
 }
 
-enum removal_verdict removal_judge(unsigned plant, const struct removal_disk *disk, uint8_t heard) {
-    if (heard <= disk->horizon) {
-        return heard == disk->horizon ? REMOVAL_COMPARABLE : REMOVAL_BEHIND;
-    }
-    if (disk->seen >= heard) {
-        return REMOVAL_RAISE;
-    }
-    if (disk->ready) {
-        return plant == REMOVAL_PLANT_OLD_DISK ? REMOVAL_RAISE : REMOVAL_NEW_ID;
-    }
-    return plant == REMOVAL_PLANT_NEWCOMER ? REMOVAL_RAISE : REMOVAL_START_EMPTY;
+enum gossip__horizon_verdict removal_judge(unsigned plant, const struct removal_disk *disk,
+                                           uint8_t heard) {
+    enum gossip__horizon_verdict verdict =
+        gossip__horizon_judge(disk->ready, disk->horizon, disk->seen, heard);
+    bool raises = (verdict == GOSSIP__HORIZON_NEW_ID && plant == REMOVAL_PLANT_OLD_DISK) ||
+                  (verdict == GOSSIP__HORIZON_EMPTY && plant == REMOVAL_PLANT_NEWCOMER);
+    return raises ? GOSSIP__HORIZON_RAISE : verdict;
 }
 
 bool removal_takes(unsigned plant, bool present, uint8_t horizon, uint8_t stamp) {
     bool merged = plant == REMOVAL_PLANT_PRESENT || plant == REMOVAL_PLANT_TWO_HORIZONS;
-    return stamp >= horizon || (present && merged) || plant == REMOVAL_PLANT_REFUSAL;
+    return gossip__horizon_takes(horizon, stamp) || (present && merged) ||
+           plant == REMOVAL_PLANT_REFUSAL;
 }
 
 uint8_t removal_horizon(const struct removal_state *state, unsigned plant, unsigned node) {
     const struct removal_disk *disk = &state->nodes[node].disk;
-    uint8_t smallest = disk->seen;
-    for (unsigned id = 0; id < REMOVAL_IDS_MAX && plant != REMOVAL_PLANT_HORIZON_ALONE; id++) {
+    uint8_t smallest = plant == REMOVAL_PLANT_HORIZON_ALONE ? disk->seen : UINT8_MAX;
+    for (unsigned id = 0; id < REMOVAL_IDS_MAX; id++) {
         uint8_t row = disk->table[id];
         bool counts = row == REMOVAL_READY ||
                       (row == REMOVAL_JOINING && plant != REMOVAL_PLANT_JOINING);
@@ -132,5 +129,8 @@ uint8_t removal_horizon(const struct removal_state *state, unsigned plant, unsig
             smallest = state->nodes[id].said;
         }
     }
+    bool alone = smallest == UINT8_MAX; /* it has seen all there is */
+    uint8_t own = alone ? disk->high_water : disk->seen;
+    smallest = own < smallest ? own : smallest;
     return smallest > disk->horizon ? smallest : disk->horizon;
 }

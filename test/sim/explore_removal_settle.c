@@ -104,7 +104,7 @@ static const char *judge(const struct removal_state *state) {
     if (waiting > 0) {
         return "no end: a newcomer does not become ready although nothing fails";
     }
-    if (members > 1 && has_tombstone(state, first)) {
+    if (has_tombstone(state, first)) {
         return "no end: a tombstone stays although nothing fails";
     }
     return NULL;
