@@ -5,6 +5,7 @@
 
 static const struct explore_model *const models[] = {
     &explore_removal,
+    &explore_agreement,
 };
 enum { MODEL_COUNT = sizeof models / sizeof models[0] };
 

@@ -89,7 +89,7 @@ struct removal_disk {
     uint8_t replaces; /* its former id; REMOVAL_NONE */
     uint8_t table[REMOVAL_IDS_MAX]; /* enum removal_row; its own row too */
     uint8_t known;                  /* ghost: what stood here once, and what came with it */
-    uint8_t owed; /* ghost: of those what it has not from a newcomer alone */
+    uint8_t owed; /* ghost: of those what it must not lose: not what it had as a newcomer, or has from one alone */
 };
 
 /* What a node remembers of the one walk that it is on. */

@@ -232,6 +232,14 @@ static void count(struct removal_state *state, unsigned node, unsigned from, uin
     said(it);
 }
 
+static uint8_t standing(const struct removal_disk *disk) {
+    uint8_t alive = 0;
+    for (unsigned key = 0; key < REMOVAL_KEYS_MAX; key++) {
+        alive |= disk->entries[key].alive;
+    }
+    return alive;
+}
+
 static void join_counted(struct removal_state *state, unsigned plant, unsigned node,
                          unsigned from) {
     struct removal_node *it = &state->nodes[node];
@@ -247,6 +255,7 @@ static void join_counted(struct removal_state *state, unsigned plant, unsigned n
     unsigned needed = plant == REMOVAL_PLANT_JOIN_ONE ? 1 : 2;
     if (members > 0 && through >= (members < needed ? members : needed)) {
         it->disk.ready = 1;
+        it->disk.owed = standing(&it->disk);
         it->disk.admitter = (uint8_t)node;
         it->disk.table[node] = REMOVAL_READY;
         it->admitted = 0;
@@ -440,7 +449,7 @@ bool removal_take(struct removal_state *state, unsigned plant,
         removal_merge(state, plant, own, message->entries[0], disk->horizon, stamp);
     disk->entries[message->key] = merged;
     disk->known |= (uint8_t)(message->known | merged.alive);
-    disk->owed |= message->ready ? message->owed : 0;
+    disk->owed |= message->ready && disk->ready ? message->owed : 0;
     uint8_t highest = removal_highest(state, merged);
     disk->high_water = highest > disk->high_water ? highest : disk->high_water;
     if (walked) {
