@@ -5,7 +5,9 @@
  * Whether the initiator knows of that member makes no difference: that is what the rules have to see to. With skip_dead
  * the members that are left out are excepted, and the confirmed ones are a majority of all that the initiator knows.
  * Excepted too is a disk that was put back to a copy after its member had confirmed, until that member has said hello: the
- * initiator cannot know of it, and what it says is what was true when each confirmed.
+ * initiator cannot know of it, and what it says is what was true when each confirmed. And where
+ * a disk was lost or put back, members of which nobody else can know: who was admitted by the one member that there was, and,
+ * with skip_dead, whoever only that disk and those that are left out have met; or that disk, put back, and who was removed.
  *
  * THE WORLD. Ready members with equal tables; one version, written by any of them. At any moment, in any order: it is pushed
  * on (into memory, then to disk), or pulled by an exchange; members hear of members, row by row; newcomers begin, have
@@ -263,7 +265,9 @@ static void expand(const struct explore_world *world, const void *memory,
         version_emit(world, state, a, sink);
         disk_emit(world, state, a, sink);
         for (unsigned b = 0; b < state->ids_used; b++) {
-            removals_emit(world, state, a, b, sink);
+            if (a != b) {
+                removals_emit(world, state, a, b, sink);
+            }
             if (agreement_session(state, a, b)) {
                 rows_emit(world, state, a, b, sink);
                 exchange_emit(world, state, a, b, sink);

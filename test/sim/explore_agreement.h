@@ -46,6 +46,7 @@ struct agreement_disk {
 struct agreement_node {
     uint8_t status;
     uint8_t flying; /* the version is on its way to the disk */
+    uint8_t solo;     /* ghost: it became ready through one member, since there was only one */
     uint8_t unstored; /* planted: rows that are not on disk yet */
     uint8_t admitted, through;
     struct agreement_disk disk;

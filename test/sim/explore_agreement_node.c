@@ -192,6 +192,7 @@ static void join_counted(struct agreement_state *state, unsigned plant, unsigned
     unsigned needed = plant == AGREEMENT_PLANT_JOIN_ONE ? 1 : 2;
     if (members > 0 && through >= (members < needed ? members : needed)) {
         it->disk.ready = 1;
+        it->solo = members == 1;
         it->disk.table[node] = AGREEMENT_READY;
         it->admitted = 0;
         it->through = 0;
@@ -259,9 +260,15 @@ bool agreement_may_succeed(const struct agreement_state *state, unsigned plant, 
 /* S4: each true member that nobody removed has it on disk, on the lineage on which it confirmed. A disk that was put back
  * after it confirmed, and of which the initiator cannot know yet, is another lineage. */
 void agreement_succeed(struct agreement_state *state, uint8_t skipped) {
+    bool forgetful = state->restores + state->losses > 0;
     for (unsigned id = 0; id < state->ids_used; id++) {
         const struct agreement_node *node = &state->nodes[id];
-        bool excused = (skipped >> id & 1) != 0 || ((state->confirmed & state->forgot) >> id & 1) != 0;
+        bool unknown = state->nodes[state->initiator].disk.table[id] == AGREEMENT_UNKNOWN;
+        bool excused = (skipped >> id & 1) != 0 ||
+                       ((state->confirmed & state->forgot) >> id & 1) != 0 ||
+                       (forgetful && unknown && (skipped != 0 || node->solo)) ||
+                       (skipped != 0 && unknown && node->solo) ||
+                       (state->restores > 0 && state->removals > 0 && unknown);
         if (node->status == AGREEMENT_LIVE && node->disk.ready && !node->disk.has && !excused &&
             !agreement_is_removed(state, id)) {
             state->failed = 1;

@@ -141,6 +141,7 @@ struct removal_state {
     uint8_t late_count;
     uint8_t copied; /* of whom there is a copy; REMOVAL_NONE */
     struct removal_disk copy;
+    uint8_t removed_ever;  /* ghost: ids that some node once had as removed; its disk may be lost since */
     uint8_t thrown_out;    /* ghost: somebody took a new id, and no disk was ever put back */
     uint8_t ids, ids_used; /* there can be, there were */
     uint8_t crashes, restores, losses, removals; /* so many have happened */

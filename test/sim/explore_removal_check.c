@@ -44,13 +44,7 @@ static const char *judge(const struct removal_state *state, const struct removal
 }
 
 bool removal_is_removed(const struct removal_state *state, unsigned id) {
-    for (unsigned other = 0; other < state->ids_used; other++) {
-        if (removal_in_cluster(&state->nodes[other]) &&
-            state->nodes[other].disk.table[id] == REMOVAL_GONE) {
-            return true;
-        }
-    }
-    return false;
+    return (state->removed_ever >> id & 1) != 0;
 }
 
 /* Whether all members have one table, one horizon and the same entries; the first of them, and what stood on any that is
@@ -86,11 +80,12 @@ const char *removal_broken(const struct explore_world *world, const void *memory
             continue;
         }
         /* What a newcomer has is not its own: where it got it from it stands, or was lost. So nobody is held to keep what it
-         * has from a newcomer alone: the one disk that knew of that newcomer may have been put back or lost (removal_take). */
+         * has from a newcomer alone: the one disk that knew of that newcomer may have been put back or lost (`owed`). Nor is
+         * a member that was removed and has not heard of it: what it alone had, others may have passed. */
+        bool held = disk->ready && !removal_is_removed(state, id);
         const char *why = judge(state, disk, disk->known, disk->owed,
                                 "resurrection: a node has alive what it knew to be superseded",
-                                disk->ready ? "loss: a node has lost a version that nothing superseded"
-                                            : NULL);
+                                held ? "loss: a node has lost a version that nothing superseded" : NULL);
         if (why != NULL) {
             return why;
         }
@@ -138,7 +133,7 @@ static uint64_t signature(const struct removal_state *state, unsigned id) {
     sum = sum * 1000003 + others;
     sum = sum * 1000003 + (node->walk.peer != REMOVAL_NONE ? node->walk.clock + 1u : 0u);
     sum = sum * 1000003 + disk->owed * 512u + disk->known * 2u + (state->copied == id);
-    return sum;
+    return sum * 2 + (state->removed_ever >> id & 1);
 }
 
 static uint8_t renamed(const uint8_t *names, uint8_t id) {
@@ -183,6 +178,7 @@ static void ids_rename(struct removal_state *state, const uint8_t *names) {
             disk_rename(names, count, &node->disk);
         }
     }
+    state->removed_ever = set_rename(names, count, state->removed_ever);
     for (unsigned i = 0; i < state->late_count; i++) {
         struct removal_message *message = &state->late[i];
         message->from = names[message->from];

@@ -118,6 +118,7 @@ void removal_new_id(struct removal_state *state, unsigned node) {
     added->disk.high_water = old.high_water;
     memcpy(added->disk.table, old.table, sizeof old.table);
     added->disk.table[node] = REMOVAL_GONE;
+    state->removed_ever |= bit_of(node);
     added->disk.table[id] = REMOVAL_JOINING;
     added->disk.replaces = (uint8_t)node;
 }
@@ -143,6 +144,7 @@ void removal_row(struct removal_state *state, unsigned plant, unsigned node, uns
                  uint8_t row) {
     struct removal_node *it = &state->nodes[node];
     uint8_t before = it->disk.table[id];
+    state->removed_ever |= row == REMOVAL_GONE ? bit_of(id) : 0;
     if (row <= before) {
         return; /* as all that is said of members it only rises */
     }
@@ -232,12 +234,15 @@ static void count(struct removal_state *state, unsigned node, unsigned from, uin
     said(it);
 }
 
-static uint8_t standing(const struct removal_disk *disk) {
-    uint8_t alive = 0;
-    for (unsigned key = 0; key < REMOVAL_KEYS_MAX; key++) {
-        alive |= disk->entries[key].alive;
+/* Of what a newcomer has what a member has, too: else it is from a disk that was lost, or put back, since. */
+static uint8_t owed_by_all(const struct removal_state *state) {
+    uint8_t owed = 0;
+    for (unsigned id = 0; id < state->ids_used; id++) {
+        const struct removal_node *node = &state->nodes[id];
+        bool counts = removal_in_cluster(node) && node->disk.ready && !removal_is_removed(state, id);
+        owed |= counts ? node->disk.owed : 0;
     }
-    return alive;
+    return owed;
 }
 
 static void join_counted(struct removal_state *state, unsigned plant, unsigned node,
@@ -255,7 +260,8 @@ static void join_counted(struct removal_state *state, unsigned plant, unsigned n
     unsigned needed = plant == REMOVAL_PLANT_JOIN_ONE ? 1 : 2;
     if (members > 0 && through >= (members < needed ? members : needed)) {
         it->disk.ready = 1;
-        it->disk.owed = standing(&it->disk);
+        it->disk.owed = 0;
+        it->disk.owed = it->disk.known & owed_by_all(state);
         it->disk.admitter = (uint8_t)node;
         it->disk.table[node] = REMOVAL_READY;
         it->admitted = 0;
