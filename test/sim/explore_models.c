@@ -6,6 +6,7 @@
 static const struct explore_model *const models[] = {
     &explore_removal,
     &explore_agreement,
+    &explore_staged,
 };
 enum { MODEL_COUNT = sizeof models / sizeof models[0] };
 
