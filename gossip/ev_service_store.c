@@ -53,12 +53,11 @@ static void on_notify(void *context) {
 
 /* --- what was kept ----------------------------------------------------------------------------------------------- */
 
-static void keep_notice(struct gossip_service *service, enum gossip_severity severity,
-                        const char *text) {
+static void keep_notice(struct gossip_service *service, enum gossip_notice_type type,
+                        enum gossip_severity severity, const char *text) {
     if (service->on_notice != NULL) {
-        service->on_notice(service->context, &(struct gossip_notice){.type = GOSSIP_NOTICE_STORE,
-                                                                     .severity = severity,
-                                                                     .text = text});
+        service->on_notice(service->context, &(struct gossip_notice){
+                                                 .type = type, .severity = severity, .text = text});
     }
 }
 
@@ -72,14 +71,14 @@ void gossip__service_keep(struct gossip_service *service, const struct gossip_up
     if (result != 0) {
         (void)snprintf(text, sizeof text, "what this node alone had could not be written: %.300s",
                        problem.message);
-        keep_notice(service, GOSSIP_ERROR, text);
+        keep_notice(service, GOSSIP_NOTICE_STORE, GOSSIP_ERROR, text);
         return;
     }
     (void)snprintf(text, sizeof text,
                    "%zu entries that this node alone had are in %s: look at them, and import what "
                    "is still wanted",
                    update->kept_count, path);
-    keep_notice(service, GOSSIP_WARNING, text);
+    keep_notice(service, GOSSIP_NOTICE_KEPT, GOSSIP_WARNING, text);
     service->kept_written = true;
     gossip__service_kick(service);
 }

@@ -394,6 +394,10 @@ void gossip__flight_stored(struct gossip *engine, uint64_t ticket, int result) {
         engine->agreement_dirty = true;
     }
     gossip__agreements_touch(engine);
+    if (flight.reset) {
+        gossip__notice(engine, GOSSIP_NOTICE_EMPTIED, GOSSIP_WARNING, NULL,
+                       "this node has forgotten its catalog, and fetches that of the cluster");
+    }
     flight_landed(engine, &flight);
     waiters_run(engine, ticket, 0);
     flight_close(engine, &flight);

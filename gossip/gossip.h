@@ -285,6 +285,8 @@ enum gossip_notice_type {
     GOSSIP_NOTICE_CLOCK = 7,    /* skew over a minute */
     GOSSIP_NOTICE_CHANGED = 8,  /* `entry` became stored */
     GOSSIP_NOTICE_CLUSTER = 9,  /* founded, joined, left for another */
+    GOSSIP_NOTICE_EMPTIED = 10, /* all that was stored here is forgotten: the node begins anew */
+    GOSSIP_NOTICE_KEPT = 11,    /* what this node alone had is in a file: `text` */
 };
 enum gossip_severity { GOSSIP_DEBUG = 1, GOSSIP_INFO = 2, GOSSIP_WARNING = 3, GOSSIP_ERROR = 4 };
 

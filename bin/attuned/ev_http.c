@@ -336,7 +336,6 @@ bool ev_http_serve(struct ev_http *http, struct gossip_service *service,
         gossip_service_engine(service), gossip_service_now(service), gossip_service_wall(service));
     http->server.service = service;
     http->server.freshness_limit_ms = freshness_limit_ms;
-    http->server.node_id = status.node_id;
     http->server.watch = watch_new(&status.origin);
     if (http->server.watch == NULL)
         return false;

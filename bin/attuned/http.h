@@ -38,6 +38,7 @@ enum {
     HTTP_PENDING_MAX = 100,  /* pending changes, kept for the same */
     HTTP_PENDING_WARNED_MS = 60000, /* a pending change this old is one that nobody finishes */
     HTTP_COMPLAINT_SIZE_MAX = 320,
+    HTTP_KEPT_SIZE_MAX = 1000,
 };
 
 struct http_request;
@@ -102,10 +103,9 @@ struct http_server {
     struct http_audit audit;
     bool stopping;
     gossip_duration_ms freshness_limit_ms;
-    struct watch *watch;       /* NULL until the service is there */
-    struct catalog_id node_id; /* as last seen: another one is another catalog */
-    /* what the store last complained of, since the start; empty: nothing */
-    char store_complaint[HTTP_COMPLAINT_SIZE_MAX];
+    struct watch *watch; /* NULL until the service is there */
+    /* since the start, empty: nothing: what the store last complained of, which file has what this node alone had */
+    char store_complaint[HTTP_COMPLAINT_SIZE_MAX], kept[HTTP_KEPT_SIZE_MAX];
     uint64_t store_complaint_wall_ms;
 };
 

@@ -98,6 +98,7 @@ void http_doctor(struct http_request *request) {
         .wall_ms = gossip_service_wall(service),
         .store_complaint = server->store_complaint,
         .store_complaint_wall_ms = server->store_complaint_wall_ms,
+        .kept = server->kept,
     });
     free(members);
     http_answer(request, 200);

@@ -34,6 +34,7 @@ struct doctor {
     uint64_t wall_ms;
     const char *store_complaint; /* empty: none */
     uint64_t store_complaint_wall_ms;
+    const char *kept; /* empty: nothing */
 };
 
 /* One finding. `subject`: a member, an entry, "store"...; all texts are printed at once. */

@@ -50,6 +50,13 @@ static void store(struct doctor *doctor) {
                     "be the last time. The finding goes with the next restart.",
                     "at %s: %s", when, doctor->store_complaint);
     }
+    if (doctor->kept[0] != '\0')
+        doctor_tell(doctor, DOCTOR_WARNING, "kept", "store",
+                    "This node came back after it was removed, or on an old copy of its disk, and "
+                    "joined under a new id. Read the file; `attunectl import FILE --dry-run` says "
+                    "what would come of it, without --dry-run it is done; then delete the file. "
+                    "The finding goes with the next restart.",
+                    "%s", doctor->kept);
     if (status->healing)
         doctor_tell(doctor, DOCTOR_WARNING, "healing", "store",
                     "It ends by itself with the next finished exchange with a member that is "

@@ -106,13 +106,10 @@ void http_server_notice(struct http_server *server, const struct gossip_notice *
                notice->text != NULL) {
         snprintf(server->store_complaint, sizeof server->store_complaint, "%s", notice->text);
         server->store_complaint_wall_ms = gossip_service_wall(service);
-    } else if (notice->type == GOSSIP_NOTICE_CLUSTER) {
-        struct gossip_status status =
-            gossip_status(gossip_service_engine(service), gossip_service_now(service),
-                          gossip_service_wall(service));
-        if (!catalog_id_equal(&status.node_id, &server->node_id))
-            watch_restart(server->watch); /* this node began anew, without what it had */
-        server->node_id = status.node_id;
+    } else if (notice->type == GOSSIP_NOTICE_KEPT && notice->text != NULL) {
+        snprintf(server->kept, sizeof server->kept, "%s", notice->text);
+    } else if (notice->type == GOSSIP_NOTICE_EMPTIED) {
+        watch_restart(server->watch);
     }
 }
 

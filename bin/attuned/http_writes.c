@@ -55,8 +55,7 @@ static bool read_write(struct http_request *request, struct catalog_write *write
                        struct gossip_operation *operation) {
     return http_entry_key(request, &write->key) && http_if_match(request, write) &&
            http_flag(request, "dry_run", &operation->dry_run) &&
-           http_flag(request, "cascade", &write->cascade) &&
-           http_staged_read(request, operation);
+           http_flag(request, "cascade", &write->cascade) && http_staged_read(request, operation);
 }
 
 void http_entry_put(struct http_request *request) {

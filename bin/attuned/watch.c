@@ -1,7 +1,8 @@
 /* watch.c - the ring of changes, and the place of each watcher in it.
  *
  * Changes are numbered from 1 at each start of the daemon; the id of an event is "ORIGIN-NUMBER", so that an id of another
- * start is known for one. A change is printed once, whoever reads it.
+ * start is known for one. A change is kept as the entry it made, and printed when the first watcher comes to it, for all: where
+ * nobody watches, nothing is printed.
  */
 #include "bin/attuned/watch.h"
 #include "bin/attuned/http_print.h"
@@ -12,17 +13,17 @@
 #include <string.h>
 
 struct change {
-    uint8_t *text; /* the whole event */
-    size_t size_bytes;
-    uint64_t end; /* bytes of all changes up to and with this one */
+    struct catalog_entry *entry; /* held */
+    struct merkle_buffer text;   /* the whole event; empty until somebody reads it */
+    uint64_t end;                /* encoded bytes of all changes up to and with this one */
 };
 
 struct watch {
     char origin[WATCH_ORIGIN_SIZE];
     struct change ring[WATCH_CHANGES_MAX]; /* number n at n % WATCH_CHANGES_MAX */
     uint64_t first, last;                  /* numbers kept; none if first > last */
-    uint64_t end;                          /* bytes of all changes ever */
-    size_t size_bytes;                     /* of those kept */
+    uint64_t end;                          /* encoded bytes of all changes ever */
+    size_t size_bytes;                     /* of those kept, with their text */
     struct watcher *watchers;
     struct watch_counts counts;
 };
@@ -43,11 +44,15 @@ static struct change *change_at(struct watch *watch, uint64_t number) {
     return &watch->ring[number % WATCH_CHANGES_MAX];
 }
 
+static size_t size_of(const struct change *change) {
+    return change->entry->size_bytes + change->text.size_bytes;
+}
+
 static void forget_first(struct watch *watch) {
     struct change *change = change_at(watch, watch->first);
-    watch->size_bytes -= change->size_bytes;
-    merkle_release(&merkle_allocator_libc, change->text);
-    change->text = NULL;
+    watch->size_bytes -= size_of(change);
+    catalog_entry_release(change->entry);
+    merkle_buffer_close(&change->text);
     watch->first++;
 }
 
@@ -85,7 +90,7 @@ static uint64_t backlog(struct watch *watch, const struct watcher *watcher) {
     if (watcher->sent == watch->last)
         return 0;
     const struct change *next = change_at(watch, watcher->sent + 1);
-    return watch->end - (next->end - next->size_bytes);
+    return watch->end - (next->end - next->entry->size_bytes);
 }
 
 /* A watcher whose next change is gone would have a hole. */
@@ -106,29 +111,18 @@ static void disconnect_the_slow(struct watch *watch) {
     }
 }
 
-void watch_change(struct watch *watch, const struct catalog_entry *entry) {
-    struct merkle_buffer text;
+void watch_change(struct watch *watch, struct catalog_entry *entry) {
     uint64_t number = watch->last + 1;
-    merkle_buffer_init(&text, &merkle_allocator_libc);
-    print_id(&text, watch, number);
-    print_entry(&text, entry);
-    if (text.failed) { /* a change that cannot be told is a hole for everybody */
-        merkle_buffer_close(&text);
-        watch_restart(watch);
-        return;
-    }
     while (watch->first <= watch->last &&
            (number - watch->first >= WATCH_CHANGES_MAX ||
-            watch->size_bytes + text.size_bytes > WATCH_RING_SIZE_MAX))
+            watch->size_bytes + entry->size_bytes > WATCH_RING_SIZE_MAX))
         forget_first(watch);
     watch->last = number;
-    watch->end += text.size_bytes;
-    watch->size_bytes += text.size_bytes;
-    watch->ring[number % WATCH_CHANGES_MAX] = (struct change){
-        .text = text.data,
-        .size_bytes = text.size_bytes,
-        .end = watch->end,
-    };
+    watch->end += entry->size_bytes;
+    watch->size_bytes += entry->size_bytes;
+    struct change *change = &watch->ring[number % WATCH_CHANGES_MAX];
+    *change = (struct change){.entry = catalog_entry_hold(entry), .end = watch->end};
+    merkle_buffer_init(&change->text, &merkle_allocator_libc);
     disconnect_the_slow(watch);
 }
 
@@ -268,6 +262,23 @@ static void print_entries(struct watcher *watcher, const struct catalog *catalog
     }
 }
 
+static void print_change(struct watcher *watcher, uint64_t number) {
+    struct watch *watch = watcher->watch;
+    struct change *change = change_at(watch, number);
+    if (change->text.size_bytes == 0) {
+        print_id(&change->text, watch, number);
+        print_entry(&change->text, change->entry);
+        if (change->text.failed) { /* to be tried again */
+            merkle_buffer_close(&change->text);
+            merkle_buffer_init(&change->text, &merkle_allocator_libc);
+            watcher->piece.failed = true;
+            return;
+        }
+        watch->size_bytes += change->text.size_bytes;
+    }
+    merkle_buffer_append(&watcher->piece, change->text.data, change->text.size_bytes);
+}
+
 /* The next piece of the stream, if there is one. */
 static void refill(struct watcher *watcher, const struct catalog *catalog) {
     struct watch *watch = watcher->watch;
@@ -285,9 +296,7 @@ static void refill(struct watcher *watcher, const struct catalog *catalog) {
     }
     while (watcher->state == WATCHER_LIVE && watcher->sent < watch->last &&
            watcher->piece.size_bytes < WATCH_PIECE_SIZE_MAX && !watcher->piece.failed) {
-        const struct change *change = change_at(watch, watcher->sent + 1);
-        merkle_buffer_append(&watcher->piece, change->text, change->size_bytes);
-        watcher->sent++;
+        print_change(watcher, ++watcher->sent);
     }
     if (watcher->state == WATCHER_LIVE && watcher->sent == watch->last)
         watcher->catching_up = false;

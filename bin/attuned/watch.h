@@ -1,6 +1,6 @@
 /* watch.h - changes of this node's catalog as a stream of server-sent events, for many clients at once.
  *
- *   notice: an entry was stored --> watch_change() --> ring of the newest changes, as text
+ *   notice: an entry was stored --> watch_change() --> ring of the newest changes
  *                                                        |  each watcher has its own place in it
  *   client's socket is writable --> watcher_read() <-----+  behind the ring: the catalog itself, by a cursor
  *
@@ -27,8 +27,9 @@
 
 enum {
     WATCH_CHANGES_MAX = 4096,               /* kept, for those who resume */
-    WATCH_RING_SIZE_MAX = 16 * 1024 * 1024, /* their text */
-    WATCH_BACKLOG_SIZE_MAX = 1024 * 1024,   /* unread by one client: then it is disconnected */
+    WATCH_RING_SIZE_MAX = 16 * 1024 * 1024, /* their entries, and what of them was printed */
+    /* encoded bytes of entries that one client has not read: above, it is disconnected */
+    WATCH_BACKLOG_SIZE_MAX = 1024 * 1024,
     WATCH_CLIENTS_MAX = 128,          /* half of HTTP_CONNECTIONS_MAX: others are served too */
     WATCH_PIECE_SIZE_MAX = 16 * 1024, /* of entries, printed at a time */
     WATCH_HEARTBEAT_S = 15,
@@ -77,8 +78,8 @@ bool watch_since_parse(struct catalog_text text, struct watch_since *since);
 struct watch *watch_new(const struct catalog_id *origin);
 /* No watcher may be left. NULL is allowed. */
 void watch_free(struct watch *watch);
-/* An entry became stored. Afterwards those who are too far behind have ENDED. */
-void watch_change(struct watch *watch, const struct catalog_entry *entry);
+/* An entry became stored; it is held. Afterwards those who are too far behind have ENDED. */
+void watch_change(struct watch *watch, struct catalog_entry *entry);
 /* The catalog is another one now: everybody begins with a reset. */
 void watch_restart(struct watch *watch);
 /* The stream of each watcher ends with what is printed already. */

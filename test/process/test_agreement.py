@@ -223,6 +223,24 @@ class Staged(OnNodes):
         self.assertEqual((back.status, back.json["state"], list(back.json["fields"])), (200, "active", ["title"]), back)
         self.assertEqual([node.status()["pending"] for node in nodes], [[], []])
 
+    def test_belongs_to_its_node(self):
+        """A pending change goes on from any node, by its owner: unreachable, it waits; removed, another one takes it."""
+        nodes = self.group.start(3)
+        for entity in ("posts", "users"):
+            line = {"kind": "schema", "entity": entity, "state": "pending_add", **SCHEMA}
+            self.assertEqual(nodes[0].post("/v1/import?wait=10s", json.dumps(line)).status, 200)
+        done = nodes[1].put("/v1/schemas/posts?staged=1&wait=10s", SCHEMA)
+        self.assertEqual((done.status, done.json["state"], done.json["node"]), (200, "active", "n1"), done)
+        nodes[0].kill()
+        for answer in [nodes[1].put("/v1/schemas/users?staged=1&wait=1s", SCHEMA),
+                       nodes[1].delete("/v1/schemas/users?abort=1&wait=1s")]:
+            self.assertEqual((answer.status, answer.code), (503, "unreachable"), answer)
+            self.assertEqual(nodes[2].status()["pending"][0]["entity"], "users")
+        self.assertEqual(nodes[1].delete("/v1/members/n1").status, 200)
+        taken = wait_for(lambda: (a := nodes[2].put("/v1/schemas/users?staged=1&wait=5s", SCHEMA)).status == 200 and a, 20)
+        self.assertEqual((taken.json["state"], taken.json["node"]), ("active", "n3"))
+        self.assertEqual(nodes[1].get("/v1/schemas/users").json, taken.json)
+
 
 class Freshness(OnNodes):
     def test_cut_off(self):

@@ -204,6 +204,27 @@ class Incident(unittest.TestCase):
         answer = refused.put("/v1/schemas/posts", SCHEMA)
         self.assertEqual((answer.status, answer.code), (503, "duplicate_id"))
 
+    def test_kept(self):
+        """What a removed node alone had is in a file, told by the doctor, and can be imported."""
+        nodes = self.group.start(2)
+        nodes[0].put("/v1/schemas/all", SCHEMA)
+        self.group.wait_equal()
+        nodes[0].kill()
+        self.assertEqual(nodes[1].put("/v1/schemas/mine", SCHEMA).status, 201)
+        nodes[1].kill()
+        nodes[0].start()
+        self.assertEqual(nodes[0].delete("/v1/members/n2").status, 200)
+        nodes[1].start(nodes[0])
+        wait_for(lambda: nodes[1].ready() and self.findings(nodes[1], "kept"), 30, lambda: nodes[1].log_text())
+        self.assertEqual(nodes[1].get("/v1/schemas/mine").status, 404)
+        files = list(nodes[1].directory.glob("kept-*.jsonl"))
+        self.assertEqual(len(files), 1)
+        found = self.findings(nodes[1], "kept")[0]
+        self.assertIn(str(files[0]), found["message"])
+        self.assertIn("import", found["advice"])
+        self.assertEqual(json.loads(self.ctl(nodes[1], "import", str(files[0]), "--wait=10s")), {"imported": 1, "unchanged": 0})
+        self.assertEqual(nodes[0].get("/v1/schemas/mine").status, 200)
+
     def test_diff_all(self):
         """diff without a member compares with every one; 7 if anything differs."""
         nodes = self.group.start(3, "--interval", "1h")

@@ -184,6 +184,31 @@ class Watch(unittest.TestCase):
             self.assertEqual((name, identifier.split("-")[1]), ("live", "1000"), "4,096 are kept")
             self.assertEqual(len(stream.events(3500)), 3500)
 
+    def test_begins_anew(self):
+        """A node that was removed and comes back begins anew: whoever watches it is told to forget, and then gets all."""
+        nodes = self.start(3)
+        schema(nodes[0], "old")
+        self.group.wait_equal()
+        nodes[2].kill()
+        self.assertEqual(nodes[0].delete("/v1/members/n3").status, 200)
+        nodes[0].delete("/v1/schemas/old")
+        schema(nodes[0], "new")
+        nodes[2].start(nodes[0])
+        former = nodes[2].info["id"]
+        with Stream(nodes[2], "/v1/watch?since=0") as stream:
+            there, resets = None, 0
+            while there != {"new"}:
+                name, _, data = stream.event()
+                if name == "reset":
+                    there, resets = set(), resets + 1
+                elif name == "":
+                    (there.discard if data["state"] == "dropped" else there.add)(data["entity"])
+        self.assertGreaterEqual(resets, 1)
+        wait_for(nodes[2].ready, 20)
+        self.assertNotEqual(nodes[2].status()["node"]["id"], former)
+        self.group.wait_equal()
+        self.assertIn("forgotten its catalog", nodes[2].log_text())
+
     def test_conflict(self):
         """A conflict is an event with `conflict`, and its end another one."""
         nodes = self.start(2)

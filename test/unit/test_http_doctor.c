@@ -12,7 +12,7 @@ static struct catalog_kit kit;
 static struct gossip_status status;
 static struct gossip_member_status members[4];
 static size_t member_count;
-static const char *complaint;
+static const char *complaint, *kept;
 static json_t *findings; /* of the last look */
 
 static void set_up(void) {
@@ -28,7 +28,7 @@ static void set_up(void) {
     member_count = 1;
     members[0] = (struct gossip_member_status){
         .name = "n1", .address = "a:1", .self = true, .state = GOSSIP_MEMBER_ALIVE};
-    complaint = "";
+    complaint = kept = "";
     findings = NULL;
 }
 
@@ -52,6 +52,7 @@ static size_t look(void) {
         .wall_ms = wall_ms,
         .store_complaint = complaint,
         .store_complaint_wall_ms = 1500,
+        .kept = kept,
     });
     ck_assert(!json.failed);
     json_decref(findings);
@@ -125,6 +126,9 @@ START_TEST(node) {
     expect("store_damage", "warning", "store");
     ck_assert_str_eq(text_of(found("store_damage"), "message"),
                      "at 1970-01-01T00:00:01.500Z: this node starts empty: \"x\"");
+    kept = "3 entries that this node alone had are in /d/kept-x.jsonl";
+    expect("kept", "warning", "store");
+    ck_assert_str_eq(text_of(found("kept"), "message"), kept);
     status.ready = false;
     expect("joining", "warning", "n1");
     status.removed = true;

@@ -8,7 +8,7 @@
 
 static struct catalog_kit kit;
 static struct watch *watch;
-static char text[4 * 1024 * 1024];
+static char text[64 * 1024 * 1024];
 
 static void set_up(void) {
     const struct catalog_id origin = {.bytes = {0xab, 0xcd, 0xef, 0x01, 0x23}};
@@ -168,10 +168,12 @@ START_TEST(backlog_is_bounded) {
     read_all(fast, 1000);
     size_t unread = 0;
     unsigned count = 0;
+    struct catalog_key key = catalog_kit_key(CATALOG_SCHEMA, "a", "");
     while (slow->state == WATCHER_LIVE) {
         ck_assert_uint_le(unread, WATCH_BACKLOG_SIZE_MAX);
         change("a", 500 + count++ % 2);
-        unread += strlen(read_all(fast, 1000));
+        unread += catalog_find(kit.catalog, &key)->size_bytes;
+        read_all(fast, 1000);
     }
     ck_assert_uint_gt(unread, WATCH_BACKLOG_SIZE_MAX);
     ck_assert(slow->too_slow && fast->state == WATCHER_LIVE);
@@ -201,12 +203,23 @@ START_TEST(ring_is_bounded) {
     ck_assert_int_eq(watcher->state, WATCHER_RESET);
     watcher_close(watcher);
     change("large", 1200);
-    tell("large", 699); /* 36 kB each */
-    watcher = open_at("abcdef01-4200");
+    struct catalog_key key = catalog_kit_key(CATALOG_SCHEMA, "large", "");
+    size_t each = catalog_find(kit.catalog, &key)->size_bytes;
+    unsigned fit = WATCH_RING_SIZE_MAX / (unsigned)each;
+    tell("large", fit); /* one more than fit */
+    char since[40];
+    snprintf(since, sizeof since, "abcdef01-%u", WATCH_CHANGES_MAX + 1);
+    watcher = open_at(since);
     ck_assert_int_eq(watcher->state, WATCHER_RESET);
     watcher_close(watcher);
-    watcher = open_at("abcdef01-4500");
+    snprintf(since, sizeof since, "abcdef01-%u", WATCH_CHANGES_MAX + 2);
+    watcher = open_at(since);
     ck_assert_int_eq(watcher->state, WATCHER_LIVE);
+    ck_assert_uint_eq(count_of(read_all(watcher, 65536), "id: "), 1 + fit);
+    tell("a", 1); /* what was printed counts, too */
+    watcher_close(watcher);
+    watcher = open_at(since);
+    ck_assert_int_eq(watcher->state, WATCHER_RESET);
     watcher_close(watcher);
 }
 END_TEST
