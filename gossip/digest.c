@@ -28,6 +28,7 @@ void gossip__digest_fill(struct gossip *engine, uint32_t exchange, struct gossip
         .ready = engine->state.ready,
         .healing = engine->state.healing,
         .settling = !gossip__horizon_settled(engine),
+        .whole = gossip__seen_whole(engine),
         .age_known = age_ms >= 0,
         .age_ms = age_ms >= 0 ? (gossip_duration_ms)age_ms : 0,
         .updates = gossip__member_riders(engine, rows),

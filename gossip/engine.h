@@ -118,6 +118,9 @@ struct gossip__member {
 
     /* what was concluded (seen.c) */
     catalog_clock counted; /* its clock, as of the last answer that counted */
+    struct catalog_id
+        origin; /* of its process, as its last hello said; none: not since our start */
+    bool met;   /* an exchange of ours with it has ended well since our start */
     bool agreed_known;
     /* when the request was sent that ended in equal roots or a finished walk */
     gossip_time_ms agreed_ms;
@@ -231,13 +234,13 @@ struct gossip__exchange {
     catalog_clock answer_clock, answer_seen;
     uint64_t answer_changes;
     uint64_t own_changes;
-    bool tables_equal, answer_healing;
+    bool tables_equal, answer_healing, answer_whole;
     int64_t answer_age_ms;     /* how old its copy was; -1: it did not know */
     gossip_time_ms counted_ms; /* when the digest of this walk was sent */
     /* a walk of this exchange has finished: the next that does counts for the first */
     bool finished_once;
     catalog_clock first_clock, first_seen; /* of the answer that began it */
-    bool first_tables_equal, first_healing;
+    bool first_tables_equal, first_healing, first_whole;
     int64_t first_age_ms;
     gossip_time_ms first_ms;
 

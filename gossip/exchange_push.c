@@ -94,6 +94,7 @@ static void walk_finished(struct gossip *engine, struct gossip__exchange *exchan
             /* The clock is that of the first answer: what holds of this one must have held of that, too. */
             exchange->tables_equal = exchange->tables_equal && exchange->first_tables_equal;
             exchange->answer_healing = exchange->answer_healing || exchange->first_healing;
+            exchange->answer_whole = exchange->answer_whole && exchange->first_whole;
             exchange->answer_age_ms = exchange->first_age_ms;
             PROBE("gossip.second_walk_counts");
             gossip__exchange_conclude(engine, exchange, exchange->first_clock, exchange->first_seen,

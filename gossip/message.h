@@ -83,7 +83,7 @@ struct gossip__refuse {
 };
 
 /* DIGEST and DIGEST_ANSWER. Encoded: exchange, root, count, clock, clock - seen, seen - horizon (both as signed 64-bit
- * numbers, modulo 2^64: 0 at rest), changes, table (5 bytes), flags (bit 0 ready, bit 1 healing, bit 2 settling), in
+ * numbers, modulo 2^64: 0 at rest), changes, table (5 bytes), flags (bit 0 ready, bit 1 healing, bit 2 settling, bit 3 whole), in
  * DIGEST_ANSWER the age in ms plus 1 (0: not known), then in DIGEST_ANSWER walk, in DIGEST wall_s, then updates (left out together with wall_s/walk if they are empty and 0). */
 struct gossip__digest {
     uint32_t exchange; /* drawn at random; also the salt of the walk */
@@ -97,6 +97,7 @@ struct gossip__digest {
     bool ready;
     bool healing;
     bool settling;  /* its horizon is rising: the root says nothing yet */
+    bool whole;     /* it has had all from every member since its start (seen.c) */
     bool age_known; /* DIGEST_ANSWER only: how old its copy is (DESIGN 7.7) */
     gossip_duration_ms age_ms;
     uint64_t wall_s;          /* DIGEST only: seconds since 1970; 0: not given */

@@ -132,6 +132,7 @@ static void take_digest(struct gossip__reader *reader, enum gossip__message_type
     digest->ready = (flags & 1) != 0;
     digest->healing = (flags & 2) != 0;
     digest->settling = (flags & 4) != 0;
+    digest->whole = (flags & 8) != 0;
     if (type == GOSSIP__DIGEST_ANSWER) {
         uint64_t age = gossip__reader_number(reader);
         digest->age_known = age > 0;

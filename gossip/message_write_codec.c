@@ -122,7 +122,7 @@ static void put_digest(msgpack_packer *packer, enum gossip__message_type type,
     put_number(packer, digest->changes);
     put_bytes(packer, digest->table.bytes, sizeof digest->table.bytes);
     put_number(packer, (digest->ready ? 1u : 0u) | (digest->healing ? 2u : 0u) |
-                           (digest->settling ? 4u : 0u));
+                           (digest->settling ? 4u : 0u) | (digest->whole ? 8u : 0u));
     if (answer) {
         put_number(packer, digest->age_known ? digest->age_ms + 1 : 0);
     }

@@ -336,6 +336,10 @@ void gossip__seen_count(struct gossip *engine, struct gossip__member *member, ca
                         catalog_clock seen);
 /* An id was added or removed: every counted clock goes back to the stored `seen`. */
 void gossip__seen_reset(struct gossip *engine);
+/* It says hello as another process than before. */
+void gossip__seen_restarted(struct gossip *engine, struct gossip__member *member);
+/* Whether this process has had all from every member since its start. */
+bool gossip__seen_whole(const struct gossip *engine);
 /* freshness.c: equal roots or a finished walk, for the request sent at `sent_ms`. */
 void gossip__freshness_agreed(struct gossip *engine, struct gossip__member *member,
                               gossip_time_ms sent_ms);

@@ -5,6 +5,7 @@
  *   a walk finished, then equal roots   the same
  *   a walk finished, roots unequal      nothing yet: a truncated digest may have hidden a difference
  *   a second walk finished              counts, with the clock of the answer that began the first (exchange_push.c)
+ *   of a member that is not whole       nothing for `seen` (seen.c)
  *   another horizon                     nothing: asked again when both are at one (digest.c)
  */
 #include "gossip/engine.h"
@@ -47,7 +48,12 @@ void gossip__exchange_conclude(struct gossip *engine, struct gossip__exchange *e
     gossip__freshness_agreed(engine, member, sent_ms);
     if (exchange->tables_equal) {
         gossip__freshness_told(engine, sent_ms, exchange->answer_age_ms);
-        gossip__seen_count(engine, member, clock, seen);
+        member->met = true;
+        if (exchange->answer_whole) {
+            gossip__seen_count(engine, member, clock, seen);
+        } else {
+            PROBE("gossip.answer_of_not_whole");
+        }
         gossip__join_counted(engine, member, sent_ms);
     }
 }
@@ -92,6 +98,7 @@ static void walk_begin(struct gossip *engine, struct gossip__exchange *exchange,
         exchange->first_seen = digest->seen;
         exchange->first_tables_equal = exchange->tables_equal;
         exchange->first_healing = exchange->answer_healing;
+        exchange->first_whole = exchange->answer_whole;
         exchange->first_age_ms = exchange->answer_age_ms;
         exchange->first_ms = exchange->digest_sent_ms;
     }
@@ -162,6 +169,7 @@ void gossip__recv_digest_answer(struct gossip *engine, struct gossip__session *s
     }
     exchange->tables_equal = tables_equal;
     exchange->answer_healing = digest->healing;
+    exchange->answer_whole = digest->whole;
     exchange->answer_age_ms = digest->age_known ? (int64_t)digest->age_ms : -1;
     if (!tables_equal) {
         gossip__member_send_table(engine, session->member, true);

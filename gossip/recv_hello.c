@@ -330,6 +330,10 @@ void gossip__recv_hello(struct gossip *engine, struct gossip__session *session,
         refuse(engine, session, GOSSIP_CLOSE_LIMIT, hello);
         return;
     }
+    if (!catalog_id_equal(&member->origin, &hello->origin)) {
+        gossip__seen_restarted(engine, member);
+        member->origin = hello->origin;
+    }
     session->peer_id = hello->node_id;
     session->peer_origin = hello->origin;
     session->peer_cluster = hello->cluster_id;

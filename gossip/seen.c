@@ -5,6 +5,11 @@
  *   agreed_ms       when this node last knew to have all that one member had; how fresh this copy is (freshness.c)
  *   agrees          whether a member has the root that we have now; what the operator is shown
  *
+ * Who has just started may have an older disk than it once had (a copy was put back) and still not be below the horizon: of
+ * its own former writes it may lack what another member has. So its clock says nothing, and neither does its `seen`, before
+ * it is whole: before an exchange of its own has ended well with every member, in this life of its process (found by
+ * exploring small models: decision 0032).
+ *
  * A push tells its sender who has it, and nobody else. So once our root has been calm for a moment, members of whom we do
  * not know that they agree are asked, a few an interval; where all agree nobody is.
  */
@@ -39,10 +44,31 @@ void gossip__seen_count(struct gossip *engine, struct gossip__member *member, ca
     }
 }
 
+/* A walk that is under way began under another table: it would count for a set of members that is no more. */
 void gossip__seen_reset(struct gossip *engine) {
     for (size_t i = 0; i < engine->member_count; i++) {
         engine->members[i]->counted = engine->stored.seen;
     }
+    for (size_t i = 0; i < GOSSIP__EXCHANGES_MAX; i++) {
+        if (engine->exchanges[i] != NULL) {
+            engine->exchanges[i]->tables_equal = false;
+            engine->exchanges[i]->first_tables_equal = false;
+        }
+    }
+}
+
+void gossip__seen_restarted(struct gossip *engine, struct gossip__member *member) {
+    PROBE("gossip.restarted_counts_anew");
+    member->counted = member->counted < engine->stored.seen ? member->counted : engine->stored.seen;
+}
+
+bool gossip__seen_whole(const struct gossip *engine) {
+    for (size_t i = 0; i < engine->member_count; i++) {
+        if (required(engine->members[i]) && !engine->members[i]->met) {
+            return false;
+        }
+    }
+    return true;
 }
 
 enum gossip_truth gossip__member_agrees(struct gossip *engine,

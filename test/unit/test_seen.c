@@ -204,6 +204,80 @@ START_TEST(asked_again_until_known) {
 }
 END_TEST
 
+/* --- who counts ------------------------------------------------------------------------------- */
+
+START_TEST(whole_once_all_were_met) {
+    /* G3: a process vouches for what its id has made only after an exchange of its own with every member; removed ones are
+     * not required, and a newcomer is met, too. */
+    struct solo *solo = solo_with(2);
+    struct gossip *engine = solo->engine;
+    ck_assert(!gossip__seen_whole(engine));
+    member(solo, 1)->met = true;
+    ck_assert(!gossip__seen_whole(engine));
+    member(solo, 2)->met = true;
+    ck_assert(gossip__seen_whole(engine));
+    (void)solo_peer(solo, 3);
+    ck_assert(!gossip__seen_whole(engine));
+    gossip__member_set_state(engine, member(solo, 3), GOSSIP_MEMBER_REMOVED);
+    ck_assert(gossip__seen_whole(engine));
+    solo_free(solo);
+    solo = solo_with(0);
+    ck_assert(gossip__seen_whole(solo->engine)); /* nobody else can have what it made */
+    solo_free(solo);
+}
+END_TEST
+
+START_TEST(answer_counts_if_whole) {
+    /* G3: an answer of a member that is not whole counts for freshness and joining, and neither its clock nor its `seen`. */
+    for (unsigned whole = 0; whole < 2; whole++) {
+        struct solo *solo = solo_with(1);
+        struct gossip *engine = solo->engine;
+        catalog_clock before = member(solo, 1)->counted;
+        ck_assert_int_eq(solo_ask(solo, 9, GOSSIP_SYNC, "p1", 0), 1);
+        ck_assert_ptr_nonnull(member(solo, 1)->exchange);
+        member(solo, 1)->exchange->answer_whole = whole == 1;
+        member(solo, 1)->exchange->tables_equal = true;
+        gossip__exchange_conclude(engine, member(solo, 1)->exchange, before + 5, before + 3,
+                                  solo->now_ms);
+        ck_assert_uint_eq(member(solo, 1)->counted, whole == 1 ? before + 5 : before);
+        ck_assert(member(solo, 1)->met);
+        ck_assert(member(solo, 1)->agreed_known);
+        solo_free(solo);
+    }
+}
+END_TEST
+
+START_TEST(walk_across_a_removal_does_not_count) {
+    /* G3: an exchange that began before an id was added or removed counts for nothing: its table was another. */
+    struct solo *solo = solo_with(3);
+    struct gossip *engine = solo->engine;
+    ck_assert_int_eq(solo_ask(solo, 9, GOSSIP_SYNC, "p1", 0), 1);
+    struct gossip__exchange *exchange = member(solo, 1)->exchange;
+    exchange->tables_equal = exchange->first_tables_equal = true;
+    gossip__member_set_state(engine, member(solo, 2), GOSSIP_MEMBER_REMOVED);
+    ck_assert(!exchange->tables_equal && !exchange->first_tables_equal);
+    exchange->tables_equal = true;
+    (void)solo_peer(solo, 4);
+    ck_assert(!exchange->tables_equal);
+    solo_free(solo);
+}
+END_TEST
+
+START_TEST(restarted_member_counts_anew) {
+    /* G3: another process of a member may have an older disk: what was counted of the former one is forgotten. */
+    struct solo *solo = solo_with(1);
+    struct gossip *engine = solo->engine;
+    engine->stored.seen = solo_clock(3);
+    member(solo, 1)->counted = solo_clock(50);
+    gossip__seen_restarted(engine, member(solo, 1));
+    ck_assert_uint_eq(member(solo, 1)->counted, solo_clock(3));
+    member(solo, 1)->counted = solo_clock(2);
+    gossip__seen_restarted(engine, member(solo, 1));
+    ck_assert_uint_eq(member(solo, 1)->counted, solo_clock(2));
+    solo_free(solo);
+}
+END_TEST
+
 Suite *seen_suite(void);
 Suite *seen_suite(void) {
     Suite *suite = suite_create("seen");
@@ -217,6 +291,12 @@ Suite *seen_suite(void) {
     tcase_add_test(agree, since_and_last);
     tcase_add_test(agree, healing_member_confirms_nothing);
     tcase_add_test(agree, asked_again_until_known);
+    TCase *counts = tcase_create("seen_whole");
+    tcase_add_test(counts, whole_once_all_were_met);
+    tcase_add_test(counts, answer_counts_if_whole);
+    tcase_add_test(counts, walk_across_a_removal_does_not_count);
+    tcase_add_test(counts, restarted_member_counts_anew);
+    suite_add_tcase(suite, counts);
     suite_add_tcase(suite, seen);
     suite_add_tcase(suite, agree);
     return suite;
