@@ -6,7 +6,7 @@
 
 A client stages one change after the other (set, another body, drop), repeats what was not agreed in time, and asks another
 node each time; meanwhile kill -9 goes round all nodes. Every node logs each state of the schema as it becomes stored (level
-debug) before it confirms it. The logs are merged by time and number, and at every moment no two nodes may be more than one
+debug) before it confirms it. The logs are merged by time and clock, and at every moment no two nodes may be more than one
 state apart (DESIGN 7.6):
 
     absent - pending_add - active - pending_drop - absent          active - pending_change - active
@@ -34,13 +34,10 @@ NEIGHBOURS = {frozenset(pair) for pair in [
     ("active", "pending_change")]}
 
 
-def state_now(node):
-    """(number, state) of the schema on this node."""
+def clock_now(node):
+    """The clock of the schema's version in force on this node: it names the version. 0 if there is none (any more)."""
     status, answer = node.ask("GET", "/v1/why/schema/posts")
-    if status == 404:
-        return 0, "absent"
-    version = answer["versions"][-1]
-    return version["number"], version["state"]
+    return 0 if status == 404 else int(answer["versions"][-1]["clock"], 16)
 
 
 def wall_ms():
@@ -48,7 +45,7 @@ def wall_ms():
 
 
 def killer(nodes, stop, kills):
-    """Notes for each kill: the node, when it was killed, when it was up again, and where it stood then."""
+    """Notes for each kill: the node, when it was killed, when it was up again, and at which version it stood then."""
     turn = 0
     while not stop.is_set():
         node = nodes[turn % NODES]
@@ -57,8 +54,7 @@ def killer(nodes, stop, kills):
         node.kill()
         time.sleep(DOWN_SECONDS)
         node.start(arguments=[*nodes.joins(node), *LOGGED])
-        number_now, state = state_now(node)
-        kills.append((node.name, killed, wall_ms(), number_now, state))
+        kills.append((node.name, killed, wall_ms(), clock_now(node)))
         stop.wait(UP_SECONDS)
 
 
@@ -96,31 +92,35 @@ def changes(nodes):
     return attempts
 
 
-LINE = re.compile(r"^(\S+) .*schema posts: number (\d+), (\w+)(, in conflict)?")
+LINE = re.compile(r"^(\S+) .*schema posts: number \d+, (\w+)(, in conflict)?, clock ([0-9a-f]{16})")
 
 
 def logged(node):
-    """(ms, number, state) of each change that became stored, as the node logged it."""
+    """(ms, clock, state) of each change that became stored, as the node logged it."""
     found = []
     with open(node.log, encoding="utf-8", errors="replace") as log:
         for line in log:
             match = LINE.search(line)
             if match:
-                expect(not match[4], f"{node.name} has a conflict", line)
+                expect(not match[3], f"{node.name} has a conflict", line)
                 when = datetime.datetime.fromisoformat(match[1].replace("Z", "+00:00"))
-                found.append((int(when.timestamp() * 1000), int(match[2]), match[3]))
+                found.append((int(when.timestamp() * 1000), int(match[4], 16), match[2]))
     return found
 
 
 def chain_of(nodes):
-    """What each number is: pending_add over an active schema is a state of its own."""
-    chain = {0: "absent"}
+    """What each version is, by its clock: pending_add over an active schema is a state of its own."""
+    states = {0: "absent"}
     for node in nodes:
-        for _, version, state in logged(node):
-            expect(chain.setdefault(version, state) == state, f"number {version} is two things", chain[version], state)
-    return {version: "absent" if state == "dropped" else
-            "pending_change" if state == "pending_add" and chain.get(version - 1) == "active" else state
-            for version, state in chain.items()}
+        for _, clock, state in logged(node):
+            state = "absent" if state == "dropped" else state
+            expect(states.setdefault(clock, state) == state, f"version {clock:x} is two things", states[clock], state)
+    chain, before = {}, "absent"
+    for clock in sorted(states):
+        over = states[clock] == "pending_add" and before == "active"
+        chain[clock] = "pending_change" if over else states[clock]
+        before = states[clock]
+    return chain
 
 
 def near(chain, one, other):
@@ -128,30 +128,28 @@ def near(chain, one, other):
 
 
 def judge(nodes, kills):
-    """Walks through all changes in order of time; within one millisecond in order of numbers, for each is stored after the
-    one before it was confirmed. `may_be` has the numbers at which a node may stand."""
+    """Walks through all changes in order of time; within one millisecond in order of clocks, for each is stored after the
+    one before it was confirmed. `may_be` has the versions at which a node may stand."""
     chain = chain_of(nodes)
-    events = [(when, version, node.name, "stored") for node in nodes for when, version, _ in logged(node)]
-    for name, killed, up, version, _ in kills:
-        events.append((killed, version, name, "killed"))
-        events.append((up, version, name, "up"))
+    events = [(when, clock, node.name, "stored") for node in nodes for when, clock, _ in logged(node)]
+    for name, killed, up, clock in kills:
+        events.append((killed, clock, name, "killed"))
+        events.append((up, clock, name, "up"))
     may_be = {node.name: {0} for node in nodes}
-    moments = 0
-    for when, version, name, what in sorted(events):
-        expect(version in chain, f"{name} came up with number {version}, which nobody logged", sorted(chain))
+    for when, clock, name, what in sorted(events):
+        expect(clock in chain, f"{name} came up with version {clock:x}, which nobody logged", sorted(chain))
         if what == "killed":
-            may_be[name] = may_be[name] | {version}
+            may_be[name] = may_be[name] | {clock}
         elif what == "up":
-            may_be[name] = {version}
+            may_be[name] = {clock}
         elif len(may_be[name]) == 1:
-            may_be[name] = {max(version, *may_be[name])}
+            may_be[name] = {max(clock, *may_be[name])}
         for one in nodes:
             for other in nodes:
                 fits = any(near(chain, a, b) for a in may_be[one.name] for b in may_be[other.name])
                 expect(fits, f"at {when} {one.name} and {other.name} are more than one state apart",
                        {key: [chain[v] for v in values] for key, values in may_be.items()})
-        moments += 1
-    return moments, len(chain) - 1
+    return len(events), len(chain) - 1
 
 
 def figure():
