@@ -193,7 +193,6 @@ static struct gossip__agreement_standing standing_of(struct gossip *engine,
 
 static bool is_agreed(struct gossip *engine, struct gossip__agreement *agreement) {
     struct gossip__agreement_tally tally = {0};
-    own_judge(engine, agreement);
     const struct gossip__agreement_standing own = {.confirmed = agreement->own_stored};
     gossip__agreement_count(&tally, &own, &agreement->terms);
     for (size_t i = 0; i < engine->member_count; i++) {
@@ -241,14 +240,17 @@ static void answer(struct gossip *engine, struct gossip__agreement *agreement) {
 
 /* True if an internal one is done: whoever it belongs to is to look at it. */
 static bool settle(struct gossip *engine, struct gossip__agreement *agreement) {
-    bool ask = agreement->members_changes != engine->members_changes ||
+    bool touched = agreement->touched || engine->agreements_touched;
+    bool ask = touched || agreement->members_changes != engine->members_changes ||
                agreement->due_ms <= engine->now_ms;
     assert(!agreement->done);
+    if (touched) {
+        own_judge(engine, agreement);
+    }
     if (ask) {
         gossip__agreement_ask(engine, agreement);
     }
-    if (ask || agreement->touched || engine->agreements_touched ||
-        agreement->reply_by_ms <= engine->now_ms) {
+    if (ask || agreement->reply_by_ms <= engine->now_ms) {
         judge(engine, agreement);
     }
     if (agreement->done && !agreement->internal) {
@@ -288,4 +290,17 @@ gossip_time_ms gossip__agreements_deadline(const struct gossip *engine) {
         deadline_ms = due_ms < deadline_ms ? due_ms : deadline_ms;
     }
     return deadline_ms;
+}
+
+void gossip__agreements_verify(const struct gossip *engine) {
+    size_t count = 0;
+    for (const struct gossip__agreement *agreement = engine->agreements; agreement != NULL;
+         agreement = agreement->next) {
+        count++;
+        assert(!agreement->done && !agreement->touched);
+        assert(agreement->target_count <= agreement->target_capacity);
+        assert(agreement->whole || agreement->pair_count > 0);
+    }
+    assert(count == engine->agreement_count);
+    assert(count <= GOSSIP__AGREEMENTS_MAX);
 }

@@ -3,8 +3,10 @@
  * An entry is asked for by CONFIRM; the whole catalog by an exchange, which tells the same once it has ended in equal roots.
  *   who has no session       is dialled (dials that fail back off), and asked when it says hello
  *   who does not answer      is asked again after 4 RTT, at least 50 ms, doubling up to the interval
- *   who lacks it             the same; and at once when it has acknowledged a push
+ *   who lacks it             the same; and at once when it has acknowledged a push. Who lacks it still when it is asked for
+ *                            the second time is given it: its push was lost, or never sent
  *   whose table is another   gets ours, gives us its own, and is asked again right behind it
+ * Nobody is asked before it is on our own disk: only then is it pushed, and so what is asked for goes before the question.
  * Asking is done at the end of a step; what happens before only says who is due.
  */
 #include "gossip/agreement.h"
@@ -152,7 +154,7 @@ void gossip__agreement_ask(struct gossip *engine, struct gossip__agreement *agre
         agreement->members_changes = engine->members_changes;
     }
     agreement->due_ms = GOSSIP_NEVER;
-    if (agreement->from_known) {
+    if (agreement->from_known || !agreement->own_stored) {
         return;
     }
     if (agreement->targets_missing) {
@@ -244,11 +246,15 @@ void gossip__agreements_pushed(struct gossip *engine, const struct gossip__membe
     }
 }
 
-/* An answer that was no: its time is already set. One whose table is another is asked again behind ours, the first time. */
+/* An answer that was no, or was given under another table (which is asked again behind ours, the first time). */
 static void target_denied(struct gossip *engine, struct gossip__agreement *agreement,
                           struct gossip__agreement_target *target, struct gossip__member *member,
                           bool table_differs) {
+    const struct catalog_entry *stored = catalog_find(engine->catalog, &agreement->key);
     target->lagging = true;
+    if (!table_differs && target->tries > 1 && stored != NULL) {
+        gossip__push_entry(engine, member, stored);
+    }
     if (table_differs) {
         PROBE("gossip.confirmation_under_another_table");
         gossip__member_send_table(engine, member, true);

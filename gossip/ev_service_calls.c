@@ -39,8 +39,11 @@ static void call_free(struct gossip_service *service, struct gossip__call *call)
 
 /* Bytes that the texts and bodies of an operation take. */
 static bool bytes_measure(const struct gossip_operation *operation, size_t *size_bytes) {
-    *size_bytes = operation->member.size_bytes + operation->key.entity.size_bytes +
-                  operation->key.name.size_bytes;
+    *size_bytes = operation->member.size_bytes;
+    if (__builtin_add_overflow(*size_bytes, operation->key.entity.size_bytes, size_bytes) ||
+        __builtin_add_overflow(*size_bytes, operation->key.name.size_bytes, size_bytes)) {
+        return false;
+    }
     for (size_t i = 0; i < operation->write_count; i++) {
         const struct catalog_write *write = &operation->writes[i];
         if (__builtin_add_overflow(*size_bytes, write->key.entity.size_bytes, size_bytes) ||

@@ -325,7 +325,10 @@ static void flight_landed(struct gossip *engine, struct gossip__flight *flight) 
 
 /* What is kept on disk is kept here; what was there before is among it. */
 static void kept_take(struct gossip *engine, struct gossip__flight *flight) {
+    bool ready =
+        engine->kept_ready && !flight->reset; /* written again (reopen.c): it is the same */
     gossip__lineage_free_all(engine);
+    engine->kept_ready = ready;
     engine->kept = flight->kept;
     engine->kept_count = flight->kept_count;
     flight->kept = NULL;

@@ -5,23 +5,25 @@
  */
 #include "gossip/engine.h"
 
-#include <string.h>
-
-/* What this step put for a key and takes away again never was in its batch. */
-static void put_forget(struct gossip__flight *flight, const struct catalog_entry *entry) {
-    size_t i = 0;
-    while (i < flight->entry_count && flight->entries[i] != entry) {
-        i++;
+/* What this step put for a key and takes away again never was in its batch. That may be several, and may be what is stored
+ * already: a store that was opened again gets it once more (reopen.c). */
+static void puts_forget(struct gossip__flight *flight, const struct catalog_entry *entry) {
+    struct catalog_key key = catalog_entry_key(entry);
+    size_t kept = 0;
+    for (size_t i = 0; i < flight->entry_count; i++) {
+        struct catalog_entry *put = flight->entries[i];
+        struct catalog_key other =
+            put->slot == entry->slot ? catalog_entry_key(put) : (struct catalog_key){.kind = 0};
+        if (catalog_key_equal(&key, &other)) {
+            PROBE("gossip.removed_in_flight");
+            catalog_entry_release(put);
+            continue;
+        }
+        flight->entries[kept] = put;
+        flight->arrivals[kept] = flight->arrivals[i];
+        kept++;
     }
-    if (i == flight->entry_count) {
-        return; /* an earlier batch has it */
-    }
-    catalog_entry_release(flight->entries[i]);
-    flight->entry_count--;
-    memmove(&flight->entries[i], &flight->entries[i + 1],
-            (flight->entry_count - i) * sizeof *flight->entries);
-    memmove(&flight->arrivals[i], &flight->arrivals[i + 1],
-            (flight->entry_count - i) * sizeof *flight->arrivals);
+    flight->entry_count = kept;
 }
 
 static bool removed_reserve(struct gossip *engine, struct gossip__flight *flight) {
@@ -45,7 +47,6 @@ int gossip__flight_remove(struct gossip *engine, struct catalog_entry *entry) {
     if (flight == NULL) {
         return engine->store_error != 0 ? engine->store_error : GOSSIP_EBUSY;
     }
-    bool only_stored = catalog_find(engine->catalog, &key) == entry;
     if (!removed_reserve(engine, flight)) {
         return GOSSIP_ENOMEM;
     }
@@ -54,11 +55,37 @@ int gossip__flight_remove(struct gossip *engine, struct catalog_entry *entry) {
         catalog_entry_release(entry);
         return GOSSIP_ENOMEM;
     }
-    if (!only_stored) {
-        PROBE("gossip.removed_in_flight");
-        put_forget(flight, entry);
-    }
     flight->removed_count++;
+    puts_forget(flight, entry);
+    return 0;
+}
+
+int gossip__flight_remove_row(struct gossip *engine, struct catalog_entry *entry) {
+    struct gossip__flight *flight = gossip__flight_open(engine);
+    if (flight == NULL) {
+        return engine->store_error != 0 ? engine->store_error : GOSSIP_EBUSY;
+    }
+    if (!removed_reserve(engine, flight)) {
+        return GOSSIP_ENOMEM;
+    }
+    flight->removed[flight->removed_count++] = catalog_entry_hold(entry);
+    return 0;
+}
+
+int gossip__flight_keep(struct gossip *engine, struct catalog_entry *const *kept,
+                        size_t kept_count) {
+    struct gossip__flight *flight = gossip__flight_open(engine);
+    if (flight == NULL) {
+        return engine->store_error != 0 ? engine->store_error : GOSSIP_EBUSY;
+    }
+    assert(flight->kept == NULL && kept_count > 0);
+    flight->kept = merkle_allocate(engine->allocator, kept_count, sizeof(struct catalog_entry *));
+    if (flight->kept == NULL) {
+        return GOSSIP_ENOMEM;
+    }
+    for (; flight->kept_count < kept_count; flight->kept_count++) {
+        flight->kept[flight->kept_count] = catalog_entry_hold(kept[flight->kept_count]);
+    }
     return 0;
 }
 

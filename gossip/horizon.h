@@ -45,6 +45,8 @@ void gossip__lineage_kept_written(struct gossip *engine);
 /* At the end of each step: tells the driver what is to be written, at most once an interval. */
 void gossip__lineage_tell(struct gossip *engine);
 int gossip__lineage_load(struct gossip *engine, const struct catalog_load *load);
+/* The store works again: what is kept on disk becomes what is kept here. GOSSIP_EBUSY, GOSSIP_ENOMEM. */
+int gossip__lineage_reopened(struct gossip *engine, const struct catalog_load *load);
 void gossip__lineage_free_all(struct gossip *engine);
 
 /* --- digest.c: comparing roots --------------------------------------------------------------------------------------- */
@@ -73,6 +75,11 @@ void gossip__exchange_compare_stored(struct gossip *engine, const struct gossip_
 
 /* Takes an entry of the pending layer away, with this step's batch. Errors as of gossip__flight_put. */
 int gossip__flight_remove(struct gossip *engine, struct catalog_entry *entry);
+/* Takes the row of a key away that memory has no entry of. The same errors. */
+int gossip__flight_remove_row(struct gossip *engine, struct catalog_entry *entry);
+/* Writes what is kept here (held) to the disk again. The same errors. */
+int gossip__flight_keep(struct gossip *engine, struct catalog_entry *const *kept,
+                        size_t kept_count);
 /* Takes all entries away, and forgets what this step's batch had; takes over `kept` (held entries). Without memory the
  * engine is finished: the disk is right. */
 void gossip__flight_reset(struct gossip *engine, struct catalog_entry **kept, size_t kept_count);

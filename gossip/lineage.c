@@ -229,6 +229,19 @@ int gossip__lineage_load(struct gossip *engine, const struct catalog_load *load)
     return 0;
 }
 
+int gossip__lineage_reopened(struct gossip *engine, const struct catalog_load *load) {
+    if (engine->kept_count == 0 && load->kept_count > 0) {
+        /* Of a new id that was not taken after all, or in a file already. */
+        PROBE("gossip.reopen_kept_too_long");
+        return gossip__flight_kept_cleared(engine) ? 0 : GOSSIP_EBUSY;
+    }
+    if (engine->kept_count > 0 && load->kept_count == 0) {
+        PROBE("gossip.reopen_kept_lost");
+        return gossip__flight_keep(engine, engine->kept, engine->kept_count);
+    }
+    return 0;
+}
+
 static bool is_own(const struct gossip *engine, const struct catalog_entry *entry) {
     struct catalog_version version = catalog_entry_in_force(entry);
     return version.node.size_bytes == strlen(engine->node_name) &&

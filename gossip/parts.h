@@ -286,6 +286,9 @@ void gossip__push_stored(struct gossip *engine, const struct gossip__flight *fli
 /* Queues one key to one member as a have of an exchange. False if the queue is full. */
 bool gossip__push_have(struct gossip *engine, struct gossip__member *member, uint32_t exchange,
                        const uint32_t *handles, size_t handle_count);
+/* The member has said that it lacks this stored entry: queue it, unless it is on its way. */
+void gossip__push_entry(struct gossip *engine, struct gossip__member *member,
+                        const struct catalog_entry *entry);
 void gossip__push_session_up(struct gossip *engine, struct gossip__member *member);
 void gossip__push_acknowledged(struct gossip *engine, struct gossip__member *member,
                                uint64_t sequence, uint64_t refused);
@@ -376,6 +379,8 @@ void gossip__agreements_touch(struct gossip *engine);
 gossip_time_ms gossip__agreements_deadline(const struct gossip *engine);
 void gossip__agreements_step_begin(struct gossip *engine);
 void gossip__agreements_free_all(struct gossip *engine);
+/* Asserts what holds of them between steps. */
+void gossip__agreements_verify(const struct gossip *engine);
 /* A session with the member was established. */
 void gossip__agreements_session_up(struct gossip *engine, const struct gossip__member *member);
 /* It says that it is not ready: it confirms nothing, nor did it. */

@@ -259,6 +259,29 @@ void gossip__push_stored(struct gossip *engine, const struct gossip__flight *fli
     }
 }
 
+static bool is_in_flight(const struct gossip__push_queue *queue, uint32_t handle) {
+    for (size_t i = 0; i < GOSSIP__PUSHES_IN_FLIGHT; i++) {
+        const struct gossip__push_message *push = &queue->in_flight[i];
+        for (size_t j = 0; push->sequence != 0 && j < push->handle_count; j++) {
+            if (push->handles[j] == handle) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+void gossip__push_entry(struct gossip *engine, struct gossip__member *member,
+                        const struct catalog_entry *entry) {
+    uint32_t handle;
+    if (takes_pushes(member) && handle_of(engine, entry, &handle) &&
+        !is_in_flight(&member->push, handle)) {
+        PROBE("gossip.push_of_what_was_lacked");
+        queue_append(engine, &member->push, handle);
+        pump(engine, member);
+    }
+}
+
 void gossip__push_session_up(struct gossip *engine, struct gossip__member *member) {
     for (size_t i = 0; i < GOSSIP__PUSHES_IN_FLIGHT; i++) {
         if (member->push.in_flight[i].sequence != 0) {

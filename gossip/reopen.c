@@ -2,9 +2,11 @@
  *
  * A failed commit may or may not be on disk, rows may have been set aside, and a file that could not be used is a new,
  * empty one. Memory still has everything that was ever acknowledged, so nothing needs the network:
- *   1. what the disk has is merged into what memory has;
- *   2. whatever the disk then lacks, or has older, is written to it again, members and state with it;
- *   3. the node keeps its id and its promises: nothing was taken back.
+ *   1. what the disk has is merged into what memory has; but an entry that memory lacks, and that the horizon forgets, is one
+ *      that was forgotten here and whose row came back: that row is taken away again (DESIGN 4.7);
+ *   2. whatever the disk then lacks, or has older, is written to it again, members and state with it, and what is kept;
+ *   3. the node keeps its id and its promises: nothing was taken back. Marks that only rise are those of the disk if they are
+ *      higher there: a batch that failed may have raised them.
  */
 #include "gossip/engine.h"
 
@@ -27,9 +29,15 @@ static int merge_from_disk(struct gossip *engine, struct catalog_entry *entry) {
     struct catalog_key key = catalog_entry_key(entry);
     struct catalog_entry *own = catalog_pending_find(engine->catalog, &key);
     struct catalog_entry *merged;
-    int result = catalog_merge(engine->allocator, own, entry, engine->state.horizon, &merged, NULL);
+    catalog_clock horizon = engine->state.horizon;
+    int result = own == NULL ? catalog_prune(engine->allocator, entry, horizon, &merged)
+                             : catalog_merge(engine->allocator, own, entry, horizon, &merged, NULL);
     if (result != 0) {
         return result;
+    }
+    if (merged == NULL) {
+        PROBE("gossip.reopen_removes_again");
+        return gossip__flight_remove_row(engine, entry);
     }
     if (merged != own) {
         PROBE("gossip.reopen_learns_from_disk");
@@ -60,22 +68,35 @@ static int write_again(struct gossip *engine, const struct catalog_load *load) {
     return 0;
 }
 
+/* Marks never fall. The horizon of a newcomer goes with the admitter that it is of, as after a start from this disk. */
+static void take_marks(struct gossip *engine, const struct catalog_node_state *disk) {
+    struct catalog_node_state *state = &engine->state;
+    if (disk->high_water > state->high_water) {
+        state->high_water = disk->high_water;
+    }
+    if (!catalog_id_equal(&disk->node_id, &state->node_id)) {
+        return; /* a fresh file, or that of a new id that was not taken after all */
+    }
+    if (disk->seen > state->seen) {
+        PROBE("gossip.reopen_seen_on_disk");
+        state->seen = disk->seen;
+    }
+    if (disk->horizon > state->horizon) {
+        PROBE("gossip.reopen_horizon_on_disk");
+        state->admitter_id = state->ready ? state->admitter_id : disk->admitter_id;
+        gossip__horizon_raise(engine, disk->horizon);
+    }
+}
+
 void gossip__reopened(struct gossip *engine, const struct catalog_load *load) {
     PROBE("gossip.reopened");
     engine->store_error = 0;
     /* Memory has what the disk had to set aside: unless it lacked something before, nothing has to be healed, and the
      * store forgets them with the commit of this step. */
     engine->quarantined_count = engine->state.healing ? load->quarantined_count : 0;
-    if (load->state.high_water > engine->state.high_water) {
-        engine->state.high_water = load->state.high_water;
-    }
+    take_marks(engine, &load->state);
     if (load->entry_count > 0) {
         qsort(load->entries, load->entry_count, sizeof *load->entries, gossip__entries_by_key);
-    }
-    if (load->state.seen > engine->state.seen) {
-        PROBE("gossip.reopen_seen_on_disk");
-        engine->state.seen =
-            load->state.seen; /* it never falls, and a commit that failed may be on disk */
     }
     int result = 0;
     for (size_t i = 0; i < load->entry_count && result == 0; i++) {
@@ -83,6 +104,9 @@ void gossip__reopened(struct gossip *engine, const struct catalog_load *load) {
     }
     if (result == 0) {
         result = write_again(engine, load);
+    }
+    if (result == 0) {
+        result = gossip__lineage_reopened(engine, load);
     }
     for (size_t i = 0; i < engine->member_count; i++) {
         (void)gossip__member_store(engine, engine->members[i]);

@@ -201,4 +201,5 @@ void gossip_verify(struct gossip *engine) {
     verify_sessions(engine);
     verify_exchanges(engine);
     verify_members(engine);
+    gossip__agreements_verify(engine);
 }

@@ -61,6 +61,23 @@ static uint64_t message_touch(const struct gossip__message *message) {
             sum += path->fingerprints[path->fingerprint_count - 1].bytes[4];
         }
         return sum;
+    case GOSSIP__CONFIRM:
+        assert(message->confirm.pair_count > 0);
+        for (size_t i = 0; i < message->confirm.pair_count; i++) {
+            sum += message->confirm.pairs[i].clock + message->confirm.pairs[i].origin.bytes[15];
+        }
+        assert(catalog_key_check(&message->confirm.key) == 0);
+        return sum;
+    case GOSSIP__FORWARD:
+        assert(catalog_key_check(&message->forward.key) == 0);
+        return spans_touch(&message->forward.body, 1);
+    case GOSSIP__FORWARD_ANSWER:
+        assert(message->forward_answer.code <= 0);
+        for (size_t i = 0; i < message->forward_answer.line_count; i++) {
+            const struct catalog_text name = message->forward_answer.lines[i].name;
+            sum += (unsigned char)name.data[name.size_bytes - 1];
+        }
+        return sum;
     default:
         return sum;
     }

@@ -3,7 +3,7 @@
  * Real store, real thread, real sockets, in a directory of its own. Nothing sleeps: the loop turns until what a test waits
  * for has come.
  */
-#include "gossip/service.h"
+#include "gossip/ev_service.h"
 
 #include <check.h>
 #include <ev.h>
@@ -291,6 +291,38 @@ START_TEST(cancelled_operations_are_not_answered) {
 }
 END_TEST
 
+START_TEST(agreement_is_waited_for) {
+    /* An operation is copied whole, key and texts too: they are lent for the call only. */
+    struct gossip_service *first = start("a", NULL);
+    write_schema(first, "posts");
+    struct gossip_service *second = start("b", gossip_service_address(first));
+    ck_assert(turn_until(is_ready, second));
+    struct answer answer = {.came = false};
+    uint64_t token = 0;
+    char entity[] = "posts";
+    char node[] = "a";
+    struct gossip_operation operation = {.type = GOSSIP_AGREEMENT,
+                                         .key = {CATALOG_SCHEMA, {entity, 5}, {entity + 5, 0}},
+                                         .timeout_ms = 10000};
+    ck_assert_int_eq(gossip_service_submit(first, &operation, on_reply, &answer, &token), 0);
+    memset(entity, 'x', sizeof entity);
+    ck_assert(turn_until(has_come, &answer));
+    ck_assert_int_eq(answer.code, 0);
+    struct catalog_write write = {
+        .operation = CATALOG_RESOLVE, .key = schema_key("posts"), .take = {node, 1}};
+    operation = (struct gossip_operation){
+        .type = GOSSIP_WRITE, .writes = &write, .write_count = 1, .dry_run = true};
+    answer.came = false;
+    ck_assert_int_eq(gossip_service_submit(first, &operation, on_reply, &answer, &token), 0);
+    ck_assert(first->queue.last != NULL &&
+              first->queue.last->operation->writes[0].take.data != node);
+    ck_assert_mem_eq(first->queue.last->operation->writes[0].take.data, "a", 1);
+    ck_assert(turn_until(has_come, &answer));
+    gossip_service_free(second);
+    gossip_service_free(first);
+}
+END_TEST
+
 struct chain {
     struct gossip_service *service;
     struct answer second;
@@ -431,6 +463,7 @@ Suite *ev_service_suite(void) {
     tcase = tcase_create("gossip_service_submit");
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, cancelled_operations_are_not_answered);
+    tcase_add_test(tcase, agreement_is_waited_for);
     tcase_add_test(tcase, a_reply_may_submit_again);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("gossip_service_stop");

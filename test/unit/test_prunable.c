@@ -39,10 +39,10 @@ static void world_open(struct world *world) {
     }
 }
 
-/* Up to three origins, each with a version that is set, dropped or superseded. */
+/* Up to five origins, each with a version that is set, dropped or superseded. */
 static struct catalog_entry *draw_entry(struct world *world, size_t key) {
-    struct made_line lines[3];
-    size_t count = 1 + random_below(3);
+    struct made_line lines[5];
+    size_t count = 1 + random_below(5);
     static const uint8_t states[] = {CATALOG_ACTIVE, CATALOG_ACTIVE, CATALOG_DROPPED, 0};
     for (size_t i = 0; i < count; i++) {
         uint8_t state = states[random_below(i + 1 == count ? 3 : 4)];

@@ -9,6 +9,8 @@
 static void reopen(struct solo *solo, struct catalog_load load) {
     load.entries = solo->disk.entries;
     load.entry_count = solo->disk.entry_count;
+    load.kept = solo->disk.kept;
+    load.kept_count = solo->disk.kept_count;
     load.state = solo->disk.state;
     solo_step(solo, (struct gossip_event){.type = GOSSIP_REOPENED, .reopened = &load});
     ck_assert_int_eq(solo->result, 0);
@@ -179,6 +181,131 @@ START_TEST(fails_again) {
 }
 END_TEST
 
+/* Fails the commit of a write, so that the store must be opened again. */
+static void fail_store(struct solo *solo) {
+    (void)solo_write(solo, 76, "failed", "f");
+    solo_store(solo, CATALOG_EIO);
+}
+
+/* A tombstone of this clock. */
+static struct catalog_entry *tombstone_of(const char *entity, catalog_clock clock) {
+    const struct catalog_key key = entry_maker_key(CATALOG_SCHEMA, entity, "");
+    const struct made_line line = {4, clock, CATALOG_DROPPED, 'f'};
+    return entry_maker_lines(&key, &line, 1);
+}
+
+static void to_disk(struct solo *solo, struct catalog_entry *entry) {
+    pair_disk_store(
+        &solo->disk,
+        &(struct catalog_batch){.entries = &entry, .entry_count = 1, .state = solo->disk.state});
+    catalog_entry_release(entry);
+}
+
+START_TEST(forgotten_rows_do_not_come_back) {
+    /* DESIGN 4.7: a dropped entry at or below the horizon that memory has forgotten, and that is on the disk again, leaves it with
+     * the next commit, and is never seen; one above the horizon is taken, and so is what stands. */
+    struct solo *solo = solo_new();
+    write_stored(solo, "old", "f");
+    catalog_clock horizon = solo->engine->state.high_water;
+    solo->engine->state.horizon = horizon;
+    solo->engine->state.seen = horizon;
+    write_stored(solo, "newer", "f");
+    fail_store(solo);
+    to_disk(solo, tombstone_of("forgotten", horizon));
+    to_disk(solo, tombstone_of("above", horizon + 1));
+    ck_assert_uint_eq(solo->disk.entry_count, 4);
+    uint64_t changes = catalog_count(solo->engine->catalog).changes;
+    reopen(solo, (struct catalog_load){0});
+    ck_assert_uint_eq(solo->update->batches[0].removed_count, 1);
+    solo_store_all(solo);
+    ck_assert_uint_eq(catalog_count(solo->engine->catalog).changes, changes + 1);
+    ck_assert_ptr_null(solo_find(solo, "forgotten"));
+    ck_assert(solo_find(solo, "above")->tombstone);
+    ck_assert_uint_eq(solo->disk.entry_count, 3);
+    assert_same(solo);
+    solo_free(solo);
+}
+END_TEST
+
+START_TEST(raise_that_failed_may_be_on_disk) {
+    /* A raise of the horizon whose commit failed is on the disk all the same: the horizon does not fall, memory follows, and what
+     * the raise has removed is not written again. */
+    struct solo *solo = solo_new();
+    write_stored(solo, "stands", "f");
+    struct catalog_entry *dropped = tombstone_of("dropped", solo->engine->state.high_water);
+    ck_assert_int_eq(catalog_load(solo->engine->catalog, dropped), 0);
+    catalog_clock horizon = solo->engine->state.high_water;
+    fail_store(solo);
+    solo->disk.state.horizon = horizon;
+    solo->disk.state.seen = horizon;
+    reopen(solo, (struct catalog_load){0});
+    ck_assert_uint_eq(solo->engine->state.horizon, horizon);
+    solo_store_all(solo);
+    ck_assert_uint_eq(solo->disk.state.horizon, horizon);
+    ck_assert_ptr_null(solo_find(solo, "dropped"));
+    ck_assert_ptr_nonnull(solo_find(solo, "stands"));
+    assert_same(solo);
+    catalog_entry_release(dropped);
+    solo_free(solo);
+}
+END_TEST
+
+START_TEST(new_id_that_failed_may_be_on_disk) {
+    /* A start from empty whose commit failed is on the disk: the node has its id and its entries still, writes them again, takes
+     * no mark of the other id, and what was kept is no longer. */
+    struct solo *solo = solo_new();
+    write_stored(solo, "a", "f");
+    write_stored(solo, "b", "f");
+    struct catalog_id id = solo->engine->state.node_id;
+    fail_store(solo);
+    struct catalog_batch batch = {.reset = true,
+                                  .kept = solo->disk.entries,
+                                  .kept_count = solo->disk.entry_count,
+                                  .state = solo->disk.state};
+    struct catalog_entry *kept[] = {catalog_entry_hold(batch.kept[0]),
+                                    catalog_entry_hold(batch.kept[1])};
+    batch.kept = kept;
+    batch.state.node_id.bytes[0] ^= 1;
+    batch.state.horizon = batch.state.seen = solo->engine->state.high_water + 9;
+    batch.state.ready = false;
+    pair_disk_store(&solo->disk, &batch);
+    ck_assert_uint_eq(solo->disk.kept_count, 2);
+    reopen(solo, (struct catalog_load){0});
+    solo_store_all(solo);
+    ck_assert(catalog_id_equal(&solo->disk.state.node_id, &id));
+    ck_assert(solo->disk.state.ready);
+    ck_assert_uint_lt(solo->engine->state.horizon, batch.state.horizon);
+    ck_assert_uint_eq(solo->disk.kept_count, 0);
+    ck_assert_uint_eq(solo->disk.entry_count, 2);
+    assert_same(solo);
+    catalog_entry_release(kept[0]);
+    catalog_entry_release(kept[1]);
+    solo_free(solo);
+}
+END_TEST
+
+START_TEST(what_is_kept_is_written_again) {
+    /* G2: a file that was set aside takes what was kept with it; it is written to the new one, and still handed to the driver. */
+    struct solo *solo = solo_new();
+    write_stored(solo, "a", "f");
+    struct gossip *engine = solo->engine;
+    engine->kept = merkle_allocate(engine->allocator, 1, sizeof *engine->kept);
+    ck_assert_ptr_nonnull(engine->kept);
+    engine->kept[0] = tombstone_of("kept", 5);
+    engine->kept_count = 1;
+    engine->kept_ready = true;
+    fail_store(solo);
+    pair_disk_close(&solo->disk);
+    reopen(solo, (struct catalog_load){.fresh = true});
+    solo_store_all(solo);
+    ck_assert_uint_eq(solo->disk.kept_count, 1);
+    ck_assert_uint_eq(engine->kept_count, 1);
+    ck_assert(engine->kept_ready);
+    assert_same(solo);
+    solo_free(solo);
+}
+END_TEST
+
 Suite *reopen_suite(void);
 Suite *reopen_suite(void) {
     Suite *suite = suite_create("reopen");
@@ -189,6 +316,10 @@ Suite *reopen_suite(void) {
     tcase_add_test(reopened, missing_rows_are_written_again);
     tcase_add_test(reopened, marks_never_fall);
     tcase_add_test(reopened, fails_again);
+    tcase_add_test(reopened, forgotten_rows_do_not_come_back);
+    tcase_add_test(reopened, raise_that_failed_may_be_on_disk);
+    tcase_add_test(reopened, new_id_that_failed_may_be_on_disk);
+    tcase_add_test(reopened, what_is_kept_is_written_again);
     suite_add_tcase(suite, reopened);
     return suite;
 }

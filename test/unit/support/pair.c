@@ -50,8 +50,6 @@ struct pair {
     bool cut[PAIR_NODES_MAX][PAIR_NODES_MAX];
     char *transcript;
     size_t transcript_size;
-    size_t difference_count; /* of the last reply with differences */
-    enum catalog_relation difference_first;
     struct pair_replies replies;
 };
 
@@ -308,10 +306,6 @@ static void step(struct pair *pair, size_t index, struct gossip_event event) {
                        (char)('a' + index), update->replies[i].code);
         say(pair, line);
         pair_reply_note(&pair->replies, (char)('a' + index), pair->now_ms, &update->replies[i]);
-        pair->difference_count = update->replies[i].difference_count;
-        if (pair->difference_count > 0) {
-            pair->difference_first = update->replies[i].differences[0].relation;
-        }
     }
     if (update->kept_count > 0) {
         event_add(pair, (struct event){.due_ms = pair->now_ms,
@@ -477,11 +471,6 @@ void pair_stop(struct pair *pair, char letter) {
 void pair_operate(struct pair *pair, char letter, const struct gossip_operation *operation) {
     struct gossip_event event = {.type = GOSSIP_OPERATION, .operation = operation};
     step(pair, (size_t)(node_of(pair, letter) - pair->nodes), event);
-}
-
-size_t pair_differences(const struct pair *pair, enum catalog_relation *first) {
-    *first = pair->difference_first;
-    return pair->difference_count;
 }
 
 void pair_cut(struct pair *pair, char a, char b, bool cut) {

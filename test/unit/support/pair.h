@@ -75,6 +75,8 @@ struct pair_reply {
     enum catalog_state state;
     uint64_t number;
     size_t problem_count;
+    size_t difference_count; /* of a diff */
+    enum catalog_relation difference_first;
     gossip_time_ms replied_ms;
     char text[128];
 };

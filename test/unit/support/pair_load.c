@@ -64,6 +64,15 @@ const struct pair_reply *pair_reply(const struct pair *pair, char letter, uint64
     return NULL;
 }
 
+size_t pair_differences(const struct pair *pair, enum catalog_relation *first) {
+    const struct pair_replies *replies = pair_replies(pair);
+    size_t size = sizeof replies->ring / sizeof *replies->ring;
+    assert(replies->count > 0);
+    const struct pair_reply *last = &replies->ring[(replies->count - 1) % size];
+    *first = last->difference_first;
+    return last->difference_count;
+}
+
 void pair_reply_note(struct pair_replies *replies, char letter, gossip_time_ms now_ms,
                      const struct gossip_reply *reply) {
     struct pair_reply *note =
@@ -83,6 +92,10 @@ void pair_reply_note(struct pair_replies *replies, char letter, gossip_time_ms n
     if (note->has_entry) {
         note->state = (enum catalog_state)reply->staged_entry->state;
         note->number = reply->staged_entry->number;
+    }
+    note->difference_count = reply->difference_count;
+    if (reply->difference_count > 0) {
+        note->difference_first = reply->differences[0].relation;
     }
     note->problem_count = reply->plan == NULL ? 0 : reply->plan->problem_count;
     (void)snprintf(note->text, sizeof note->text, "%s", reply->text == NULL ? "" : reply->text);

@@ -138,7 +138,13 @@ void solo_store(struct solo *solo, int result) {
     if (result == 0) {
         const struct gossip__flight *flight = &engine->flights[engine->flight_first];
         assert(engine->flight_count > 0 && flight->ticket == solo->ticket_oldest);
-        pair_disk_store(&solo->disk, &(struct catalog_batch){.entries = flight->entries,
+        pair_disk_store(&solo->disk, &(struct catalog_batch){.reset = flight->reset,
+                                                             .kept = flight->kept,
+                                                             .kept_count = flight->kept_count,
+                                                             .kept_cleared = flight->kept_cleared,
+                                                             .removed = flight->removed,
+                                                             .removed_count = flight->removed_count,
+                                                             .entries = flight->entries,
                                                              .entry_count = flight->entry_count,
                                                              .state = flight->state});
     }
@@ -257,6 +263,7 @@ void solo_digest(struct solo *solo, struct gossip__message *message, uint32_t ex
     merkle_buffer_init(&rows, &merkle_allocator_libc);
     gossip__digest_fill(solo->engine, exchange, &message->digest, &rows);
     message->digest.updates = (struct gossip__member_updates){0};
+    message->digest.whole = true; /* a member that has met all */
     merkle_buffer_close(&rows);
 }
 
