@@ -262,8 +262,10 @@ int catalog_store_commit(struct catalog_store *store, struct catalog_batch *cons
         store->quarantined_count = 0;
     }
     if (code == SQLITE_OK) {
+        catalog__store_shrunk(store);
         return 0;
     }
+    store->shrinks = false;
     int fault = catalog__store_fault(store->database, code);
     if (fault == CATALOG_EFULL) {
         PROBE("catalog.store_full");

@@ -58,7 +58,8 @@ struct catalog_store {
     sqlite3 *database;                            /* NULL: closed after a failure */
     sqlite3_stmt *statements[CATALOG__STATEMENT_COUNT];
     uint64_t quarantined_count;
-    bool failed; /* a commit failed: nothing is taken until a reopen */
+    bool shrinks; /* the transaction under way moves pages out of the end of the file */
+    bool failed;  /* a commit failed: nothing is taken until a reopen */
     bool
         suspect; /* SQLite found the file's structure broken: look at all of it before it is used again */
 };
@@ -112,6 +113,8 @@ int catalog__store_migrate(struct catalog_store *store, struct catalog_problem *
 /* Within a transaction that has removed rows: moves pages out of the end of the file. An SQLite code. A file that was made
  * without incremental vacuum stays as it is. */
 int catalog__store_shrink(struct catalog_store *store);
+/* After its commit: a checkpoint, which cuts the file. What it fails at stays in the WAL, for the next one. */
+void catalog__store_shrunk(struct catalog_store *store);
 /* For tests; set them while no store is open. */
 struct catalog__shrink_limits {
     int64_t free_pages_min; /* with fewer it does nothing: rows to come take them */
