@@ -225,8 +225,9 @@ int catalog__store_renew_wal(struct catalog_store *store, struct catalog_problem
 /* --- sqlite_wal_check.c -------------------------------------------------------------------------------------------- */
 
 /* An SQLite code. `*bad_offset`: where in this WAL something is that had been synced, and is no longer what it was; else -1,
- * which also damage to the last transactions comes to. */
+ * which also damage to the last transactions comes to. `*torn`: its header's checksum does not fit, SQLite reads nothing of
+ * it. */
 int catalog__wal_check(const struct merkle_allocator *allocator, sqlite3_file *file,
-                       sqlite3_int64 *bad_offset);
+                       sqlite3_int64 *bad_offset, bool *torn);
 
 #endif
