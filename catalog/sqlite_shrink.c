@@ -12,7 +12,7 @@
 #include "catalog/sqlite_store.h"
 #include "merkle/instrument.h"
 
-struct catalog__shrink_limits catalog__shrink_limits = {.free_pages_min = 64, .pages_max = 512};
+struct catalog__shrink_limits catalog__shrink_limits = {.free_pages_min = 16, .pages_max = 512};
 
 int catalog__store_shrink(struct catalog_store *store) {
     const struct catalog__shrink_limits *limits = &catalog__shrink_limits;

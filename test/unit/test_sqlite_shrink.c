@@ -79,7 +79,7 @@ START_TEST(work_of_a_commit_is_bounded) {
         pages = left;
     }
     (void)reopened_size(store);
-    catalog__shrink_limits = (struct catalog__shrink_limits){64, 512};
+    catalog__shrink_limits = (struct catalog__shrink_limits){16, 512};
 }
 END_TEST
 
