@@ -117,9 +117,9 @@ START_TEST(crashes_now_or_in_a_commit) {
     unsigned late = 0;
     for (unsigned seed = 1; seed <= 8; seed++) {
         unsigned long time_ms = crash_ms(seed, "");
-        ck_assert(time_ms == 6000 || time_ms == 7000);
+        ck_assert(time_ms >= 6000 && time_ms <= 7000); /* what it has seen is stored now and then */
         at_once += time_ms == 6000;
-        late += time_ms == 7000;
+        late += time_ms > 6000;
         time_ms = crash_ms(seed, SIM_KIT_SET("6500ms", "n1", "c"));
         ck_assert(time_ms >= 6000 && time_ms < 7000);
         in_commit += time_ms > 6000 && result.stats.crashes_in_commit == 1;
