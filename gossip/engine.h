@@ -110,8 +110,9 @@ struct gossip__member {
     struct merkle_digest root;
     gossip_time_ms root_ms; /* when it came */
     uint64_t changes;       /* its change counter then */
-    catalog_clock clock, seen, horizon;
-    bool settling;             /* it is raising its horizon: its root is between two */
+    catalog_clock clock, horizon;
+    catalog_clock seen; /* as it last said under a table that was ours; 0: never since our start */
+    bool settling;      /* it is raising its horizon: its root is between two */
     gossip_time_ms doubted_ms; /* since when it says that our disk is too old; 0: it does not */
     bool peer_healing;
     struct gossip__told told;

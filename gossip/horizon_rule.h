@@ -10,9 +10,11 @@
 
 #include "catalog/catalog.h"
 
-/* `seen` after an answer that counted: it never falls; it is at least the smallest of what is counted of all members (and
- * of this node's own clock); and what the member has seen, this node has now as well. */
-catalog_clock gossip__seen_rule(catalog_clock seen, catalog_clock counted_smallest,
+/* `seen` after an answer that counted: it never falls; what the member has seen, this node has now as well; and it is at
+ * least the smallest of what is counted of all members and of this node's own clock, if this node is whole: if its process
+ * has had all from every member since its start. Before that it may lack what it has itself made (a disk put back to a copy),
+ * and so may a member that is not: its clock is counted as 0. */
+catalog_clock gossip__seen_rule(catalog_clock seen, bool whole, catalog_clock counted_smallest,
                                 catalog_clock member_seen);
 
 /* What a horizon that is heard means for who hears it. */

@@ -245,27 +245,23 @@ int gossip__lineage_reopened(struct gossip *engine, const struct catalog_load *l
     return 0;
 }
 
-static bool is_own(const struct gossip *engine, const struct catalog_entry *entry) {
-    struct catalog_version version = catalog_entry_in_force(entry);
-    return version.node.size_bytes == strlen(engine->node_name) &&
-           memcmp(version.node.data, engine->node_name, version.node.size_bytes) == 0;
+static bool is_own(const struct gossip *engine, const struct catalog_version *version) {
+    return version->node.size_bytes == strlen(engine->node_name) &&
+           memcmp(version->node.data, engine->node_name, version->node.size_bytes) == 0;
 }
 
-/* Whether the cluster lacks something of it. What is absent may have been dropped and forgotten by all, if it is at or below
- * the horizon; then it counts only if it was written here, for that may never have reached anybody. */
+/* Whether the cluster lacks something of it. At or below the horizon nobody remembers what was superseded or dropped: what is
+ * not there may have been forgotten by all, or never have been seen. Then it counts only if it was written here, for that may
+ * never have reached anybody. */
 static bool is_alone(struct gossip *engine, struct catalog_entry *entry) {
     struct catalog_key key = catalog_entry_key(entry);
+    struct catalog_version version = catalog_entry_in_force(entry);
     struct catalog_entry *own = catalog_find(engine->catalog, &key);
-    if (own == NULL) {
-        return entry->clock > engine->stored.horizon || is_own(engine, entry);
+    bool remembered = own != NULL && catalog_entry_seen(own, &version.origin) >= version.clock;
+    if (remembered) {
+        return false;
     }
-    struct catalog_entry *merged;
-    if (catalog_merge(engine->allocator, own, entry, engine->stored.horizon, &merged, NULL) != 0) {
-        return true; /* not known: rather one too many */
-    }
-    bool alone = merged != own;
-    catalog_entry_release(merged);
-    return alone;
+    return version.clock > engine->stored.horizon || is_own(engine, &version);
 }
 
 void gossip__lineage_ready(struct gossip *engine) {

@@ -334,7 +334,7 @@ void gossip__diff_free(struct gossip *engine, struct gossip__exchange *exchange)
 
 /* --- seen.c: what may be concluded -------------------------------------------------------------------------------------- */
 
-/* An answer counted (DESIGN 4.7): equal roots, or a finished walk, with equal tables. */
+/* An answer counted (DESIGN 4.7): equal roots, or a finished walk, with equal tables. `clock`: 0 if the member is not whole. */
 void gossip__seen_count(struct gossip *engine, struct gossip__member *member, catalog_clock clock,
                         catalog_clock seen);
 /* An id was added or removed: every counted clock goes back to the stored `seen`. */

@@ -6,9 +6,9 @@
  *   agrees          whether a member has the root that we have now; what the operator is shown
  *
  * Who has just started may have an older disk than it once had (a copy was put back) and still not be below the horizon: of
- * its own former writes it may lack what another member has. So its clock says nothing, and neither does its `seen`, before
- * it is whole: before an exchange of its own has ended well with every member, in this life of its process (found by
- * exploring small models: decision 0032).
+ * its own former writes it may lack what another member has. So its clock says nothing, to others and to itself, before it
+ * is whole: before an exchange of its own has ended well with every member, in this life of its process (found by exploring
+ * small models: decision 0032). What is taken over from another's `seen` is true all the same.
  *
  * A push tells its sender who has it, and nobody else. So once our root has been calm for a moment, members of whom we do
  * not know that they agree are asked, a few an interval; where all agree nobody is.
@@ -36,7 +36,8 @@ void gossip__seen_count(struct gossip *engine, struct gossip__member *member, ca
     if (seen > smallest) {
         PROBE("gossip.seen_of_peer_is_higher");
     }
-    catalog_clock risen = gossip__seen_rule(engine->state.seen, smallest, seen);
+    catalog_clock risen =
+        gossip__seen_rule(engine->state.seen, gossip__seen_whole(engine), smallest, seen);
     if (risen > engine->state.seen) {
         PROBE("gossip.seen_rises");
         engine->state.seen = risen;
