@@ -113,7 +113,8 @@ static void disk_emit(const struct explore_world *world, const struct removal_st
         removal_restart(&next, node);
         emit(sink, &next, REMOVAL_STEP_CRASH, node, 0, 0);
     }
-    if (removal_in_cluster(&state->nodes[node]) && state->copied == REMOVAL_NONE && state->restores < limits->restores) {
+    if (removal_in_cluster(&state->nodes[node]) && state->copied == REMOVAL_NONE &&
+        state->restores < limits->restores) {
         next = *state;
         next.copied = (uint8_t)node;
         next.copy = state->nodes[node].disk;
@@ -196,8 +197,8 @@ static void asked_again(struct removal_state *state, unsigned a, unsigned b) {
 static void sessions_renew(struct removal_state *state, unsigned a, unsigned b) {
     for (unsigned i = 0; i < state->late_count; i++) {
         struct removal_message *message = &state->late[i];
-        bool between = (message->to == a && message->from == b) ||
-                       (message->to == b && message->from == a);
+        bool between =
+            (message->to == a && message->from == b) || (message->to == b && message->from == a);
         if (between && message->stale) {
             *message = (struct removal_message){0};
         }

@@ -32,8 +32,7 @@ static uint8_t alive_of(const struct removal_disk *disk) {
 
 /* `owed` is what must stand, or be superseded by what is `known`. */
 static const char *judge(const struct removal_state *state, const struct removal_disk *disk,
-                         uint8_t known, uint8_t owed, const char *resurrection,
-                         const char *loss) {
+                         uint8_t known, uint8_t owed, const char *resurrection, const char *loss) {
     uint8_t alive = alive_of(disk);
     uint8_t superseded = superseded_by(state, known);
     if ((alive & superseded) != 0) {
@@ -83,9 +82,10 @@ const char *removal_broken(const struct explore_world *world, const void *memory
          * has from a newcomer alone: the one disk that knew of that newcomer may have been put back or lost (`owed`). Nor is
          * a member that was removed and has not heard of it: what it alone had, others may have passed. */
         bool held = disk->ready && !removal_is_removed(state, id);
-        const char *why = judge(state, disk, disk->known, disk->owed,
-                                "resurrection: a node has alive what it knew to be superseded",
-                                held ? "loss: a node has lost a version that nothing superseded" : NULL);
+        const char *why =
+            judge(state, disk, disk->known, disk->owed,
+                  "resurrection: a node has alive what it knew to be superseded",
+                  held ? "loss: a node has lost a version that nothing superseded" : NULL);
         if (why != NULL) {
             return why;
         }
@@ -94,9 +94,9 @@ const char *removal_broken(const struct explore_world *world, const void *memory
     uint8_t known = 0;
     uint8_t owed = 0;
     if (is_quiet(state, &first, &known, &owed)) {
-        const char *why =
-            judge(state, first, known, owed, "resurrection: all agree on what a member had superseded",
-                  "loss: all agree, and lack a version that a member had");
+        const char *why = judge(state, first, known, owed,
+                                "resurrection: all agree on what a member had superseded",
+                                "loss: all agree, and lack a version that a member had");
         if (why != NULL) {
             return why;
         }

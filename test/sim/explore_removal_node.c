@@ -204,8 +204,7 @@ bool removal_hear(struct removal_state *state, unsigned plant,
         start_empty(state, node);
         return false;
     case GOSSIP__HORIZON_NEW_ID:
-        state->thrown_out |=
-            state->restores == 0 && !it->again && !removal_is_removed(state, node);
+        state->thrown_out |= state->restores == 0 && !it->again && !removal_is_removed(state, node);
         removal_new_id(state, node);
         return false;
     case GOSSIP__HORIZON_BEHIND:
@@ -230,7 +229,7 @@ static void count(struct removal_state *state, unsigned node, unsigned from, uin
             smallest = it->counted[id];
         }
     }
-    it->disk.seen = (uint8_t)gossip__seen_rule(it->disk.seen, smallest, seen);
+    it->disk.seen = (uint8_t)gossip__seen_rule(it->disk.seen, true, smallest, seen);
     said(it);
 }
 
@@ -239,7 +238,8 @@ static uint8_t owed_by_all(const struct removal_state *state) {
     uint8_t owed = 0;
     for (unsigned id = 0; id < state->ids_used; id++) {
         const struct removal_node *node = &state->nodes[id];
-        bool counts = removal_in_cluster(node) && node->disk.ready && !removal_is_removed(state, id);
+        bool counts =
+            removal_in_cluster(node) && node->disk.ready && !removal_is_removed(state, id);
         owed |= counts ? node->disk.owed : 0;
     }
     return owed;
@@ -350,8 +350,7 @@ bool removal_admit(struct removal_state *state, unsigned plant,
     unsigned node = message->to;
     struct removal_node *it = &state->nodes[node];
     struct removal_disk *disk = &it->disk;
-    bool stored =
-        message->table[node] == REMOVAL_JOINING || message->table[node] == REMOVAL_READY;
+    bool stored = message->table[node] == REMOVAL_JOINING || message->table[node] == REMOVAL_READY;
     if (it->status != REMOVAL_LIVE || disk->ready || !message->ready || !stored ||
         disk->table[message->from] == REMOVAL_GONE) {
         return false;
@@ -420,9 +419,9 @@ struct removal_message removal_entry_of(const struct removal_state *state, unsig
 static bool may_take(struct removal_state *state, unsigned plant,
                      const struct removal_message *message) {
     const struct removal_node *it = &state->nodes[message->to];
-    bool heard = removal_deals(state, message->to, message->from) ||
-                 (plant == REMOVAL_PLANT_REMOVED_HEARD &&
-                  it->disk.table[message->from] == REMOVAL_GONE);
+    bool heard =
+        removal_deals(state, message->to, message->from) ||
+        (plant == REMOVAL_PLANT_REMOVED_HEARD && it->disk.table[message->from] == REMOVAL_GONE);
     if (!removal_in_cluster(it) || !heard) {
         return false;
     }
@@ -442,8 +441,8 @@ bool removal_take(struct removal_state *state, unsigned plant,
     struct removal_node *it = &state->nodes[node];
     struct removal_disk *disk = &it->disk;
     struct removal_entry own = disk->entries[message->key];
-    bool walked = pulled && it->walk.peer == message->from &&
-                  (it->walk.keys & bit_of(message->key)) != 0;
+    bool walked =
+        pulled && it->walk.peer == message->from && (it->walk.keys & bit_of(message->key)) != 0;
     if (!removal_takes(plant, own.alive != 0, disk->horizon, message->horizon)) {
         if (walked) {
             removal_gone(state, plant, node, message->key);
