@@ -241,6 +241,7 @@ void gossip__lineage_free_all(struct gossip *engine) {
 
 int gossip__lineage_load(struct gossip *engine, const struct catalog_load *load) {
     engine->horizon_unsettled = true; /* the disk may be from the middle of a raise */
+    engine->kept_lost_count = load->kept_lost_count;
     if (load->kept_count == 0) {
         return 0;
     }
@@ -332,6 +333,12 @@ void gossip__lineage_kept_written(struct gossip *engine) {
 }
 
 void gossip__lineage_start(struct gossip *engine) {
+    if (engine->kept_lost_count > 0) {
+        PROBE("gossip.kept_rows_lost");
+        gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_ERROR, NULL,
+                       "%llu rows of what this node kept when it took a new id are damaged or gone",
+                       (unsigned long long)engine->kept_lost_count);
+    }
     former_id_remove(engine);
     if (engine->state.removed) {
         gossip__lineage_replace(engine, NULL, "this node was removed from the cluster");

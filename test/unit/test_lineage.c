@@ -376,6 +376,33 @@ START_TEST(write_in_flight_is_kept) {
 }
 END_TEST
 
+START_TEST(lost_rows_of_kept_are_told) {
+    /* Decision 0033: rows of what was kept that are damaged or gone are told at each start. */
+    const struct gossip_config config = {
+        .allocator = &merkle_allocator_libc,
+        .cluster_name = "test",
+        .node_name = "a",
+        .address = "a:1",
+        .interval_ms = 1000,
+        .freshness_limit_ms = 5000,
+        .origin = {{1}},
+        .fresh_node_id = {{2}},
+        .fresh_cluster_id = {{3}},
+    };
+    const struct catalog_load load = {.fresh = true, .kept_lost_count = 2};
+    struct gossip *engine;
+    ck_assert_int_eq(gossip_new(&config, &load, &engine), 0);
+    const struct gossip_update *update;
+    ck_assert_int_eq(
+        gossip_step(engine, &(struct gossip_event){.type = GOSSIP_START, .now_ms = 1}, &update), 0);
+    ck_assert_uint_gt(update->notice_count, 0);
+    ck_assert_int_eq(update->notices[0].type, GOSSIP_NOTICE_STORE);
+    ck_assert_int_eq(update->notices[0].severity, GOSSIP_ERROR);
+    ck_assert_ptr_nonnull(strstr(update->notices[0].text, "2 rows"));
+    gossip_free(engine);
+}
+END_TEST
+
 START_TEST(kept_is_written_once) {
     /* G8: a file that is written is not asked for again while the store does not take the word. */
     struct solo *solo = solo_new();
@@ -446,6 +473,7 @@ Suite *lineage_suite(void) {
     tcase_add_test(kept, kept_survives_a_crash);
     tcase_add_test(kept, write_in_flight_is_kept);
     tcase_add_test(kept, kept_is_written_once);
+    tcase_add_test(kept, lost_rows_of_kept_are_told);
     suite_add_tcase(suite, kept);
     TCase *removed = tcase_create("lineage_removed");
     tcase_add_test(removed, removed_id_that_comes_back_starts_over);
