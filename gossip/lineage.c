@@ -57,8 +57,18 @@ static void state_empty(struct gossip *engine) {
     engine->join_next_ms = engine->now_ms;
 }
 
+/* It waits for its ADMIT, with nothing in its hands. */
+static bool has_begun_nothing(const struct gossip *engine) {
+    const struct catalog_text all = {.data = "", .size_bytes = 0};
+    return catalog_id_is_none(&engine->state.admitter_id) &&
+           catalog_pending_next(engine->catalog, 0, all, NULL) == NULL;
+}
+
 void gossip__lineage_start_again(struct gossip *engine, const char *member, const char *why) {
     assert(!engine->state.ready);
+    if (has_begun_nothing(engine)) {
+        return; /* whoever it has a session with may say so with each message until then */
+    }
     if (gossip__flight_ticket(engine) == 0) {
         PROBE("gossip.newcomer_waits_for_store");
         return; /* it is told again; the removal of its admitter is looked for at each interval */

@@ -254,8 +254,15 @@ START_TEST(newcomer_below_the_horizon_begins_again) {
                      GOSSIP__HORIZON_EMPTY);
     ck_assert_uint_eq(c->state.seen, 0);
     ck_assert_ptr_null(catalog_pending_next(c->catalog, 0, (struct catalog_text){"", 0}, NULL));
+    size_t notices = c->out.notices.size_bytes;
+    ck_assert_uint_eq(notices, sizeof(struct gossip_notice));
+    ck_assert_ptr_nonnull(strstr((const char *)c->out.texts.data + strlen("a") + 1,
+                                 "this newcomer starts again, empty"));
+    ck_assert_int_eq(gossip__horizon_heard(c, pair_member(pair, 'c', "a"), 7),
+                     GOSSIP__HORIZON_EMPTY); /* it has begun nothing that it could begin again */
+    ck_assert_uint_eq(c->out.notices.size_bytes, notices);
     pair_run(pair, 5000);
-    ck_assert(pair_saw(pair, "this newcomer starts again, empty"));
+    ck_assert(!pair_saw(pair, "this newcomer starts again, empty"));
     ck_assert(catalog_id_equal(&c->state.node_id, &id));
     ck_assert_ptr_nonnull(entry(pair, 'c', "posts")); /* admitted and fetched anew */
     pair_cut(pair, 'b', 'c', false);
