@@ -305,7 +305,8 @@ struct gossip__waiter {
 /* Where an entry of a batch comes from. */
 struct gossip__arrival {
     bool local;             /* written here */
-    bool pruned;            /* what a horizon left of an entry: nobody is told */
+    bool pruned;            /* what a horizon left of an entry: it is given to nobody */
+    bool same;              /* pruned, with the versions that it had: who watches is not told */
     struct catalog_id from; /* else: the member that sent it */
 };
 
@@ -441,7 +442,9 @@ struct gossip {
     bool lineage_replacing;      /* it is on its way to the disk: no connections until then */
     struct catalog_entry **kept; /* what this node had under its former id; held */
     size_t kept_count;
-    bool kept_ready; /* only what it alone had is left of it, for the driver to write */
+    uint64_t kept_lost_count; /* rows of it that were damaged or gone at the start */
+    bool kept_ready;          /* only what it alone had is left of it, for the driver to write */
+    bool kept_written;        /* it is in a file, but the store could not take that yet */
     gossip_time_ms kept_told_ms;
 
     /* operations: those that wait for an exchange stand in it; those that wait for the disk in a waiter */

@@ -68,7 +68,6 @@ bool gossip__horizon_settled(const struct gossip *engine) {
 
 /* One entry that the horizon has passed, wholly or in part. */
 static int prune(struct gossip *engine, struct catalog_entry *entry) {
-    const struct gossip__arrival pruned = {.pruned = true};
     struct catalog_entry *rest;
     int result = catalog_prune(engine->allocator, entry, engine->state.horizon, &rest);
     if (result != 0) {
@@ -80,6 +79,9 @@ static int prune(struct gossip *engine, struct catalog_entry *entry) {
     }
     assert(rest != entry);
     PROBE("gossip.context_pruned");
+    /* Versions only leave: as many are the same. */
+    const struct gossip__arrival pruned = {.pruned = true,
+                                           .same = rest->version_count == entry->version_count};
     result = gossip__flight_put(engine, rest, &pruned);
     catalog_entry_release(rest);
     return result;
@@ -100,8 +102,10 @@ void gossip__horizon_prune(struct gossip *engine) {
     }
     if (count < GOSSIP__PRUNED_PER_BATCH) {
         engine->horizon_unsettled = false;
-        engine->horizon_ticket =
-            engine->state_dirty ? gossip__flight_ticket(engine) : gossip__flight_newest(engine);
+        if (engine->state_dirty) {
+            (void)gossip__flight_ticket(engine); /* of the batch that the state will be in */
+        }
+        engine->horizon_ticket = gossip__flight_newest(engine);
     } else {
         PROBE("gossip.prune_goes_on");
     }

@@ -31,7 +31,7 @@ enum gossip__horizon_verdict gossip__horizon_judge(bool ready, catalog_clock hor
 
 /* Whether entries may be taken from a message: not if it is stamped lower than our horizon. Of a key that is absent here the
  * entry may have been removed. Of one that is present the message may lack pairs that its sender has not seen yet, and the
- * merge would take them for superseded, as it rightly does between two at one horizon. (decision 0032) */
+ * merge would take them for superseded, as it rightly does between two at one horizon. (docs/PROTOCOL.md) */
 bool gossip__horizon_takes(catalog_clock horizon, catalog_clock stamped);
 
 #endif

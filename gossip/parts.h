@@ -281,7 +281,7 @@ void gossip__exchange_free_all(struct gossip *engine);
 
 /* --- push.c ------------------------------------------------------------------------------------------------------------ */
 
-/* Entries became stored: queue them to the members (all, or some; not back to whom they came from). */
+/* Entries became stored: queue them to the members (all, or some; not back to whom they came from, nor what was pruned). */
 void gossip__push_stored(struct gossip *engine, const struct gossip__flight *flight);
 /* Queues one key to one member as a have of an exchange. False if the queue is full. */
 bool gossip__push_have(struct gossip *engine, struct gossip__member *member, uint32_t exchange,
