@@ -114,8 +114,9 @@ enum gossip_operation_type {
     GOSSIP_WRITE = 1,
     GOSSIP_SYNC = 2, /* exchange now with one member or with all */
     GOSSIP_DIFF = 3, /* what differs between here and one member; changes nothing */
-    /* for good. GOSSIP_EBUSY, CATALOG_EFULL, CATALOG_EIO: it stands and is told to the others, and goes to disk here once
-     * the store takes it; asked again it is answered when it is stored, or GOSSIP_ENOMEMBER */
+    /* for good; of two of one name that which is dead or has left. GOSSIP_ESELF, GOSSIP_ENOMEMBER. GOSSIP_EBUSY,
+     * CATALOG_EFULL, CATALOG_EIO: it stands and is told to the others, and goes to disk here once the store takes it; asked
+     * again it is answered when it is stored, or GOSSIP_ENOMEMBER */
     GOSSIP_MEMBER_REMOVE = 4,
     /* waits until all required members have what is stored here now (DESIGN 7.5): one entry, or, with key.kind 0, the
      * whole catalog. CATALOG_ENOTFOUND: no such entry; GOSSIP_EJOINING; GOSSIP_ENOTAGREED at the deadline */

@@ -1,9 +1,12 @@
 /* fault_heal.c - the end of the load: all faults end, all nodes (or those of the core) are up and reach each other.
  *
  * What no product could mend without its operator, the operator does here: newcomers are told of seeds that can be reached,
- * a removal that was lost with a disk is asked for again, a copy whose id was replaced is started again.
+ * a removal that was lost with a disk is asked for again, a copy whose id was replaced is started again, what a clone has
+ * left in the table of members is removed.
  */
 #include "test/sim/checker.h"
+
+#include "gossip/engine.h"
 
 /* A core of which nobody was ready can do nothing without the others: then all are healed. */
 static bool core_stands(const struct sim *sim) {
@@ -81,6 +84,44 @@ void sim_fault_start_again(struct sim *sim) {
             PROBE("sim.removed_started_once_more");
             sim_node_crash(sim, node);
             sim_event_node(sim, SIM_EVENT_START, node, 0, sim->now_ms + 1);
+        }
+    }
+}
+
+static const struct gossip__member *member_of(const struct sim_node *by,
+                                              const struct catalog_id *id) {
+    for (size_t i = 0; i < by->engine->member_count; i++) {
+        if (catalog_id_equal(&by->engine->members[i]->row.id, id)) {
+            return by->engine->members[i];
+        }
+    }
+    return NULL;
+}
+
+/* Whether it sees what is left of a clone as dead, and the node whose name that bore as alive. */
+static bool sees_ghost(const struct sim *sim, const struct sim_node *by,
+                       const struct sim_node *clone) {
+    const struct sim_node *original = &sim->nodes[clone->clone_of];
+    if (!sim_required(sim, by) || !sim_node_runs(sim, by) || !by->disk.state.ready ||
+        catalog_id_equal(&original->disk.state.node_id, &clone->ghost)) {
+        return false;
+    }
+    const struct gossip__member *ghost = member_of(by, &clone->ghost);
+    const struct gossip__member *named = member_of(by, &original->disk.state.node_id);
+    return ghost != NULL && ghost->state == GOSSIP_MEMBER_DEAD &&
+           (by == original || (named != NULL && named->state == GOSSIP_MEMBER_ALIVE));
+}
+
+/* A clone that took an id of its own, before its disk was thrown away, has left a member that nobody is. */
+void sim_fault_ghosts_remove(struct sim *sim) {
+    for (size_t i = sim->scenario->node_count; i < sim->node_count; i++) {
+        struct sim_node *clone = &sim->nodes[i];
+        for (size_t j = 0; j < sim->scenario->node_count && clone->engine == NULL; j++) {
+            if (!clone->removed && clone->removals_asked == 0 &&
+                !catalog_id_is_none(&clone->ghost) && sees_ghost(sim, &sim->nodes[j], clone)) {
+                PROBE("sim.ghost_removed");
+                sim_operation_remove(sim, &sim->nodes[j], clone);
+            }
         }
     }
 }

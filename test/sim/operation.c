@@ -183,10 +183,11 @@ void sim_operation_ask(struct sim *sim) {
 }
 
 void sim_operation_remove(struct sim *sim, struct sim_node *by, struct sim_node *gone) {
+    const struct sim_node *named = gone->clone_of == SIZE_MAX ? gone : &sim->nodes[gone->clone_of];
     struct gossip_operation operation = {
         .type = GOSSIP_MEMBER_REMOVE,
         .token = (gone->index + 1) * SIM__TOKEN_KINDS + SIM__TOKEN_REMOVE,
-        .member = sim__text_of(gone->name),
+        .member = sim__text_of(named->name),
     };
     gone->removals_asked++;
     sim__submit(sim, by, &operation);

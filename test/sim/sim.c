@@ -248,6 +248,7 @@ static void interval_passed(struct sim *sim) {
     sim->now_ms = sim->interval_at_ms;
     sim->interval_at_ms += sim->scenario->interval_ms;
     sim_fault_start_again(sim);
+    sim_fault_ghosts_remove(sim);
     SIM_CHECK(sim, interval, sim);
     for (size_t i = 0; i < sim->node_count; i++) {
         uint64_t up_ms = sim->nodes[i].engine != NULL ? sim->scenario->interval_ms : 0;

@@ -90,6 +90,7 @@ struct sim_node {
         outside_promises; /* its disk was put back, or lied: what others concluded of it may be wrong */
     bool stopping;
     size_t clone_of; /* SIZE_MAX: an original */
+    struct catalog_id ghost; /* of a clone whose disk was thrown away: the id that it had taken; none */
     unsigned
         cluster;    /* 0, or the other one (OTHER_CLUSTER): nothing may cross; disk.c follows it */
     bool founder;   /* starts without seeds */
@@ -430,6 +431,7 @@ void sim_fault_node_undo(struct sim *sim, struct sim_node *node);
 void sim_fault_heal(struct sim *sim);
 /* Members that were removed, were started again, and learn only now that they are removed: started once more. */
 void sim_fault_start_again(struct sim *sim);
+void sim_fault_ghosts_remove(struct sim *sim); /* of clones */
 void sim_hostile_stranger(struct sim *sim, struct sim_node *node);
 void sim_hostile_liar(struct sim *sim, struct sim_node *node);
 void sim_hostile_answer(struct sim *sim, struct sim_node *node, size_t connection, unsigned end,
