@@ -57,7 +57,8 @@ static bool may_end_with(const struct sim_asked *asked, const struct catalog_ent
                                               : !pending;
 }
 
-/* As the node's clients can know it: what is stored there, of a single entry also what is on its way. */
+/* As the node's clients can know it: what is stored there, of a single entry also what is on its way. (Not what a commit that
+ * failed has left on the disk.) */
 static void subject_note(struct sim *sim, struct sim_node *node,
                          const struct gossip_operation *operation, struct sim_asked *asked) {
     struct catalog *catalog = gossip_catalog(node->engine);
@@ -71,12 +72,15 @@ static void subject_note(struct sim *sim, struct sim_node *node,
         return;
     }
     if (operation->key.kind == 0) {
-        for (size_t i = 0; i < node->disk.entry_count; i++) {
-            entry_note(sim, asked, node->disk.entries[i]);
+        const struct catalog_text all = {.data = "", .size_bytes = 0};
+        for (struct catalog_entry *entry = catalog_next(catalog, 0, all, NULL); entry != NULL;) {
+            struct catalog_key key = catalog_entry_key(entry);
+            entry_note(sim, asked, entry);
+            entry = catalog_next(catalog, 0, all, &key);
         }
         return;
     }
-    const struct catalog_entry *entry = sim_disk_find(&node->disk, &operation->key);
+    const struct catalog_entry *entry = catalog_find(catalog, &operation->key);
     entry = entry != NULL ? entry : catalog_pending_find(catalog, &operation->key);
     if (entry != NULL) {
         entry_note(sim, asked, entry);
