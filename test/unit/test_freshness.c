@@ -97,6 +97,9 @@ START_TEST(age_by_word) {
     struct solo *solo = solo_with(4);
     gossip__freshness_told(solo->engine, 9000, -1);
     ck_assert_int_eq(age(solo), -1);
+    /* Never fail open: what was before this node's clock began cannot be said, and is not taken for its beginning. */
+    gossip__freshness_told(solo->engine, 9000, 9001);
+    ck_assert_int_eq(age(solo), -1);
     gossip__freshness_told(solo->engine, 9000, 500);
     ck_assert_int_eq(age(solo), 1500);
     gossip__freshness_told(solo->engine, 9500, 2000); /* asked later, and older */
