@@ -117,6 +117,18 @@ START_TEST(age_by_word) {
 }
 END_TEST
 
+START_TEST(word_of_another_cluster) {
+    /* What was said in the cluster that this node leaves says nothing of the one that it joins. */
+    struct solo *solo = solo_with(4);
+    gossip__freshness_told(solo->engine, 9000, 500);
+    ck_assert_int_eq(age(solo), 1500);
+    solo->engine->state.had_entry = false; /* as if its cluster were empty */
+    gossip__join_give_way(solo->engine, "other:1");
+    ck_assert(!solo->engine->freshness_told_known);
+    solo_free(solo);
+}
+END_TEST
+
 /* --- asking further members ------------------------------------------------------------------- */
 
 START_TEST(asked_until_fresh) {
@@ -171,6 +183,7 @@ Suite *freshness_suite(void) {
     tcase_add_test(ages, age_of_five);
     tcase_add_test(ages, age_is_unknown);
     tcase_add_test(ages, age_by_word);
+    tcase_add_test(ages, word_of_another_cluster);
     suite_add_tcase(suite, ages);
     TCase *asks = tcase_create("freshness_tick");
     tcase_add_test(asks, asked_until_fresh);
