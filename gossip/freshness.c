@@ -1,7 +1,9 @@
 /* freshness.c - how old this node's copy may be (DESIGN 7.7): the agreement age.
  *
  *   equal roots, or a finished walk, with a member, asked at t --> all that it had at t is here: its moment is t
- *   its answer says that its own age was a                     --> all that a majority had at t - a is here
+ *   its answer says that its own age was a                     --> all that a majority had at t - a is here: a majority
+ *                                                                  of its table of members, so that word counts while
+ *                                                                  ours is equal to it
  *
  *   age = now - the later of: the needed-th latest moment of the members (with this node a majority); the latest t - a
  *

@@ -45,8 +45,10 @@ void gossip__seen_count(struct gossip *engine, struct gossip__member *member, ca
     }
 }
 
-/* A walk that is under way began under another table: it would count for a set of members that is no more. */
+/* A walk that is under way began under another table: it would count for a set of members that is no more. So would the word
+ * of another that a majority was met. */
 void gossip__seen_reset(struct gossip *engine) {
+    gossip__freshness_forget(engine);
     for (size_t i = 0; i < engine->member_count; i++) {
         engine->members[i]->counted = engine->stored.seen;
     }

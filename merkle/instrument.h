@@ -90,7 +90,7 @@ struct attune_probe {
     X(B32, "an encoding that is not the shortest is taken, and hashed as it came",                 \
       "S11,S9,unit:catalog_msgpack_check")                                                         \
     X(B33, "freshness is counted from when the answer came", "FRESH")                              \
-    X(B34, "what was seen is counted though the member tables differ", "HORIZON,S2,S3,SEEN")       \
+    X(B34, "what was seen is counted though the member tables differ", "unit:hostile_answers")     \
     X(B35, "what a member lacks behind the horizon is taken for removed", "S3,L1,G11,S2")          \
     X(B36, "a staged change takes its last step without waiting for agreement",                    \
       "STAGED,S4,unit:staged_rule")                                                                \

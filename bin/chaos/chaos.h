@@ -3,6 +3,7 @@
  *   main.c            finds the command                    sweep.c, sweep_*.c        many seeds in many processes
  *   command_sim.c     simulated nodes
  *   command_run.c     real processes (real.h)              probes.c                  what was reached
+ *   command_explore.c every state of a small world
  *   command_list.c    what there is                        arguments.c               numbers, and why not
  *                                                          output.c                  reports and other files
  *
@@ -27,6 +28,7 @@ struct command {
 
 int command_sim(int argc, char **argv);
 int command_run(int argc, char **argv);
+int command_explore(int argc, char **argv);
 int command_list(int argc, char **argv);
 
 /* One line on stderr, with the program's name in front. */

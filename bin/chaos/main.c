@@ -2,6 +2,7 @@
  *
  *      attune-chaos sim --seeds 1000          simulated nodes
  *      attune-chaos run scenario.yaml         real processes
+ *      attune-chaos explore removal           every state of a small world
  *      attune-chaos list                      faults, actions, probes
  *
  * Ends with 0 if all that was promised held, else as test/sim/verdict.h says.
@@ -15,6 +16,7 @@
 static const struct command commands[] = {
     {"sim", "simulated nodes on a virtual network, disk and clock", command_sim},
     {"run", "real attuned processes", command_run},
+    {"explore", "every state of a small world", command_explore},
     {"list", "classes of faults, actions and their arguments, probes", command_list},
 };
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
@@ -52,7 +54,7 @@ static char *with_commands(int key, const char *text, void *input) {
     }
     fputs("Commands (each has its own --help):\n", memory);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        fprintf(memory, "  %-6s %s\n", commands[i].name, commands[i].what);
+        fprintf(memory, "  %-8s %s\n", commands[i].name, commands[i].what);
     }
     fprintf(memory, "\n%s", text);
     fclose(memory);
@@ -78,7 +80,7 @@ int main(int argc, char **argv) {
     argp_err_exit_status = CHAOS_USAGE;
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &at);
     if (at >= argc) {
-        chaos_complain("a command is missing: sim, run or list; see attune-chaos --help");
+        chaos_complain("a command is missing: sim, run, explore or list; see attune-chaos --help");
         return CHAOS_USAGE;
     }
     const struct command *command = find(argv[at]);

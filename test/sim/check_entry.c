@@ -216,7 +216,8 @@ static catalog_clock known_clock(const struct sim_disk *disk, uint64_t slot,
 static const struct sim_node *holder_of(const struct sim *sim, const struct origin *made) {
     for (size_t i = 0; i < sim->node_count; i++) {
         if (known_clock(&sim->nodes[i].disk, made->slot, &made->origin) >= made->clock &&
-            !sim->nodes[i].removed && sim->nodes[i].clone_of == SIZE_MAX &&
+            !sim->nodes[i].removed && sim->nodes[i].removals_asked == 0 &&
+            sim->nodes[i].clone_of == SIZE_MAX &&
             sim->nodes[i].cluster == sim->nodes[made->maker].cluster) {
             return &sim->nodes[i];
         }

@@ -1,6 +1,6 @@
 /* check_horizon.c - HORIZON: what is forgotten, when, and that it is (DESIGN 4.7).
  *
- *   raise     a stored horizon is at or below the `seen` on the disk of every true member that its node has stored, and of the
+ *   raise     a horizon, when it is first stored anywhere, is at or below the `seen` on the disk of every true member that its node has stored, and of the
  *             node itself; it never falls while its disk lives under one id. (Whom it has not heard of has become a member a
  *             moment ago. The clocks of those that admitted it stand still for `seen` since then, so what it makes is above;
  *             but its own `seen` may be below, and then it has to begin anew.) The batch that raises it takes along all that it passes: no tombstone
@@ -73,13 +73,26 @@ static bool is_asked(const struct sim *sim, const struct sim_node *by,
            node->cluster == by->cluster && node->clone_of == SIZE_MAX && !node->outside_promises;
 }
 
+/* Whoever hears of a horizon raises to it; he who stored it first answers for it. */
+static bool is_first(const struct sim *sim, const struct sim_node *node, catalog_clock horizon) {
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_node *other = &sim->nodes[i];
+        if (other != node && other->disk.exists && other->cluster == node->cluster &&
+            other->disk.state.horizon >= horizon) {
+            return false;
+        }
+    }
+    return !node->outside_promises;
+}
+
 static void raise_look(struct sim *sim, struct sim_node *node, const struct sim_batch *batch) {
     catalog_clock horizon = batch->state.horizon;
     sim_checker_looked(sim, &sim_check_horizon);
     if (horizon > batch->state.seen) {
         sim_violated(sim, &sim_check_horizon, node, "stores a horizon above what it has seen");
     }
-    for (size_t i = 0; i < sim->node_count && !sim->failed && !node->outside_promises; i++) {
+    bool first = is_first(sim, node, horizon);
+    for (size_t i = 0; i < sim->node_count && !sim->failed && first; i++) {
         const struct sim_node *other = &sim->nodes[i];
         if (is_asked(sim, node, other) && other->disk.state.seen < horizon) {
             sim_violated(sim, &sim_check_horizon, node,

@@ -162,7 +162,7 @@ static void apart_look(struct sim *sim, struct sim_node *maker, const struct sta
                          node->name);
         }
     }
-    if (!sim->failed && 2 * holders <= members && entry->skips_dead) {
+    if (!sim->failed && holders < members && 2 * holders <= members && entry->skips_dead) {
         sim_violated(sim, &sim_check_staged, maker,
                      "takes a step of a staged change that no majority has the one before of");
     }

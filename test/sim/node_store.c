@@ -264,12 +264,13 @@ void sim_node_store_backup(struct sim *sim, struct sim_node *node) {
         sim_backup_close(node->store_backup);
     }
     sim_store_backup(node->store, node->store_backup);
+    node->store_backup->damaged = node->store_damaged;
 }
 
 void sim_node_store_restore(struct sim *sim, struct sim_node *node) {
     (void)sim;
     doubt_clear(node);
-    node->store_damaged = node->disk_lies; /* a lying disk may not have it tomorrow */
+    node->store_damaged = node->disk_lies || node->store_backup->damaged;
     sim_store_restore(node->store, node->store_backup);
 }
 

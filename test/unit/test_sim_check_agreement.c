@@ -149,6 +149,7 @@ START_TEST(a_disk_that_a_fault_changed) {
                                       .peer_id = entry_maker_id(7),
                                       .peer_origin = entry_maker_id(9)};
     other->origin = entry_maker_id(9);
+    other->started_ms = sim->now_ms;
     ask(false, false);
     session.next = node->engine->sessions;
     node->engine->sessions = &session;
