@@ -87,5 +87,7 @@ bool gossip__agreement_known(struct gossip *engine, const struct gossip__member 
 
 /* agreement_tell.c: the lines of the reply. */
 void gossip__agreement_tell(struct gossip *engine, struct gossip__agreement *agreement);
+/* Orders all but the first, which is this node's, by name. count > 0. */
+void gossip__agreement_lines_sort(struct gossip_agreement_member *lines, size_t count);
 
 #endif

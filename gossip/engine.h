@@ -9,6 +9,10 @@
  *                      --> exchange.c    timer exchange, walk, pull, verify        recv_digest*.c recv_walk*.c recv_entries.c
  *                      --> answer side                                             recv_digest.c recv_walk.c recv_pull*.c
  *                      --> push.c        committed writes to the others            recv_push.c recv_push_ack.c
+ *                      --> horizon.c     what all have seen is forgotten; lineage.c: who must begin anew
+ *                      --> agreement.c   waiting until all have something          recv_confirm*.c
+ *                      --> staged.c      changes in steps; forward.c: passed on    recv_forward*.c
+ *                      --> seen.c        what may be concluded; freshness.c: how old this copy may be
  *                      --> operation.c   local callers
  *                      --> flight.c      batches on their way to the disk, and who waits for them
  */

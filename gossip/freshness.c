@@ -25,10 +25,10 @@ void gossip__freshness_agreed(struct gossip *engine, struct gossip__member *memb
 }
 
 void gossip__freshness_told(struct gossip *engine, gossip_time_ms sent_ms, int64_t age_ms) {
-    if (age_ms < 0) {
+    gossip_time_ms moment_ms;
+    if (age_ms < 0 || !gossip__freshness_lifted(sent_ms, (gossip_duration_ms)age_ms, &moment_ms)) {
         return;
     }
-    gossip_time_ms moment_ms = gossip__freshness_lifted(sent_ms, (gossip_duration_ms)age_ms);
     if (!engine->freshness_told_known || moment_ms > engine->freshness_told_ms) {
         PROBE("gossip.fresh_by_word");
         engine->freshness_told_known = true;

@@ -112,6 +112,7 @@ void gossip__join_give_way(struct gossip *engine, const char *address) {
     gossip__notice(engine, GOSSIP_NOTICE_CLUSTER, GOSSIP_WARNING, address,
                    "this node's cluster never had an entry: it joins the other one of its name");
     gossip__member_clear(engine);
+    gossip__freshness_forget(engine);
     engine->state.cluster_id = (struct catalog_id){0};
     engine->state.ready = false;
     engine->state.seen = 0;

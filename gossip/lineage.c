@@ -205,6 +205,7 @@ static void former_id_remove(struct gossip *engine) {
 
 void gossip__lineage_stored(struct gossip *engine, int result) {
     engine->lineage_replacing = false;
+    gossip__member_table_changed(engine); /* by this node's own row, to the new id or back */
     if (result != 0) {
         PROBE("gossip.new_id_not_stored");
         engine->removed = engine->state.removed;
@@ -216,7 +217,6 @@ void gossip__lineage_stored(struct gossip *engine, int result) {
     engine->ready_announced = false;
     engine->walked_since_start = false;
     former_id_remove(engine);
-    gossip__member_table_changed(engine);
     for (size_t i = 0; i < engine->member_count; i++) {
         engine->members[i]->dial_after_ms = 0;
     }

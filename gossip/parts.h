@@ -117,7 +117,6 @@ void gossip__session_dial_failed(struct gossip *engine, struct gossip__member *m
 /* Any ESTABLISHED session. */
 bool gossip__session_any(const struct gossip *engine);
 void gossip__session_free_all(struct gossip *engine);
-void gossip__session_free_all(struct gossip *engine);
 
 /* --- member.c -------------------------------------------------------------------------------------------------------- */
 
@@ -374,7 +373,7 @@ int gossip__agreement_add(struct gossip *engine, const struct gossip_operation *
 int gossip__agreement_refusal(const struct gossip *engine);
 /* At the end of a step: asks whoever is due, and answers what is agreed, or is over. */
 void gossip__agreements_settle(struct gossip *engine);
-/* Something changed that each of them may depend on: a commit, the end of this node. */
+/* A commit: each of them may depend on it. */
 void gossip__agreements_touch(struct gossip *engine);
 gossip_time_ms gossip__agreements_deadline(const struct gossip *engine);
 void gossip__agreements_step_begin(struct gossip *engine);

@@ -125,6 +125,7 @@ static bool step_write(struct gossip *engine, struct gossip__staged *staged,
     PROBE("gossip.staged_step_written");
     engine->counters.writes++; /* taken; if the store fails the change ends, and says so */
     staged->begun = true;
+    staged->number_expected = false;
     return true;
 }
 
@@ -169,7 +170,6 @@ static void decide(struct gossip *engine, struct gossip__staged *staged) {
         struct gossip__staged_step step = gossip__staged_next(staged->change, staged->begun, &view);
         switch (step.move) {
         case GOSSIP__STAGED_WRITE:
-            staged->number_expected = false;
             if (!step_write(engine, staged, &step, entry)) {
                 return;
             }

@@ -97,6 +97,9 @@ START_TEST(age_by_word) {
     struct solo *solo = solo_with(4);
     gossip__freshness_told(solo->engine, 9000, -1);
     ck_assert_int_eq(age(solo), -1);
+    /* Never fail open: what was before this node's clock began cannot be said, and is not taken for its beginning. */
+    gossip__freshness_told(solo->engine, 9000, 9001);
+    ck_assert_int_eq(age(solo), -1);
     gossip__freshness_told(solo->engine, 9000, 500);
     ck_assert_int_eq(age(solo), 1500);
     gossip__freshness_told(solo->engine, 9500, 2000); /* asked later, and older */
@@ -129,6 +132,18 @@ START_TEST(word_goes_with_the_table) {
     gossip__freshness_told(solo->engine, 9000, 500);
     gossip__member_set_state(solo->engine, member(solo, 5), GOSSIP_MEMBER_REMOVED);
     ck_assert_int_eq(age(solo), 2000);
+    solo_free(solo);
+}
+END_TEST
+
+START_TEST(word_of_another_cluster) {
+    /* What was said in the cluster that this node leaves says nothing of the one that it joins. */
+    struct solo *solo = solo_with(4);
+    gossip__freshness_told(solo->engine, 9000, 500);
+    ck_assert_int_eq(age(solo), 1500);
+    solo->engine->state.had_entry = false; /* as if its cluster were empty */
+    gossip__join_give_way(solo->engine, "other:1");
+    ck_assert(!solo->engine->freshness_told_known);
     solo_free(solo);
 }
 END_TEST
@@ -188,6 +203,7 @@ Suite *freshness_suite(void) {
     tcase_add_test(ages, age_is_unknown);
     tcase_add_test(ages, age_by_word);
     tcase_add_test(ages, word_goes_with_the_table);
+    tcase_add_test(ages, word_of_another_cluster);
     suite_add_tcase(suite, ages);
     TCase *asks = tcase_create("freshness_tick");
     tcase_add_test(asks, asked_until_fresh);
