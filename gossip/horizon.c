@@ -25,9 +25,12 @@ void gossip__horizon_raise(struct gossip *engine, catalog_clock horizon) {
 }
 
 /* It makes this node forget everything, so one message is not enough: the same member must say it an interval later again.
- * Until then nothing is taken from it. */
+ * Until then nothing is taken from it. A newcomer's word never is: from whom is not ready nobody can fetch anew, and if there
+ * is nobody else this node is the last that has anything. */
 static void new_id_heard(struct gossip *engine, struct gossip__member *member) {
-    if (member->doubted_ms == 0) {
+    if (!member->row.ready) {
+        PROBE("gossip.horizon_of_newcomer_is_higher");
+    } else if (member->doubted_ms == 0) {
         PROBE("gossip.horizon_doubted");
         member->doubted_ms = engine->now_ms == 0 ? 1 : engine->now_ms;
     } else if (engine->now_ms - member->doubted_ms >= gossip__swim_interval(engine)) {

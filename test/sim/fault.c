@@ -110,8 +110,15 @@ static void stop(struct sim *sim, struct sim_node *node, const struct scenario_a
     sim_node_step(sim, node, &(struct gossip_event){.type = GOSSIP_STOP});
 }
 
-static bool is_ready_on(const struct sim_disk *disk) {
-    return disk->exists && disk->state.ready;
+/* Whether it can admit others and goes on as the member that it is: one that is older than a horizon has to begin anew. */
+static bool serves(const struct sim *sim, const struct sim_disk *disk) {
+    bool behind = false;
+    for (size_t i = 0; i < sim->scenario->node_count; i++) {
+        const struct sim_disk *other = &sim->nodes[i].disk;
+        behind = behind || (other->exists && other->state.horizon > disk->state.seen &&
+                            sim->nodes[i].cluster == 0);
+    }
+    return disk->exists && disk->state.ready && !behind;
 }
 
 /* Whoever is ready admits the others; where the last such disk is lost nothing is left but newcomers, who wait for ever (an
@@ -120,11 +127,11 @@ static bool is_last_ready(const struct sim *sim, const struct sim_node *node) {
     for (size_t i = 0; i < sim->scenario->node_count; i++) {
         const struct sim_node *other = &sim->nodes[i];
         if (other != node && other->cluster == node->cluster && !other->removed &&
-            !other->disk_lies && is_ready_on(&other->disk)) {
+            !other->disk_lies && serves(sim, &other->disk)) {
             return false;
         }
     }
-    return is_ready_on(&node->disk);
+    return node->disk.exists && node->disk.state.ready;
 }
 
 static void lie(struct sim *sim, struct sim_node *node, const struct scenario_action *action) {
@@ -215,7 +222,7 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
         start_at(sim, node, sim->now_ms + 1);
         break;
     case SCENARIO_RESTORE:
-        if (!node->backup_exists || (!is_ready_on(&node->backup) && is_last_ready(sim, node))) {
+        if (!node->backup_exists || (!serves(sim, &node->backup) && is_last_ready(sim, node))) {
             return false;
         }
         kill(sim, node);
