@@ -110,8 +110,7 @@ static void stop(struct sim *sim, struct sim_node *node, const struct scenario_a
     sim_node_step(sim, node, &(struct gossip_event){.type = GOSSIP_STOP});
 }
 
-/* Whether it can admit others and goes on as the member that it is: one that is older than a horizon has to begin anew. */
-static bool serves(const struct sim *sim, const struct sim_disk *disk) {
+bool sim_fault_disk_serves(const struct sim *sim, const struct sim_disk *disk) {
     bool behind = false;
     for (size_t i = 0; i < sim->scenario->node_count; i++) {
         const struct sim_disk *other = &sim->nodes[i].disk;
@@ -127,7 +126,7 @@ static bool is_last_ready(const struct sim *sim, const struct sim_node *node) {
     for (size_t i = 0; i < sim->scenario->node_count; i++) {
         const struct sim_node *other = &sim->nodes[i];
         if (other != node && other->cluster == node->cluster && !other->removed &&
-            !other->disk_lies && serves(sim, &other->disk)) {
+            !other->disk_lies && sim_fault_disk_serves(sim, &other->disk)) {
             return false;
         }
     }
@@ -222,7 +221,7 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
         start_at(sim, node, sim->now_ms + 1);
         break;
     case SCENARIO_RESTORE:
-        if (!node->backup_exists || (!serves(sim, &node->backup) && is_last_ready(sim, node))) {
+        if (!node->backup_exists || (!sim_fault_disk_serves(sim, &node->backup) && is_last_ready(sim, node))) {
             return false;
         }
         kill(sim, node);

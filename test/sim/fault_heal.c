@@ -13,7 +13,7 @@ static bool core_stands(const struct sim *sim) {
     const struct scenario_nodes *core = &sim->scenario->core;
     for (size_t i = 0; i < core->count; i++) {
         const struct sim_node *node = &sim->nodes[core->indexes[i]];
-        if (node->disk.exists && node->disk.state.ready && !node->removed && node->cluster == 0) {
+        if (sim_fault_disk_serves(sim, &node->disk) && !node->removed && node->cluster == 0) {
             return true;
         }
     }

@@ -430,6 +430,9 @@ void sim_fault_node_undo(struct sim *sim, struct sim_node *node);
 /* fault_heal.c: the end of the load: all (or the core) is healed, started, reachable. */
 void sim_fault_heal(struct sim *sim);
 /* Members that were removed, were started again, and learn only now that they are removed: started once more. */
+/* Whether who runs on it can admit others, and goes on as the member that it is: one that is older than a horizon has to
+ * begin anew. */
+bool sim_fault_disk_serves(const struct sim *sim, const struct sim_disk *disk);
 void sim_fault_start_again(struct sim *sim);
 void sim_fault_ghosts_remove(struct sim *sim); /* of clones */
 void sim_hostile_stranger(struct sim *sim, struct sim_node *node);
