@@ -95,7 +95,8 @@ struct attune_probe {
     X(B36, "a staged change takes its last step without waiting for agreement",                    \
       "STAGED,S4,unit:staged_rule")                                                                \
     X(B37, "a staged change is finished by another than its owner", "STAGED,S4,unit:staged_rule")  \
-    X(B38, "what is in flight and not on disk is confirmed", "S4,STAGED,unit:recv_confirm")
+    X(B38, "what is in flight and not on disk is confirmed", "S4,STAGED,unit:recv_confirm")     \
+    X(B39, "what lost rows have left is given to healthy members", "S3,unit:healing")
 
 enum attune_plant {
     ATTUNE_PLANT_NONE = 0,

@@ -239,6 +239,16 @@ void pair_disk_wipe(struct pair *pair, char letter) {
     node->id_byte++;
 }
 
+void pair_disk_put(struct pair *pair, char letter, struct catalog_entry *entry) {
+    assert(node_of(pair, letter)->engine == NULL);
+    pair_disk_row_put(&node_of(pair, letter)->disk, entry);
+}
+
+void pair_disk_lose(struct pair *pair, char letter, const struct catalog_entry *entry) {
+    assert(node_of(pair, letter)->engine == NULL);
+    pair_disk_row_lose(&node_of(pair, letter)->disk, entry);
+}
+
 void pair_disk_copy(struct pair *pair, char from, char to) {
     pair_disk_duplicate(&node_of(pair, from)->disk, &node_of(pair, to)->disk);
 }
@@ -435,7 +445,9 @@ void pair_start(struct pair *pair, char letter, struct pair_start start) {
         .member_count = node->disk.member_count,
         .kept = node->disk.kept,
         .kept_count = node->disk.kept_count,
+        .rows_missing = node->disk.rows_missing,
     };
+    node->disk.rows_missing = false;
     int result = gossip_new(&config, &load, &node->engine);
     if (result == GOSSIP_ENOMEM) { /* a process that ends for want of memory is started again */
         result = gossip_new(&config, &load, &node->engine);

@@ -69,6 +69,16 @@ static void disk_remove(struct pair_disk *disk, const struct catalog_entry *entr
     }
 }
 
+void pair_disk_row_put(struct pair_disk *disk, struct catalog_entry *entry) {
+    disk_entry(disk, entry);
+    disk->rows_missing = true;
+}
+
+void pair_disk_row_lose(struct pair_disk *disk, const struct catalog_entry *entry) {
+    disk_remove(disk, entry);
+    disk->rows_missing = true;
+}
+
 /* In the order of the batch's fields. */
 static void disk_change(struct pair_disk *disk, const struct catalog_batch *batch) {
     if (batch->reset) {

@@ -5,7 +5,8 @@
 #include "catalog/stored.h"
 
 struct pair_disk {
-    bool made; /* something was stored */
+    bool made;         /* something was stored */
+    bool rows_missing; /* the next opening finds that its rows are not those of its sum */
     struct catalog_node_state state;
     struct catalog_member_row *members;
     size_t member_count;
@@ -15,6 +16,9 @@ struct pair_disk {
     size_t kept_count;
 };
 
+/* Damage: an old row stands there (again), or one is gone. */
+void pair_disk_row_put(struct pair_disk *disk, struct catalog_entry *entry);
+void pair_disk_row_lose(struct pair_disk *disk, const struct catalog_entry *entry);
 void pair_disk_store(struct pair_disk *disk, const struct catalog_batch *batch);
 /* Makes `to` hold what `from` holds. */
 void pair_disk_duplicate(const struct pair_disk *from, struct pair_disk *to);
