@@ -103,6 +103,7 @@ struct sim_node {
     struct sim_batch *store_doubt; /* handed to it, and not known to be there */
     struct sim_backup *store_backup;
     bool store_damaged;          /* the next opening may find less than what was acknowledged */
+    bool store_lied; /* it was lied to, and no power cut has shown since what is there */
     struct sim_batch *batches;   /* on their way, in order */
     uint64_t disk_slow_until_ms; /* no commit ends before */
     int disk_failure;            /* what the next commits answer; 0: they succeed */
