@@ -65,7 +65,8 @@ static void s3_taken(struct sim *sim, struct sim_node *node, struct catalog_entr
     sim_checker_looked(sim, &sim_check_s3);
     if (!before->tombstone &&
         !sim_causal_accounts(&sim->causal, NULL, before, node->disk.landing_horizon)) {
-        sim_violated(sim, &sim_check_s3, node, "an entry that was not dropped is taken off its disk");
+        sim_violated(sim, &sim_check_s3, node,
+                     "an entry that was not dropped is taken off its disk");
     } else if (before->tombstone && before->clock > node->disk.landing_horizon) {
         sim_violated(sim, &sim_check_s3, node,
                      "a tombstone is taken off its disk before the horizon has passed it");
