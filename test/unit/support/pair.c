@@ -228,8 +228,8 @@ static void send_frame(struct pair *pair, size_t node, const struct gossip_send 
 
 /* --- the disk ------------------------------------------------------------------------------- */
 
-struct catalog_node_state *pair_disk_state(struct pair *pair, char letter) {
-    return &node_of(pair, letter)->disk.state;
+struct pair_disk *pair_disk_of(struct pair *pair, char letter) {
+    return &node_of(pair, letter)->disk;
 }
 
 void pair_disk_wipe(struct pair *pair, char letter) {
@@ -237,16 +237,6 @@ void pair_disk_wipe(struct pair *pair, char letter) {
     assert(node->engine == NULL);
     pair_disk_close(&node->disk);
     node->id_byte++;
-}
-
-void pair_disk_put(struct pair *pair, char letter, struct catalog_entry *entry) {
-    assert(node_of(pair, letter)->engine == NULL);
-    pair_disk_row_put(&node_of(pair, letter)->disk, entry);
-}
-
-void pair_disk_lose(struct pair *pair, char letter, const struct catalog_entry *entry) {
-    assert(node_of(pair, letter)->engine == NULL);
-    pair_disk_row_lose(&node_of(pair, letter)->disk, entry);
 }
 
 void pair_disk_copy(struct pair *pair, char from, char to) {

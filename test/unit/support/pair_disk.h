@@ -16,9 +16,9 @@ struct pair_disk {
     size_t kept_count;
 };
 
-/* Damage: an old row stands there (again), or one is gone. */
-void pair_disk_row_put(struct pair_disk *disk, struct catalog_entry *entry);
-void pair_disk_row_lose(struct pair_disk *disk, const struct catalog_entry *entry);
+struct pair;
+struct pair_disk *pair_disk_of(struct pair *pair, char letter); /* pair.c */
+
 void pair_disk_store(struct pair_disk *disk, const struct catalog_batch *batch);
 /* Makes `to` hold what `from` holds. */
 void pair_disk_duplicate(const struct pair_disk *from, struct pair_disk *to);
