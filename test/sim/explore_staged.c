@@ -26,7 +26,10 @@
  *      member does that has heard nothing yet.
  *   3. Plain writes are not in it: they have no stages, and promise none; on what is pending they are refused.
  *   4. skip_dead leaves out any set of members that have not confirmed. How long they have been silent is not modelled:
- *      that protects their hosts (7.7), who are outside here until they have caught up.
+ *      that protects their hosts (7.7), who are outside here until they have caught up. If one of them is not dead but
+ *      has a change of its own under way, of which the others hear later, that is a conflict between what two majorities
+ *      believed: who has a version of it beside another is outside as well. Nothing but a majority of all members for
+ *      each step could prevent that, and then the dead would decide.
  * Nodes are interchangeable.
  */
 #include "test/sim/explore_staged.h"
@@ -123,6 +126,15 @@ static void changes_end(struct staged_state *state, unsigned node) {
     }
 }
 
+/* What was confirmed to a node under another table is asked for again. */
+static void table_changed(struct staged_state *state, unsigned plant, unsigned node) {
+    for (unsigned i = 0; i < STAGED_CHANGES_MAX; i++) {
+        if (state->changes[i].node == node && plant != STAGED_PLANT_MEANWHILE) {
+            state->changes[i].confirmed = 0;
+        }
+    }
+}
+
 static void members_emit(const struct explore_world *world, const struct staged_state *state,
                          unsigned a, unsigned b, struct explore_sink *sink) {
     const struct staged_node *own = &state->nodes[a];
@@ -133,6 +145,7 @@ static void members_emit(const struct explore_world *world, const struct staged_
         next.removals++;
         next.removed_ever |= (uint8_t)(1u << b);
         next.nodes[a].removed |= (uint8_t)(1u << b);
+        table_changed(&next, world->plant, a);
         staged_emit(sink, &next, STAGED_STEP_REMOVE, a, b, 0);
     }
     bool session = !own->ended && !other->ended && (own->removed >> b & 1) == 0;
@@ -144,6 +157,7 @@ static void members_emit(const struct explore_world *world, const struct staged_
     } else if (session && (other->removed & ~own->removed) != 0) {
         next = *state;
         next.nodes[a].removed |= other->removed;
+        table_changed(&next, world->plant, a);
         staged_emit(sink, &next, STAGED_STEP_HEAR, a, b, 0);
     }
 }
