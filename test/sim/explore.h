@@ -92,7 +92,8 @@ struct explore_model {
     void (*print_state)(const void *state, const uint8_t *labels, FILE *file);
 };
 
-extern const struct explore_model explore_removal, explore_agreement, explore_staged;
+extern const struct explore_model explore_removal, explore_agreement, explore_staged,
+    explore_freshness;
 
 const struct explore_model *const *explore_models(size_t *count);
 const struct explore_model *explore_model_find(const char *name);

@@ -1,0 +1,501 @@
+/* explore_freshness.c - model 4: a node that says how fresh it is, is (DESIGN 7.7).
+ *
+ * WHAT IS CHECKED. Let a node know the moment M, an instant of its own monotonic clock, by gossip/freshness_rule.h; its
+ * agreement age is now - M. In every state, for every node that knows one:
+ *
+ *      of all members at least a majority, itself included, had before M nothing that it lacks now.
+ *
+ * So a `check` with max_staleness D that is answered (age <= D) is answered under all that some majority had on disk D ago,
+ * or later. What was on the disks of a majority before that (an agreed write above all) is therefore here: two majorities
+ * share a member. What only a minority had may be missing: nobody can know of it who is cut off from that minority.
+ *
+ * ON CLOCKS. M is on the node's own clock, and nothing is assumed of that clock's rate as long as M comes from its own
+ * requests: M is when a request was sent, the answer was given later, whatever the clock showed then. A clock that stands
+ * still while the machine is suspended makes a true age larger than it says, so D is then in the clock's time. Only where a
+ * node takes another's word (freshness_lifted: the other's age is subtracted from the own instant) a span of the other's
+ * clock is used as one of the own: that is right if clocks run at one rate while the age accrues. The plant clock-stands
+ * drops the assumption, and shows that it is needed: with a drift r and an age A the moment can be late by r * A (500 ppm
+ * of 5 s are 2.5 ms; a clock that stands for the length of a suspension, by that length).
+ *
+ * THE WORLD. Members that all have the same table (what is claimed is of the members that a node knows); writes at any node;
+ * pushes; `walks` exchanges that are open at a time: a request sent, answered once or again at any later moment, the answer
+ * received at any later moment, or never; ticks of true time, with which every clock goes; crashes; a disk put back to a
+ * copy. Entries are only sets of writes: what supersedes what makes no difference to having it.
+ *
+ * WHY IT IS ENOUGH. What a node has and when it got it is all that the property speaks of. An answer that ends in equal
+ * roots and one that ends in a finished walk are the same here: afterwards all that the answer covered is on disk. A walk
+ * brings what the member has by then, which is more. Between two ticks all orders of events are explored, so ticks stand for
+ * any span.
+ */
+#include "test/sim/explore.h"
+
+#include "gossip/freshness_rule.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum { NODES_MAX = 4, WRITES_MAX = 4, NEVER = 0xff };
+
+#define PLANTS(X)                                                                                  \
+    X(RECEIVED, "receive-time", "the moment is when the answer came, not when it was asked for")   \
+    X(ALONE, "without-itself", "a majority is counted without the node itself being one of it")    \
+    X(OLD_ANSWER, "old-answer", "an answer to a former request counts for the newest one")         \
+    X(WORD, "word-without-age", "another's word counts as of the request, whatever its age")       \
+    X(WORD_RECEIVED, "word-received", "another's age is subtracted from when its word came")       \
+    X(UNFINISHED, "unfinished-walk", "an answer counts although what it covers is not here yet")   \
+    X(RESTART, "restart-keeps", "moments survive the start from a disk that was put back")         \
+    X(CLOCK, "clock-stands", "assumption dropped: a clock stands still for a tick")
+
+enum plant {
+    PLANT_NONE = 0,
+#define X(symbol, name, what) PLANT_##symbol,
+    PLANTS(X)
+#undef X
+};
+
+struct exchange {
+    uint8_t sent;     /* the asker's clock; NEVER: none is open */
+    uint8_t answered; /* there is an answer under way: */
+    uint8_t has;      /* what the member had then */
+    uint8_t age;      /* its own, then; NEVER: unknown */
+};
+
+struct node {
+    uint8_t has;             /* writes on its disk */
+    uint8_t got[WRITES_MAX]; /* ghost: the true tick; NEVER */
+    uint8_t moments[NODES_MAX];
+    uint8_t told; /* the latest moment by another's word; NEVER */
+    uint8_t stood; /* the true tick at which its clock did not go; NEVER */
+    struct exchange exchanges[NODES_MAX];
+};
+
+struct state {
+    struct node nodes[NODES_MAX];
+    uint8_t node_count, write_count;
+    uint8_t now; /* true time, in ticks from 1 */
+    uint8_t crashes, restores, copied, copy;
+};
+static_assert(sizeof(struct state) <= EXPLORE_STATE_SIZE_MAX, "a state fits");
+
+enum step {
+    STEP_TICK = 1,
+    STEP_STAND, /* a tick with which a's clock does not go */
+    STEP_WRITE,
+    STEP_PUSH,
+    STEP_ASK,    /* a asks b */
+    STEP_ANSWER, /* b answers a */
+    STEP_RECEIVE,
+    STEP_CRASH,
+    STEP_COPY,
+    STEP_RESTORE,
+};
+
+/* --- clocks and moments ---------------------------------------------------------------------------------------------- */
+
+static unsigned clock_of(const struct state *state, const struct node *node) {
+    return state->now - (node->stood <= state->now ? 1u : 0u);
+}
+
+/* The true tick at which its clock first showed this. */
+static unsigned true_of(const struct node *node, unsigned clock) {
+    return clock + (clock >= node->stood ? 1u : 0u);
+}
+
+/* False: it knows none. */
+static bool moment_of(const struct state *state, unsigned plant, const struct node *node,
+                      unsigned *moment) {
+    gossip_time_ms moments[NODES_MAX];
+    gossip_time_ms majority = 0;
+    size_t count = 0;
+    size_t needed = state->node_count / 2u;
+    needed -= plant == PLANT_ALONE ? 1 : 0;
+    for (unsigned id = 0; id < state->node_count; id++) {
+        if (node->moments[id] != NEVER) {
+            moments[count++] = node->moments[id];
+        }
+    }
+    if (needed == 0) {
+        *moment = clock_of(state, node);
+        return true;
+    }
+    bool known = gossip__freshness_majority(moments, count, needed, &majority);
+    *moment = (unsigned)majority;
+    if (node->told != NEVER && (!known || node->told > majority)) {
+        *moment = node->told;
+        known = true;
+    }
+    return known;
+}
+
+static uint8_t age_of(const struct state *state, unsigned plant, const struct node *node) {
+    unsigned moment;
+    return moment_of(state, plant, node, &moment) ? (uint8_t)(clock_of(state, node) - moment)
+                                                  : NEVER;
+}
+
+static const char *broken(const struct explore_world *world, const void *memory) {
+    const struct state *state = memory;
+    for (unsigned a = 0; a < state->node_count; a++) {
+        const struct node *node = &state->nodes[a];
+        unsigned moment;
+        unsigned as_fresh = 0;
+        if (!moment_of(state, world->plant, node, &moment)) {
+            continue;
+        }
+        for (unsigned id = 0; id < state->node_count; id++) {
+            bool all = true;
+            for (unsigned i = 0; i < state->write_count; i++) {
+                bool had = state->nodes[id].got[i] < true_of(node, moment);
+                all = all && (!had || (node->has >> i & 1) != 0);
+            }
+            as_fresh += all;
+        }
+        if (as_fresh <= state->node_count / 2u) {
+            return "a node says to be fresher than it is";
+        }
+    }
+    return NULL;
+}
+
+/* --- steps ------------------------------------------------------------------------------------------------------------ */
+
+static void emit(struct explore_sink *sink, const struct state *after, unsigned kind, unsigned a,
+                 unsigned b) {
+    struct explore_step step = {(uint8_t)kind, (uint8_t)a, (uint8_t)b, 0};
+    explore_emit(sink, step, after);
+}
+
+static void get(struct state *state, unsigned id, uint8_t set) {
+    struct node *node = &state->nodes[id];
+    for (unsigned i = 0; i < state->write_count; i++) {
+        if ((set >> i & 1) != 0 && (node->has >> i & 1) == 0) {
+            node->got[i] = state->now;
+        }
+    }
+    node->has |= set;
+}
+
+static void forget(struct state *state, unsigned plant, unsigned id) {
+    struct node *node = &state->nodes[id];
+    if (plant != PLANT_RESTART) {
+        memset(node->moments, NEVER, sizeof node->moments);
+        node->told = NEVER;
+    }
+    for (unsigned other = 0; other < NODES_MAX; other++) {
+        node->exchanges[other] = (struct exchange){.sent = NEVER};
+    }
+}
+
+static void receive(struct state *state, unsigned plant, unsigned a, unsigned b) {
+    struct node *node = &state->nodes[a];
+    struct exchange exchange = node->exchanges[b];
+    unsigned now = clock_of(state, node);
+    unsigned moment = plant == PLANT_RECEIVED ? now : exchange.sent;
+    if (plant != PLANT_UNFINISHED) {
+        get(state, a, exchange.has);
+    }
+    node->exchanges[b] = (struct exchange){.sent = NEVER};
+    if (node->moments[b] == NEVER || moment > node->moments[b]) {
+        node->moments[b] = (uint8_t)moment;
+    }
+    if (exchange.age == NEVER) {
+        return;
+    }
+    unsigned from = plant == PLANT_WORD_RECEIVED ? now : exchange.sent;
+    unsigned told = plant == PLANT_WORD
+                        ? from
+                        : (unsigned)gossip__freshness_lifted(from, exchange.age);
+    if (node->told == NEVER || told > node->told) {
+        node->told = (uint8_t)told;
+    }
+}
+
+static unsigned exchanges_open(const struct state *state) {
+    unsigned open = 0;
+    for (unsigned a = 0; a < state->node_count; a++) {
+        for (unsigned b = 0; b < state->node_count; b++) {
+            open += state->nodes[a].exchanges[b].sent != NEVER;
+        }
+    }
+    return open;
+}
+
+static void exchange_emit(const struct explore_world *world, const struct state *state, unsigned a,
+                          unsigned b, struct explore_sink *sink) {
+    const struct node *node = &state->nodes[a];
+    const struct exchange *exchange = &node->exchanges[b];
+    struct state next = *state;
+    if (exchange->sent != NEVER || exchanges_open(state) < world->limits.walks) {
+        struct exchange *asked = &next.nodes[a].exchanges[b];
+        asked->sent = (uint8_t)clock_of(state, node);
+        asked->answered &= world->plant == PLANT_OLD_ANSWER;
+        if (!asked->answered) {
+            *asked = (struct exchange){.sent = asked->sent};
+        }
+        emit(sink, &next, STEP_ASK, a, b);
+    }
+    if (exchange->sent != NEVER) {
+        next = *state;
+        next.nodes[a].exchanges[b].answered = 1;
+        next.nodes[a].exchanges[b].has = state->nodes[b].has;
+        next.nodes[a].exchanges[b].age = age_of(state, world->plant, &state->nodes[b]);
+        emit(sink, &next, STEP_ANSWER, b, a);
+    }
+    if (exchange->answered) {
+        next = *state;
+        receive(&next, world->plant, a, b);
+        emit(sink, &next, STEP_RECEIVE, a, b);
+    }
+}
+
+static void node_emit(const struct explore_world *world, const struct state *state, unsigned a,
+                      struct explore_sink *sink) {
+    const struct explore_limits *limits = &world->limits;
+    struct state next = *state;
+    if (state->write_count < limits->writes) {
+        next.write_count++;
+        get(&next, a, (uint8_t)(1u << state->write_count));
+        emit(sink, &next, STEP_WRITE, a, 0);
+    }
+    if (state->crashes < limits->crashes) {
+        next = *state;
+        next.crashes++;
+        forget(&next, world->plant, a);
+        emit(sink, &next, STEP_CRASH, a, 0);
+    }
+    if (state->copied == NEVER && state->restores < limits->restores) {
+        next = *state;
+        next.copied = (uint8_t)a;
+        next.copy = state->nodes[a].has;
+        emit(sink, &next, STEP_COPY, a, 0);
+    }
+    if (state->copied == a) {
+        next = *state;
+        next.restores++;
+        next.copied = NEVER;
+        next.copy = 0;
+        next.nodes[a].has = state->copy;
+        for (unsigned i = 0; i < state->write_count; i++) {
+            next.nodes[a].got[i] = (state->copy >> i & 1) != 0 ? state->nodes[a].got[i] : NEVER;
+        }
+        forget(&next, world->plant, a);
+        emit(sink, &next, STEP_RESTORE, a, 0);
+    }
+}
+
+static void ticks_emit(const struct explore_world *world, const struct state *state,
+                       struct explore_sink *sink) {
+    struct state next = *state;
+    if (state->now > world->limits.ticks) {
+        return;
+    }
+    next.now++;
+    emit(sink, &next, STEP_TICK, 0, 0);
+    for (unsigned a = 0; a < state->node_count && world->plant == PLANT_CLOCK; a++) {
+        bool stood = false;
+        for (unsigned id = 0; id < state->node_count; id++) {
+            stood = stood || state->nodes[id].stood != NEVER;
+        }
+        if (!stood) {
+            struct state stands = next;
+            stands.nodes[a].stood = next.now;
+            emit(sink, &stands, STEP_STAND, a, 0);
+        }
+    }
+}
+
+static void begin(const struct explore_world *world, void *memory) {
+    struct state *state = memory;
+    state->node_count = (uint8_t)world->limits.nodes;
+    state->now = 1;
+    state->copied = NEVER;
+    for (unsigned id = 0; id < NODES_MAX; id++) {
+        memset(state->nodes[id].got, NEVER, sizeof state->nodes[id].got);
+        state->nodes[id].stood = NEVER;
+        forget(state, PLANT_NONE, id);
+    }
+}
+
+static void expand(const struct explore_world *world, const void *memory,
+                   struct explore_sink *sink) {
+    const struct state *state = memory;
+    for (unsigned a = 0; a < state->node_count; a++) {
+        node_emit(world, state, a, sink);
+        for (unsigned b = 0; b < state->node_count; b++) {
+            if (a == b) {
+                continue;
+            }
+            exchange_emit(world, state, a, b, sink);
+            if ((state->nodes[b].has & ~state->nodes[a].has) != 0) {
+                struct state next = *state;
+                get(&next, a, state->nodes[b].has);
+                emit(sink, &next, STEP_PUSH, a, b);
+            }
+        }
+    }
+    ticks_emit(world, state, sink);
+}
+
+/* --- canonical form --------------------------------------------------------------------------------------------------- */
+
+static uint64_t signature(const struct state *state, unsigned id) {
+    const struct node *node = &state->nodes[id];
+    uint64_t sum = node->has | (uint64_t)node->told << 8 | (uint64_t)node->stood << 16 |
+                   (uint64_t)(state->copied == id) << 24;
+    for (unsigned i = 0; i < WRITES_MAX; i++) {
+        sum = sum * 257 + node->got[i];
+    }
+    uint64_t others = 0;
+    for (unsigned other = 0; other < state->node_count; other++) {
+        const struct node *peer = &state->nodes[other];
+        uint64_t pair = node->moments[other] | (uint64_t)peer->moments[id] << 8 |
+                        (uint64_t)node->exchanges[other].sent << 16 |
+                        (uint64_t)peer->exchanges[id].sent << 24 |
+                        (uint64_t)node->exchanges[other].has << 32 |
+                        (uint64_t)peer->exchanges[id].has << 40;
+        others += (pair + 1) * UINT64_C(0x9E3779B97F4A7C15) >> 5;
+    }
+    return sum * UINT64_C(1000003) + others;
+}
+
+/* Where one other member makes a majority, only the latest of all moments counts, from wherever it is. And when a node got
+ * what all have by now makes no difference any more, unless a disk is put back. */
+static void forget_what_is_past(const struct explore_world *world, struct state *state) {
+    uint8_t all = 0xff;
+    for (unsigned id = 0; id < state->node_count; id++) {
+        struct node *node = &state->nodes[id];
+        all &= node->has;
+        for (unsigned other = 0; other < NODES_MAX && state->node_count <= 3; other++) {
+            uint8_t *moment = &node->moments[other];
+            if (*moment != NEVER && (node->told == NEVER || *moment > node->told)) {
+                node->told = *moment;
+            }
+            *moment = NEVER;
+        }
+    }
+    for (unsigned id = 0; id < state->node_count && world->limits.restores == 0; id++) {
+        for (unsigned i = 0; i < state->write_count; i++) {
+            uint8_t *got = &state->nodes[id].got[i];
+            *got = (all >> i & 1) != 0 ? 0 : *got;
+        }
+    }
+}
+
+static void canonical(const struct explore_world *world, void *memory, uint8_t *names) {
+    struct state *state = memory;
+    forget_what_is_past(world, state);
+    struct state old = *state;
+    uint64_t signatures[NODES_MAX];
+    uint8_t order[NODES_MAX];
+    for (unsigned id = 0; id < state->node_count; id++) {
+        signatures[id] = signature(state, id);
+        unsigned at = id;
+        for (; at > 0 && signatures[order[at - 1]] < signatures[id]; at--) {
+            order[at] = order[at - 1];
+        }
+        order[at] = (uint8_t)id;
+    }
+    for (unsigned at = 0; at < state->node_count; at++) {
+        names[order[at]] = (uint8_t)at;
+    }
+    for (unsigned id = 0; id < state->node_count; id++) {
+        struct node *node = &state->nodes[names[id]];
+        *node = old.nodes[id];
+        for (unsigned other = 0; other < state->node_count; other++) {
+            node->moments[names[other]] = old.nodes[id].moments[other];
+            node->exchanges[names[other]] = old.nodes[id].exchanges[other];
+        }
+    }
+    state->copied = old.copied == NEVER ? NEVER : names[old.copied];
+}
+
+/* --- words ------------------------------------------------------------------------------------------------------------ */
+
+static void node_print(const struct state *state, unsigned id, const uint8_t *labels, FILE *file) {
+    const struct node *node = &state->nodes[id];
+    fprintf(file, "%c (its clock %u) has", 'A' + labels[id], clock_of(state, node));
+    fputs(node->has == 0 ? " nothing" : "", file);
+    for (unsigned i = 0; i < state->write_count; i++) {
+        if ((node->has >> i & 1) != 0) {
+            fprintf(file, " w%u since %u", i + 1, node->got[i]);
+        }
+    }
+    for (unsigned other = 0; other < state->node_count; other++) {
+        if (node->moments[other] != NEVER) {
+            fprintf(file, "; all of %c as of %u", 'A' + labels[other], node->moments[other]);
+        }
+    }
+    if (node->told != NEVER) {
+        fprintf(file, "; by another's word as of %u", node->told);
+    }
+}
+
+static void print_state(const void *memory, const uint8_t *labels, FILE *file) {
+    const struct state *state = memory;
+    for (unsigned id = 0; id < state->node_count; id++) {
+        fputs("       ", file);
+        node_print(state, id, labels, file);
+        fputc('\n', file);
+    }
+}
+
+static void print_step(const void *before, struct explore_step step, const void *after,
+                       const uint8_t *labels, FILE *file) {
+    static const char *const words[] = {
+        [STEP_TICK] = "a tick",
+        [STEP_STAND] = "a tick, with which the clock of @ does not go",
+        [STEP_WRITE] = "@ writes",
+        [STEP_PUSH] = "@ gets all that % has, by pushes",
+        [STEP_ASK] = "@ asks %",
+        [STEP_ANSWER] = "@ answers %",
+        [STEP_RECEIVE] = "@ receives the answer of %",
+        [STEP_CRASH] = "@ crashes and starts again",
+        [STEP_COPY] = "the disk of @ is copied",
+        [STEP_RESTORE] = "the disk of @ is put back to the copy",
+    };
+    const struct state *old = before;
+    const struct state *state = after;
+    for (const char *word = words[step.kind]; *word != '\0'; word++) {
+        int shown = *word == '@' ? 'A' + labels[step.a] : *word == '%' ? 'A' + labels[step.b] : *word;
+        fputc(shown, file);
+    }
+    if (step.kind == STEP_TICK || step.kind == STEP_STAND) {
+        fprintf(file, ": it is %u", state->now);
+        return;
+    }
+    for (unsigned id = 0; id < state->node_count; id++) {
+        if (memcmp(&old->nodes[id], &state->nodes[id], sizeof state->nodes[id]) != 0) {
+            fputs("\n        ", file);
+            node_print(state, id, labels, file);
+        }
+    }
+}
+
+static const char *unfit(const struct explore_world *world) {
+    const struct explore_limits *limits = &world->limits;
+    return limits->nodes < 2 || limits->nodes > NODES_MAX ? "there are 2 to 4 nodes"
+           : limits->writes > WRITES_MAX                  ? "there are at most 4 writes"
+                                                          : NULL;
+}
+
+static const struct explore_plant plants[] = {
+#define X(symbol, name, what) {name, what},
+    PLANTS(X)
+#undef X
+};
+
+const struct explore_model explore_freshness = {
+    .name = "freshness",
+    .what = "who says how fresh it is has all that a majority had then",
+    .state_size_bytes = sizeof(struct state),
+    .plants = plants,
+    .plant_count = sizeof plants / sizeof plants[0],
+    .small = {.nodes = 3, .writes = 1, .walks = 1, .ticks = 3},
+    .unfit = unfit,
+    .begin = begin,
+    .expand = expand,
+    .canonical = canonical,
+    .broken = broken,
+    .print_step = print_step,
+    .print_state = print_state,
+};
