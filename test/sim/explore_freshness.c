@@ -358,20 +358,27 @@ static uint64_t signature(const struct state *state, unsigned id) {
     return sum * UINT64_C(1000003) + others;
 }
 
-/* Where one other member makes a majority, only the latest of all moments counts, from wherever it is. And when a node got
- * what all have by now makes no difference any more, unless a disk is put back. */
+/* A moment at or before that of another's word cannot make a later one; and where one other member makes a majority, a later
+ * one is as good as such a word. */
+static void moments_reduce(const struct state *state, struct node *node) {
+    for (unsigned other = 0; other < NODES_MAX; other++) {
+        uint8_t *moment = &node->moments[other];
+        bool later = *moment != NEVER && (node->told == NEVER || *moment > node->told);
+        if (later && state->node_count <= 3) {
+            node->told = *moment;
+        }
+        if (!later || state->node_count <= 3) {
+            *moment = NEVER;
+        }
+    }
+}
+
+/* When a node got what all have by now makes no difference any more, unless a disk is put back. */
 static void forget_what_is_past(const struct explore_world *world, struct state *state) {
     uint8_t all = 0xff;
     for (unsigned id = 0; id < state->node_count; id++) {
-        struct node *node = &state->nodes[id];
-        all &= node->has;
-        for (unsigned other = 0; other < NODES_MAX && state->node_count <= 3; other++) {
-            uint8_t *moment = &node->moments[other];
-            if (*moment != NEVER && (node->told == NEVER || *moment > node->told)) {
-                node->told = *moment;
-            }
-            *moment = NEVER;
-        }
+        all &= state->nodes[id].has;
+        moments_reduce(state, &state->nodes[id]);
     }
     for (unsigned id = 0; id < state->node_count && world->limits.restores == 0; id++) {
         for (unsigned i = 0; i < state->write_count; i++) {
