@@ -18,7 +18,7 @@
  * of 5 s are 2.5 ms; a clock that stands for the length of a suspension, by that length).
  *
  * THE WORLD. Members that all have the same table (what is claimed is of the members that a node knows); writes at any node;
- * pushes; `walks` exchanges that are open at a time: a request sent, answered once or again at any later moment, the answer
+ * pushes; exchanges that take no time; `walks` exchanges that are open at a time: a request sent, answered once or again at any later moment, the answer
  * received at any later moment, or never; ticks of true time, with which every clock goes; crashes; a disk put back to a
  * copy. Entries are only sets of writes: what supersedes what makes no difference to having it.
  *
@@ -85,6 +85,7 @@ enum step {
     STEP_ASK,    /* a asks b */
     STEP_ANSWER, /* b answers a */
     STEP_RECEIVE,
+    STEP_EXCHANGE, /* all three at once */
     STEP_CRASH,
     STEP_COPY,
     STEP_RESTORE,
@@ -220,11 +221,26 @@ static unsigned exchanges_open(const struct state *state) {
     return open;
 }
 
+/* `b` answers what `a` has asked. */
+static void answer(struct state *state, unsigned plant, unsigned a, unsigned b) {
+    struct exchange *exchange = &state->nodes[a].exchanges[b];
+    exchange->answered = 1;
+    exchange->has = state->nodes[b].has;
+    exchange->age = age_of(state, plant, &state->nodes[b]);
+}
+
 static void exchange_emit(const struct explore_world *world, const struct state *state, unsigned a,
                           unsigned b, struct explore_sink *sink) {
     const struct node *node = &state->nodes[a];
     const struct exchange *exchange = &node->exchanges[b];
     struct state next = *state;
+    if (exchange->sent == NEVER) {
+        next.nodes[a].exchanges[b].sent = (uint8_t)clock_of(state, node);
+        answer(&next, world->plant, a, b);
+        receive(&next, world->plant, a, b);
+        emit(sink, &next, STEP_EXCHANGE, a, b);
+        next = *state;
+    }
     if (exchange->sent != NEVER || exchanges_open(state) < world->limits.walks) {
         struct exchange *asked = &next.nodes[a].exchanges[b];
         asked->sent = (uint8_t)clock_of(state, node);
@@ -236,9 +252,7 @@ static void exchange_emit(const struct explore_world *world, const struct state 
     }
     if (exchange->sent != NEVER) {
         next = *state;
-        next.nodes[a].exchanges[b].answered = 1;
-        next.nodes[a].exchanges[b].has = state->nodes[b].has;
-        next.nodes[a].exchanges[b].age = age_of(state, world->plant, &state->nodes[b]);
+        answer(&next, world->plant, a, b);
         emit(sink, &next, STEP_ANSWER, b, a);
     }
     if (exchange->answered) {
@@ -358,18 +372,18 @@ static uint64_t signature(const struct state *state, unsigned id) {
     return sum * UINT64_C(1000003) + others;
 }
 
-/* A moment at or before that of another's word cannot make a later one; and where one other member makes a majority, a later
- * one is as good as such a word. */
-static void moments_reduce(const struct state *state, struct node *node) {
+/* The moment that a node knows only rises, until it starts again: wherever it is from, it is as good as another's word; and
+ * what is known of single members up to it cannot make a later one. */
+static void moments_reduce(const struct explore_world *world, const struct state *state,
+                           struct node *node) {
+    unsigned moment;
+    if (world->plant == PLANT_ALONE || !moment_of(state, world->plant, node, &moment)) {
+        return;
+    }
+    node->told = (uint8_t)moment;
     for (unsigned other = 0; other < NODES_MAX; other++) {
-        uint8_t *moment = &node->moments[other];
-        bool later = *moment != NEVER && (node->told == NEVER || *moment > node->told);
-        if (later && state->node_count <= 3) {
-            node->told = *moment;
-        }
-        if (!later || state->node_count <= 3) {
-            *moment = NEVER;
-        }
+        uint8_t *of = &node->moments[other];
+        *of = *of != NEVER && *of > moment ? *of : NEVER;
     }
 }
 
@@ -378,7 +392,7 @@ static void forget_what_is_past(const struct explore_world *world, struct state 
     uint8_t all = 0xff;
     for (unsigned id = 0; id < state->node_count; id++) {
         all &= state->nodes[id].has;
-        moments_reduce(state, &state->nodes[id]);
+        moments_reduce(world, state, &state->nodes[id]);
     }
     for (unsigned id = 0; id < state->node_count && world->limits.restores == 0; id++) {
         for (unsigned i = 0; i < state->write_count; i++) {
@@ -456,6 +470,7 @@ static void print_step(const void *before, struct explore_step step, const void 
         [STEP_ASK] = "@ asks %",
         [STEP_ANSWER] = "@ answers %",
         [STEP_RECEIVE] = "@ receives the answer of %",
+        [STEP_EXCHANGE] = "@ asks %, and is answered at once",
         [STEP_CRASH] = "@ crashes and starts again",
         [STEP_COPY] = "the disk of @ is copied",
         [STEP_RESTORE] = "the disk of @ is put back to the copy",
