@@ -2,7 +2,8 @@
  *
  *   explore_removal.c         what is modelled and why it is enough; the steps
  *   explore_removal_rules.c   the rules of 4.7 as functions of numbers and sets
- *   explore_removal_node.c    what a node does by them: takes entries, counts, raises, joins, starts again
+ *   explore_removal_node.c    what a node does by them: hears, counts, raises, joins, starts again
+ *   explore_removal_entry.c   and: tells, takes and writes entries
  *   explore_removal_check.c   the properties
  *   explore_removal_settle.c  that all become equal once nothing fails
  *   explore_removal_print.c   words
@@ -165,7 +166,7 @@ bool removal_takes(unsigned plant, bool present, uint8_t horizon, uint8_t stamp)
 /* The horizon that a node may raise itself to; its own if none. */
 uint8_t removal_horizon(const struct removal_state *state, unsigned plant, unsigned node);
 
-/* --- nodes (explore_removal_node.c) ---------------------------------------------------------------------------------- */
+/* --- nodes (explore_removal_node.c, explore_removal_entry.c) ---------------------------------------------------------------------------------- */
 
 /* In all of these `state` changes, and `plant` says what is left out. */
 struct removal_message removal_digest_of(const struct removal_state *state, unsigned from,
@@ -183,6 +184,8 @@ bool removal_admit(struct removal_state *state, unsigned plant,
 /* `pulled`: it answers the walk that the receiver is on. False: refused, or not heard. */
 bool removal_take(struct removal_state *state, unsigned plant,
                   const struct removal_message *message, bool pulled);
+/* The walk has what it wanted of this key; with the last one it concludes. */
+void removal_key_done(struct removal_state *state, unsigned plant, unsigned node, unsigned key);
 /* The walk's peer has nothing under this key any more. */
 void removal_gone(struct removal_state *state, unsigned plant, unsigned node, unsigned key);
 /* The node hears that `id` has at least this row. */
