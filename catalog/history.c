@@ -7,19 +7,37 @@
 
 #include <assert.h>
 
-static bool survives(const struct catalog_entry *entry, const struct catalog_id *origin) {
+/* The pairs stand in order of origin. NULL if that of this origin is not among them. */
+static struct catalog_pair *find(struct catalog_pair *pairs, size_t count,
+                                 const struct catalog_id *origin) {
+    size_t first = 0;
+    while (first < count) {
+        size_t middle = first + (count - first) / 2;
+        int order = catalog_id_compare(&pairs[middle].origin, origin);
+        if (order == 0) {
+            return &pairs[middle];
+        }
+        first = order < 0 ? middle + 1 : first;
+        count = order < 0 ? count : middle;
+    }
+    return NULL;
+}
+
+/* Versions of which there may be as many as pairs: each finds its own. */
+static void survivors_mark(const struct catalog_entry *entry, struct catalog_pair *pairs,
+                           size_t pair_count) {
     struct catalog__span all = {entry->bytes, entry->bytes + entry->size_bytes};
     size_t count;
     struct catalog__span span = catalog__versions_span(all, &count);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && pair_count > 0; i++) {
         struct catalog_version version;
         bool read = catalog__version_read(&span, &version);
         assert(read);
-        if (catalog_id_equal(&version.origin, origin)) {
-            return true;
+        struct catalog_pair *pair = find(pairs, pair_count, &version.origin);
+        if (pair != NULL) {
+            pair->survives = true;
         }
     }
-    return false;
 }
 
 size_t catalog_entry_context(const struct catalog_entry *entry, struct catalog_pair *pairs,
@@ -31,11 +49,8 @@ size_t catalog_entry_context(const struct catalog_entry *entry, struct catalog_p
         struct catalog__pair pair;
         bool read = catalog__pair_read(&span, &pair);
         assert(read);
-        pairs[i] = (struct catalog_pair){
-            .origin = pair.origin,
-            .clock = pair.clock,
-            .survives = survives(entry, &pair.origin),
-        };
+        pairs[i] = (struct catalog_pair){.origin = pair.origin, .clock = pair.clock};
     }
+    survivors_mark(entry, pairs, count < max ? count : max);
     return count;
 }

@@ -5,6 +5,8 @@
  *      1   the first
  *      2   what the removal of dropped entries needs (DESIGN 4.7): columns `removed`, `admitter_id`, `replaced_id`, covered by
  *          the digest of the row of state; the table `kept`, its count and sum
+ *      3   the same, made with incremental vacuum (sqlite_shrink.c). A file of format 2 stays one: that property is given to
+ *          an empty file only, or by a VACUUM, which is no small transaction
  *
  * All is done in one transaction, so a crash leaves the one or the other. An older attune refuses a file that was brought up to
  * date, and changes nothing: it would not know that an id was removed. The SQL of tables is compared word by word
@@ -96,7 +98,7 @@ static int make_anew(struct catalog_store *store, const struct merkle_digest *di
     char header[64];
     if (code == SQLITE_OK) {
         (void)sqlite3_snprintf(sizeof header, header, "PRAGMA user_version = %d; COMMIT",
-                               CATALOG__FILE_FORMAT);
+                               CATALOG__FILE_FORMAT_TABLES);
         code = catalog__store_execute(store, header);
     }
     return code;

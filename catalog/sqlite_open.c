@@ -216,7 +216,8 @@ int catalog__store_check_structure(struct catalog_store *store) {
 }
 
 static int make_tables(struct catalog_store *store) {
-    int code = catalog__store_execute(store, "BEGIN IMMEDIATE");
+    /* It is a property of the file that can be given to an empty one only (sqlite_shrink.c). */
+    int code = catalog__store_execute(store, "PRAGMA auto_vacuum = INCREMENTAL; BEGIN IMMEDIATE");
     for (size_t i = 0; i < OBJECT_COUNT && code == SQLITE_OK; i++) {
         code = catalog__store_execute(store, objects[i].sql);
     }
@@ -316,12 +317,13 @@ static int identify(struct catalog_store *store, struct catalog_problem *problem
     if (code != SQLITE_OK && code != SQLITE_ERROR) {
         return catalog__store_refuse(store, code, "read", problem);
     }
-    if (!ours || !utf8 || vacuum != 0 || application != CATALOG__APPLICATION_ID ||
+    bool vacuum_fits = vacuum == (format < CATALOG__FILE_FORMAT_SHRINKS ? 0 : 2);
+    if (!ours || !utf8 || !vacuum_fits || application != CATALOG__APPLICATION_ID ||
         format < CATALOG__FILE_FORMAT_FIRST) {
         return catalog__store_problem(problem, CATALOG_EDAMAGED, "%.300s is no catalog",
                                       store->directory.database);
     }
-    return format < CATALOG__FILE_FORMAT ? catalog__store_migrate(store, problem) : 0;
+    return format < CATALOG__FILE_FORMAT_TABLES ? catalog__store_migrate(store, problem) : 0;
 }
 
 static int prepare(struct catalog_store *store) {

@@ -213,6 +213,15 @@ static int put_batch(struct catalog_store *store, const struct catalog_batch *ba
     return code;
 }
 
+static bool removes_rows(struct catalog_batch *const *batches, size_t batch_count) {
+    for (size_t i = 0; i < batch_count; i++) {
+        if (batches[i]->removed_count > 0 || batches[i]->reset || batches[i]->kept_cleared) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int put_all(struct catalog_store *store, struct catalog_batch *const *batches,
                    size_t batch_count) {
     int code = catalog__store_run(store, CATALOG__BEGIN);
@@ -236,6 +245,9 @@ static int put_all(struct catalog_store *store, struct catalog_batch *const *bat
         PROBE("catalog.quarantine_cleared");
         code = catalog__store_run(store, CATALOG__CLEAR_QUARANTINE);
     }
+    if (code == SQLITE_OK && removes_rows(batches, batch_count)) {
+        code = catalog__store_shrink(store);
+    }
     return code == SQLITE_OK ? catalog__store_run(store, CATALOG__COMMIT) : code;
 }
 
@@ -246,12 +258,14 @@ int catalog_store_commit(struct catalog_store *store, struct catalog_batch *cons
         return CATALOG_EIO;
     }
     int code = put_all(store, batches, batch_count);
+    if (code == SQLITE_OK && !batches[batch_count - 1]->state.healing) {
+        store->quarantined_count = 0;
+    }
     if (code == SQLITE_OK) {
-        if (!batches[batch_count - 1]->state.healing) {
-            store->quarantined_count = 0;
-        }
+        catalog__store_shrunk(store);
         return 0;
     }
+    store->shrinks = false;
     int fault = catalog__store_fault(store->database, code);
     if (fault == CATALOG_EFULL) {
         PROBE("catalog.store_full");

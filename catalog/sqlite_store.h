@@ -22,8 +22,11 @@
 
 enum {
     CATALOG__APPLICATION_ID = 0x6174746e, /* "attn", in the header of the file */
-    CATALOG__FILE_FORMAT = 2,             /* of the tables: `user_version` of the file */
-    CATALOG__FILE_FORMAT_FIRST = 1,       /* the oldest that can be opened */
+    CATALOG__FILE_FORMAT = 3,             /* of a new file: its `user_version` */
+    CATALOG__FILE_FORMAT_TABLES = 2,      /* from here on the tables are as they are now */
+    CATALOG__FILE_FORMAT_SHRINKS =
+        3, /* from here on with incremental vacuum, which only a new file can get */
+    CATALOG__FILE_FORMAT_FIRST = 1, /* the oldest that can be opened */
     CATALOG__KEY_TEXT_SIZE_MAX = 16 + 2 * (CATALOG_NAME_SIZE_MAX + 1),
 };
 
@@ -55,7 +58,8 @@ struct catalog_store {
     sqlite3 *database;                            /* NULL: closed after a failure */
     sqlite3_stmt *statements[CATALOG__STATEMENT_COUNT];
     uint64_t quarantined_count;
-    bool failed; /* a commit failed: nothing is taken until a reopen */
+    bool shrinks; /* the transaction under way moves pages out of the end of the file */
+    bool failed;  /* a commit failed: nothing is taken until a reopen */
     bool
         suspect; /* SQLite found the file's structure broken: look at all of it before it is used again */
 };
@@ -103,6 +107,20 @@ const char *catalog__migrate_object(int64_t format, const char *name);
 /* Brings a file whose tables are those of an older format up to this one, in one transaction. CATALOG_EDAMAGED: its row of
  * state is damaged; else errors of catalog__store_fault. The file is as it was then. */
 int catalog__store_migrate(struct catalog_store *store, struct catalog_problem *problem);
+
+/* --- sqlite_shrink.c --- */
+
+/* Within a transaction that has removed rows: moves pages out of the end of the file. An SQLite code. A file that was made
+ * without incremental vacuum stays as it is. */
+int catalog__store_shrink(struct catalog_store *store);
+/* After its commit: a checkpoint, which cuts the file. What it fails at stays in the WAL, for the next one. */
+void catalog__store_shrunk(struct catalog_store *store);
+/* For tests; set them while no store is open. */
+struct catalog__shrink_limits {
+    int64_t free_pages_min; /* with fewer it does nothing: rows to come take them */
+    int64_t pages_max;      /* in one transaction */
+};
+extern struct catalog__shrink_limits catalog__shrink_limits;
 
 /* --- sqlite_rows.c ------------------------------------------------------------------------------------------------- */
 
@@ -207,8 +225,9 @@ int catalog__store_renew_wal(struct catalog_store *store, struct catalog_problem
 /* --- sqlite_wal_check.c -------------------------------------------------------------------------------------------- */
 
 /* An SQLite code. `*bad_offset`: where in this WAL something is that had been synced, and is no longer what it was; else -1,
- * which also damage to the last transactions comes to. */
+ * which also damage to the last transactions comes to. `*torn`: its header's checksum does not fit, SQLite reads nothing of
+ * it. */
 int catalog__wal_check(const struct merkle_allocator *allocator, sqlite3_file *file,
-                       sqlite3_int64 *bad_offset);
+                       sqlite3_int64 *bad_offset, bool *torn);
 
 #endif

@@ -26,6 +26,13 @@
 /* SQLite's unix file system writes size modulo 128 KiB: at 128 KiB nothing, which it then calls a full disk. */
 enum { CHUNK_SIZE_BYTES = 64 * 1024 };
 
+/* SQLite would read nothing of it, and take its salts for the next log. */
+static int cut(sqlite3_file *file) {
+    PROBE("catalog.wal_torn_header");
+    int code = file->pMethods->xTruncate(file, 0);
+    return code == SQLITE_OK ? file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) : code;
+}
+
 static int rewrite(sqlite3_file *file, uint8_t *chunk) {
     sqlite3_int64 size_bytes = 0;
     int code = file->pMethods->xFileSize(file, &size_bytes);
@@ -54,6 +61,7 @@ struct failure {
 static struct failure open_and_rewrite(struct catalog_store *store, sqlite3_vfs *vfs,
                                        const char *path, uint8_t *chunk, sqlite3_file *file,
                                        sqlite3_int64 *bad_offset) {
+    bool torn = false;
     int exists = 0;
     int code = vfs->xAccess(vfs, path, SQLITE_ACCESS_EXISTS, &exists);
     if (code == SQLITE_OK && exists == 0) {
@@ -64,10 +72,10 @@ static struct failure open_and_rewrite(struct catalog_store *store, sqlite3_vfs 
                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_WAL, NULL);
     }
     if (code == SQLITE_OK) {
-        code = catalog__wal_check(store->allocator, file, bad_offset);
+        code = catalog__wal_check(store->allocator, file, bad_offset, &torn);
     }
     if (code == SQLITE_OK && *bad_offset < 0) {
-        code = rewrite(file, chunk);
+        code = torn ? cut(file) : rewrite(file, chunk);
     }
     struct failure failure = {.code = code};
     if (code != SQLITE_OK) {

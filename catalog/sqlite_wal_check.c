@@ -22,6 +22,10 @@
  * What stays unseen: damage to the last transaction, to the frame that ends the one before, and to the counter and salts in
  * the WAL's header, which looks just as if a restart of the log had failed half-way. What the header begins with is the same
  * in each log: if that is wrong, the header counts as a bad frame 0.
+ *
+ * A restart that failed half-way leaves a header whose checksum does not fit, and SQLite reads nothing behind it; but of the
+ * salts that stand in it SQLite makes its next log (3.40), the one log in which frames of an older one look like its own. So
+ * such a log is cut to nothing before SQLite sees it (found by crash images with failing writes).
  */
 #include "catalog/sqlite_store.h"
 
@@ -47,7 +51,8 @@ struct reader {
     sqlite3_file *file;
     sqlite3_int64 size_bytes;
     bool header_wrong;
-    bool big_endian; /* words are summed as such */
+    bool header_torn; /* its checksum does not fit */
+    bool big_endian;  /* words are summed as such */
     uint32_t page_size_bytes;
     uint8_t salts[SALTS_SIZE_BYTES]; /* of the header; if that is wrong, of the last frame read */
     struct sums sums;                /* that stand in the last frame read */
@@ -99,6 +104,8 @@ static int read_header(struct reader *reader) {
     reader->page_size_bytes = reader->header_wrong ? PAGE_SIZE_BYTES_DEFAULT : page_size_bytes;
     memcpy(reader->salts, header + 16, sizeof reader->salts);
     reader->sums = sums_at(header + 24);
+    struct sums sums = sums_over((struct sums){0, 0}, reader->big_endian, header, 24);
+    reader->header_torn = sums.first != reader->sums.first || sums.second != reader->sums.second;
     return SQLITE_OK;
 }
 
@@ -146,9 +153,10 @@ static int find_damage(struct reader *reader, sqlite3_int64 *bad_offset) {
 }
 
 int catalog__wal_check(const struct merkle_allocator *allocator, sqlite3_file *file,
-                       sqlite3_int64 *bad_offset) {
+                       sqlite3_int64 *bad_offset, bool *torn) {
     struct reader reader = {.file = file};
     *bad_offset = -1;
+    *torn = false;
     int code = file->pMethods->xFileSize(file, &reader.size_bytes);
     if (code != SQLITE_OK || reader.size_bytes < HEADER_SIZE_BYTES) {
         return code;
@@ -161,6 +169,7 @@ int catalog__wal_check(const struct merkle_allocator *allocator, sqlite3_file *f
     if (reader.frame == NULL) {
         return SQLITE_NOMEM;
     }
+    *torn = reader.header_torn;
     code = find_damage(&reader, bad_offset);
     merkle_release(allocator, reader.frame);
     return code;

@@ -46,7 +46,7 @@ struct catalog_member_row {
  * rows that of their id. */
 struct catalog_batch {
     uint64_t ticket; /* rises by one with each batch */
-    bool reset;      /* this node starts empty under a new id; `kept` is what it had (DESIGN 4.7) */
+    bool reset;      /* this node starts empty; under a new id `kept` is what it had (DESIGN 4.7) */
     struct catalog_entry *
         *kept; /* held until they have been written to a file: a table of their own */
     size_t kept_count;

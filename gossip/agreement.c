@@ -85,23 +85,36 @@ static int subject_set(struct gossip *engine, struct gossip__agreement *agreemen
     return 0;
 }
 
-int gossip__agreement_begin(struct gossip *engine, struct catalog_entry *entry, bool skip_dead,
-                            gossip_duration_ms patience_ms, gossip_time_ms reply_by_ms,
-                            bool from_known, struct gossip__agreement **agreement) {
-    if (engine->agreement_count >= GOSSIP__AGREEMENTS_MAX) {
+int gossip__agreement_begin(struct gossip *engine, const struct gossip__agreement_request *request,
+                            struct gossip__agreement **agreement) {
+    struct catalog_entry *entry = request->entry;
+    size_t most = GOSSIP__AGREEMENTS_MAX + (request->internal ? GOSSIP__STAGED_MAX : 0);
+    if (engine->agreement_count >= most) {
         PROBE("gossip.agreements_limit");
         return GOSSIP_EBUSY;
     }
     if (entry != NULL && entry->version_count > GOSSIP__CONFIRM_PAIRS_MAX) {
         return CATALOG_ETOOMANYVERSIONS;
     }
-    struct gossip__agreement *made = merkle_allocate_zeroed(engine->allocator, 1, sizeof *made);
+    struct gossip__agreement *made = merkle_allocate(engine->allocator, 1, sizeof *made);
     if (made == NULL) {
         return GOSSIP_ENOMEM;
     }
-    /* Room for this node's line: a reply says at least how this node itself stands. */
-    made->line_capacity = 1;
-    made->lines = merkle_allocate(engine->allocator, 1, sizeof *made->lines);
+    *made = (struct gossip__agreement){
+        .number = ++engine->agreement_number_last,
+        .token = request->token,
+        .internal = request->internal,
+        .terms = request->terms,
+        .from_known = request->from_known,
+        .begun_ms = engine->now_ms,
+        .reply_by_ms = request->reply_by_ms,
+        .whole = entry == NULL,
+        .members_changes = engine->members_changes - 1, /* no targets yet */
+        .touched = true,
+        /* Room for this node's line: a reply says at least how this node itself stands. */
+        .lines = merkle_allocate(engine->allocator, 1, sizeof *made->lines),
+        .line_capacity = 1,
+    };
     int result = made->lines == NULL ? GOSSIP_ENOMEM : 0;
     if (result == 0 && entry != NULL) {
         result = subject_set(engine, made, entry);
@@ -110,14 +123,6 @@ int gossip__agreement_begin(struct gossip *engine, struct catalog_entry *entry, 
         gossip__agreement_free(engine, made);
         return result;
     }
-    made->number = ++engine->agreement_number_last;
-    made->terms = (struct gossip__agreement_terms){skip_dead, patience_ms};
-    made->from_known = from_known;
-    made->whole = entry == NULL;
-    made->begun_ms = engine->now_ms;
-    made->reply_by_ms = reply_by_ms;
-    made->members_changes = engine->members_changes - 1; /* no targets yet */
-    made->touched = true;
     made->next = engine->agreements;
     engine->agreements = made;
     engine->agreement_count++;
@@ -147,13 +152,15 @@ int gossip__agreement_add(struct gossip *engine, const struct gossip_operation *
         code = entry == NULL ? CATALOG_ENOTFOUND : 0;
     }
     if (code == 0) {
-        code = gossip__agreement_begin(engine, entry, operation->skip_dead, 0,
-                                       gossip__agreement_reply_by(engine, operation->timeout_ms),
-                                       operation->timeout_ms == 0, &agreement);
-    }
-    if (code == 0) {
+        const struct gossip__agreement_request request = {
+            .entry = entry,
+            .terms = {.skip_dead = operation->skip_dead},
+            .reply_by_ms = gossip__agreement_reply_by(engine, operation->timeout_ms),
+            .from_known = operation->timeout_ms == 0,
+            .token = operation->token,
+        };
         PROBE("gossip.agreement_begins");
-        agreement->token = operation->token;
+        code = gossip__agreement_begin(engine, &request, &agreement);
     }
     return code;
 }
@@ -302,5 +309,5 @@ void gossip__agreements_verify(const struct gossip *engine) {
         assert(agreement->whole || agreement->pair_count > 0);
     }
     assert(count == engine->agreement_count);
-    assert(count <= GOSSIP__AGREEMENTS_MAX);
+    assert(count <= GOSSIP__AGREEMENTS_MAX + GOSSIP__STAGED_MAX);
 }

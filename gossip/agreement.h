@@ -58,11 +58,17 @@ struct gossip__agreement {
     size_t line_count, line_capacity;
 };
 
-/* Begins one, for an entry or (NULL) the whole catalog; asks at the end of this step. GOSSIP_ENOMEM, GOSSIP_EBUSY,
- * CATALOG_ETOOMANYVERSIONS. `timeout_ms` 0: from what is known. */
-int gossip__agreement_begin(struct gossip *engine, struct catalog_entry *entry, bool skip_dead,
-                            gossip_duration_ms patience_ms, gossip_time_ms reply_by_ms,
-                            bool from_known, struct gossip__agreement **agreement);
+struct gossip__agreement_request {
+    struct catalog_entry *entry; /* NULL: the whole catalog */
+    struct gossip__agreement_terms terms;
+    gossip_time_ms reply_by_ms;
+    bool from_known; /* a timeout of 0 */
+    bool internal;   /* a step of a staged change: these have room of their own */
+    uint64_t token;  /* of the caller, else */
+};
+/* Begins one; asks at the end of this step. GOSSIP_ENOMEM, GOSSIP_EBUSY, CATALOG_ETOOMANYVERSIONS. */
+int gossip__agreement_begin(struct gossip *engine, const struct gossip__agreement_request *request,
+                            struct gossip__agreement **agreement);
 /* Takes an internal one off the list, with its lines; the caller frees it. */
 void gossip__agreement_detach(struct gossip *engine, struct gossip__agreement *agreement);
 void gossip__agreement_free(struct gossip *engine, struct gossip__agreement *agreement);
@@ -81,5 +87,7 @@ bool gossip__agreement_known(struct gossip *engine, const struct gossip__member 
 
 /* agreement_tell.c: the lines of the reply. */
 void gossip__agreement_tell(struct gossip *engine, struct gossip__agreement *agreement);
+/* Orders all but the first, which is this node's, by name. count > 0. */
+void gossip__agreement_lines_sort(struct gossip_agreement_member *lines, size_t count);
 
 #endif

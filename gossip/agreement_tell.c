@@ -61,6 +61,11 @@ static int by_name(const void *a, const void *b) {
     return strcmp(left->name, right->name);
 }
 
+void gossip__agreement_lines_sort(struct gossip_agreement_member *lines, size_t count) {
+    assert(count > 0);
+    qsort(lines + 1, count - 1, sizeof *lines, by_name);
+}
+
 void gossip__agreement_tell(struct gossip *engine, struct gossip__agreement *agreement) {
     assert(agreement->line_capacity > 0);
     gossip_time_ms own_since_ms =
@@ -79,5 +84,5 @@ void gossip__agreement_tell(struct gossip *engine, struct gossip__agreement *agr
                 line_of(engine, agreement, engine->members[i]);
         }
     }
-    qsort(agreement->lines + 1, agreement->line_count - 1, sizeof *agreement->lines, by_name);
+    gossip__agreement_lines_sort(agreement->lines, agreement->line_count);
 }

@@ -83,7 +83,7 @@ enum {
      * one of the former is answered busy */
     GOSSIP__FORWARDS_MAX = 64,
     GOSSIP__FORWARD_TEXT_SIZE_MAX = 480, /* of the sentence in an answer */
-    GOSSIP__FORWARD_CODE_MAX = 1000,
+    GOSSIP__FORWARD_CODE_MAX = 1000, /* of the error's number in it; a larger one is malformed */
 
     /* --- store and operations */
     /* above: writes get 503 busy, received entries are left for later */

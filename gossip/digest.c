@@ -58,7 +58,11 @@ enum gossip__comparison gossip__digest_note(struct gossip *engine, struct gossip
     member->root_ms = engine->now_ms;
     member->changes = digest->changes;
     member->clock = digest->clock;
-    member->seen = digest->seen;
+    if (*tables_equal) {
+        /* Who has another table has perhaps stored a newcomer that we do not know, and has seen on with it: the horizon
+         * would pass that one. */
+        member->seen = digest->seen;
+    }
     member->horizon = digest->horizon;
     member->settling = digest->settling;
     member->peer_healing = digest->healing;

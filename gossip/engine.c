@@ -280,6 +280,7 @@ static void start(struct gossip *engine) {
     assert(!engine->started);
     engine->started = true;
     engine->started_ms = engine->now_ms;
+    engine->horizon_rose_ms = engine->now_ms; /* not known: what was before this process */
     if (engine->store_damage[0] != '\0') {
         gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_ERROR, NULL,
                        "this node starts empty: %s", engine->store_damage);
@@ -323,7 +324,6 @@ static void event_handle(struct gossip *engine, const struct gossip_event *event
             PROBE("gossip.stop");
             gossip__member_goodbye(engine);
             engine->stopping = true;
-            gossip__agreements_touch(engine);
         }
         break;
     case GOSSIP_KEPT:

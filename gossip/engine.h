@@ -9,6 +9,10 @@
  *                      --> exchange.c    timer exchange, walk, pull, verify        recv_digest*.c recv_walk*.c recv_entries.c
  *                      --> answer side                                             recv_digest.c recv_walk.c recv_pull*.c
  *                      --> push.c        committed writes to the others            recv_push.c recv_push_ack.c
+ *                      --> horizon.c     what all have seen is forgotten; lineage.c: who must begin anew
+ *                      --> agreement.c   waiting until all have something          recv_confirm*.c
+ *                      --> staged.c      changes in steps; forward.c: passed on    recv_forward*.c
+ *                      --> seen.c        what may be concluded; freshness.c: how old this copy may be
  *                      --> operation.c   local callers
  *                      --> flight.c      batches on their way to the disk, and who waits for them
  */
@@ -110,8 +114,9 @@ struct gossip__member {
     struct merkle_digest root;
     gossip_time_ms root_ms; /* when it came */
     uint64_t changes;       /* its change counter then */
-    catalog_clock clock, seen, horizon;
-    bool settling;             /* it is raising its horizon: its root is between two */
+    catalog_clock clock, horizon;
+    catalog_clock seen; /* as it last said under a table that was ours; 0: never since our start */
+    bool settling;      /* it is raising its horizon: its root is between two */
     gossip_time_ms doubted_ms; /* since when it says that our disk is too old; 0: it does not */
     bool peer_healing;
     struct gossip__told told;
@@ -304,7 +309,8 @@ struct gossip__waiter {
 /* Where an entry of a batch comes from. */
 struct gossip__arrival {
     bool local;             /* written here */
-    bool pruned;            /* what a horizon left of an entry: nobody is told */
+    bool pruned;            /* what a horizon left of an entry: it is given to nobody */
+    bool same;              /* pruned, with the versions that it had: who watches is not told */
     struct catalog_id from; /* else: the member that sent it */
 };
 
@@ -440,7 +446,9 @@ struct gossip {
     bool lineage_replacing;      /* it is on its way to the disk: no connections until then */
     struct catalog_entry **kept; /* what this node had under its former id; held */
     size_t kept_count;
-    bool kept_ready; /* only what it alone had is left of it, for the driver to write */
+    uint64_t kept_lost_count; /* rows of it that were damaged or gone at the start */
+    bool kept_ready;          /* only what it alone had is left of it, for the driver to write */
+    bool kept_written;        /* it is in a file, but the store could not take that yet */
     gossip_time_ms kept_told_ms;
 
     /* operations: those that wait for an exchange stand in it; those that wait for the disk in a waiter */

@@ -67,6 +67,10 @@ static void batch_fill(struct gossip *engine, struct gossip__exchange *exchange)
             PROBE("gossip.have_settled");
             continue;
         }
+        if (PLANTED(ATTUNE_B35) && entry->clock_highest <= engine->state.horizon &&
+            gossip__flight_remove(engine, entry) == 0) {
+            continue;
+        }
         if (merkle_buffer_append(&exchange->have_batch, &item.handle, sizeof item.handle) != 0) {
             exchange->have_batch.failed = false;
             exchange->incomplete = true;

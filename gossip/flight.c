@@ -303,7 +303,8 @@ static void notices_changed(struct gossip *engine, const struct gossip__flight *
     for (uint16_t kind = CATALOG_SCHEMA; kind <= CATALOG_INDEX + 1; kind++) {
         for (size_t i = 0; i < flight->entry_count; i++) {
             uint16_t own = flight->entries[i]->kind;
-            if (own == kind || (kind > CATALOG_INDEX && own > CATALOG_INDEX)) {
+            if (!flight->arrivals[i].same &&
+                (own == kind || (kind > CATALOG_INDEX && own > CATALOG_INDEX))) {
                 gossip__notice_changed(engine, flight->entries[i]);
             }
         }
@@ -312,10 +313,7 @@ static void notices_changed(struct gossip *engine, const struct gossip__flight *
 
 static void flight_landed(struct gossip *engine, struct gossip__flight *flight) {
     for (size_t i = 0; i < flight->entry_count; i++) {
-        if (flight->arrivals[i].pruned) {
-            continue; /* it says what it said before */
-        }
-        if (!flight->arrivals[i].local) {
+        if (!flight->arrivals[i].local && !flight->arrivals[i].pruned) {
             propagation_count(engine, flight->entries[i]);
         }
     }
@@ -327,8 +325,10 @@ static void flight_landed(struct gossip *engine, struct gossip__flight *flight) 
 static void kept_take(struct gossip *engine, struct gossip__flight *flight) {
     bool ready =
         engine->kept_ready && !flight->reset; /* written again (reopen.c): it is the same */
+    bool written = ready && engine->kept_written;
     gossip__lineage_free_all(engine);
     engine->kept_ready = ready;
+    engine->kept_written = written;
     engine->kept = flight->kept;
     engine->kept_count = flight->kept_count;
     flight->kept = NULL;

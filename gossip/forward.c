@@ -58,6 +58,8 @@ void gossip__forward_begin(struct gossip *engine, struct gossip__staged *staged,
     struct gossip__member *member = gossip__member_by_name(engine, owner);
     assert(member != NULL && member->state != GOSSIP_MEMBER_REMOVED);
     PROBE("gossip.staged_passed_on");
+    gossip__agreement_free(engine, staged->last); /* it was about what stood before */
+    staged->last = NULL;
     staged->asking = true;
     staged->owner = member->row.id;
     staged->sequence = gossip__random(engine); /* no process before this one has used it */

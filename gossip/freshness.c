@@ -1,7 +1,9 @@
 /* freshness.c - how old this node's copy may be (DESIGN 7.7): the agreement age.
  *
  *   equal roots, or a finished walk, with a member, asked at t --> all that it had at t is here: its moment is t
- *   its answer says that its own age was a                     --> all that a majority had at t - a is here
+ *   its answer says that its own age was a                     --> all that a majority had at t - a is here: a majority
+ *                                                                  of its table of members, so that word counts while
+ *                                                                  ours is equal to it
  *
  *   age = now - the later of: the needed-th latest moment of the members (with this node a majority); the latest t - a
  *
@@ -23,10 +25,10 @@ void gossip__freshness_agreed(struct gossip *engine, struct gossip__member *memb
 }
 
 void gossip__freshness_told(struct gossip *engine, gossip_time_ms sent_ms, int64_t age_ms) {
-    if (age_ms < 0) {
+    gossip_time_ms moment_ms;
+    if (age_ms < 0 || !gossip__freshness_lifted(sent_ms, (gossip_duration_ms)age_ms, &moment_ms)) {
         return;
     }
-    gossip_time_ms moment_ms = gossip__freshness_lifted(sent_ms, (gossip_duration_ms)age_ms);
     if (!engine->freshness_told_known || moment_ms > engine->freshness_told_ms) {
         PROBE("gossip.fresh_by_word");
         engine->freshness_told_known = true;

@@ -21,6 +21,11 @@ bool gossip__freshness_majority(gossip_time_ms *moments, size_t count, size_t ne
     return true;
 }
 
-gossip_time_ms gossip__freshness_lifted(gossip_time_ms sent_ms, gossip_duration_ms age_ms) {
-    return sent_ms > age_ms ? sent_ms - age_ms : 0;
+bool gossip__freshness_lifted(gossip_time_ms sent_ms, gossip_duration_ms age_ms,
+                              gossip_time_ms *moment) {
+    if (age_ms > sent_ms) {
+        return false;
+    }
+    *moment = sent_ms - age_ms;
+    return true;
 }

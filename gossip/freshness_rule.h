@@ -17,7 +17,9 @@ bool gossip__freshness_majority(gossip_time_ms *moments, size_t count, size_t ne
 
 /* The moment that follows from another's word: its answer, to a request sent here at `sent_ms`, said that its own was
  * `age_ms` ago when it answered, and that this node has all it had. It answered after `sent_ms`; so its moment was not
- * before `sent_ms - age_ms`. */
-gossip_time_ms gossip__freshness_lifted(gossip_time_ms sent_ms, gossip_duration_ms age_ms);
+ * before `sent_ms - age_ms`. False if that is before this node's clock began: nothing is said then, for to take the beginning
+ * would make the copy younger than it is. */
+bool gossip__freshness_lifted(gossip_time_ms sent_ms, gossip_duration_ms age_ms,
+                              gossip_time_ms *moment);
 
 #endif

@@ -114,8 +114,9 @@ enum gossip_operation_type {
     GOSSIP_WRITE = 1,
     GOSSIP_SYNC = 2, /* exchange now with one member or with all */
     GOSSIP_DIFF = 3, /* what differs between here and one member; changes nothing */
-    /* for good. GOSSIP_EBUSY, CATALOG_EFULL, CATALOG_EIO: it stands and is told to the others, and goes to disk here once
-     * the store takes it; asked again it is answered when it is stored, or GOSSIP_ENOMEMBER */
+    /* for good; of two of one name that which is dead or has left. GOSSIP_ESELF, GOSSIP_ENOMEMBER. GOSSIP_EBUSY,
+     * CATALOG_EFULL, CATALOG_EIO: it stands and is told to the others, and goes to disk here once the store takes it; asked
+     * again it is answered when it is stored, or GOSSIP_ENOMEMBER */
     GOSSIP_MEMBER_REMOVE = 4,
     /* waits until all required members have what is stored here now (DESIGN 7.5): one entry, or, with key.kind 0, the
      * whole catalog. CATALOG_ENOTFOUND: no such entry; GOSSIP_EJOINING; GOSSIP_ENOTAGREED at the deadline */
@@ -245,7 +246,7 @@ enum gossip_agreement_state {
     GOSSIP_AGREED = 1,      /* has it, or what superseded it, on disk */
     GOSSIP_LAGGING = 2,     /* answers, and has not */
     GOSSIP_UNREACHABLE = 3, /* does not answer */
-    GOSSIP_NOT_ASKED = 4,   /* a timeout of 0: not known from what was heard */
+    GOSSIP_NOT_ASKED = 4,   /* not known: a timeout of 0, or too short a time to answer */
 };
 const char *
 gossip_agreement_state_name(enum gossip_agreement_state state); /* "agreed" ... "unknown" */

@@ -25,9 +25,12 @@ void gossip__horizon_raise(struct gossip *engine, catalog_clock horizon) {
 }
 
 /* It makes this node forget everything, so one message is not enough: the same member must say it an interval later again.
- * Until then nothing is taken from it. */
+ * Until then nothing is taken from it. A newcomer's word never is: from whom is not ready nobody can fetch anew, and if there
+ * is nobody else this node is the last that has anything. */
 static void new_id_heard(struct gossip *engine, struct gossip__member *member) {
-    if (member->doubted_ms == 0) {
+    if (!member->row.ready) {
+        PROBE("gossip.horizon_of_newcomer_is_higher");
+    } else if (member->doubted_ms == 0) {
         PROBE("gossip.horizon_doubted");
         member->doubted_ms = engine->now_ms == 0 ? 1 : engine->now_ms;
     } else if (engine->now_ms - member->doubted_ms >= gossip__swim_interval(engine)) {
@@ -68,7 +71,6 @@ bool gossip__horizon_settled(const struct gossip *engine) {
 
 /* One entry that the horizon has passed, wholly or in part. */
 static int prune(struct gossip *engine, struct catalog_entry *entry) {
-    const struct gossip__arrival pruned = {.pruned = true};
     struct catalog_entry *rest;
     int result = catalog_prune(engine->allocator, entry, engine->state.horizon, &rest);
     if (result != 0) {
@@ -80,6 +82,9 @@ static int prune(struct gossip *engine, struct catalog_entry *entry) {
     }
     assert(rest != entry);
     PROBE("gossip.context_pruned");
+    /* Versions only leave: as many are the same. */
+    const struct gossip__arrival pruned = {.pruned = true,
+                                           .same = rest->version_count == entry->version_count};
     result = gossip__flight_put(engine, rest, &pruned);
     catalog_entry_release(rest);
     return result;
@@ -100,8 +105,10 @@ void gossip__horizon_prune(struct gossip *engine) {
     }
     if (count < GOSSIP__PRUNED_PER_BATCH) {
         engine->horizon_unsettled = false;
-        engine->horizon_ticket =
-            engine->state_dirty ? gossip__flight_ticket(engine) : gossip__flight_newest(engine);
+        if (engine->state_dirty) {
+            (void)gossip__flight_ticket(engine); /* of the batch that the state will be in */
+        }
+        engine->horizon_ticket = gossip__flight_newest(engine);
     } else {
         PROBE("gossip.prune_goes_on");
     }

@@ -28,8 +28,12 @@ const struct gossip__member *gossip__horizon_holder(const struct gossip *engine)
 
 /* --- lineage.c: a new id, and starting again ------------------------------------------------------------------------ */
 
-/* This newcomer forgets what it has fetched, and waits for an ADMIT. */
+/* This newcomer forgets what it has fetched, and waits for an ADMIT; nothing happens while the store takes nothing. */
 void gossip__lineage_start_again(struct gossip *engine, const char *member, const char *why);
+/* The removed member that has admitted this newcomer, which is not ready by what it was given; else NULL. */
+const struct gossip__member *gossip__lineage_admitter_removed(struct gossip *engine);
+/* When a member is removed, and each interval: such a newcomer starts again. */
+void gossip__lineage_follow(struct gossip *engine);
 /* This node takes a new id and joins empty; what it alone had is worked out once it is ready. */
 void gossip__lineage_replace(struct gossip *engine, const char *member, const char *why);
 /* The new id is on disk (or not). */

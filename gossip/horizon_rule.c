@@ -6,9 +6,9 @@ static catalog_clock larger(catalog_clock a, catalog_clock b) {
     return a > b ? a : b;
 }
 
-catalog_clock gossip__seen_rule(catalog_clock seen, catalog_clock counted_smallest,
+catalog_clock gossip__seen_rule(catalog_clock seen, bool whole, catalog_clock counted_smallest,
                                 catalog_clock member_seen) {
-    return larger(seen, larger(counted_smallest, member_seen));
+    return larger(seen, larger(whole ? counted_smallest : 0, member_seen));
 }
 
 enum gossip__horizon_verdict gossip__horizon_judge(bool ready, catalog_clock horizon,

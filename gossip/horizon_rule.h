@@ -10,9 +10,11 @@
 
 #include "catalog/catalog.h"
 
-/* `seen` after an answer that counted: it never falls; it is at least the smallest of what is counted of all members (and
- * of this node's own clock); and what the member has seen, this node has now as well. */
-catalog_clock gossip__seen_rule(catalog_clock seen, catalog_clock counted_smallest,
+/* `seen` after an answer that counted: it never falls; what the member has seen, this node has now as well; and it is at
+ * least the smallest of what is counted of all members and of this node's own clock, if this node is whole: if its process
+ * has had all from every member since its start. Before that it may lack what it has itself made (a disk put back to a copy),
+ * and so may a member that is not: its clock is counted as 0. */
+catalog_clock gossip__seen_rule(catalog_clock seen, bool whole, catalog_clock counted_smallest,
                                 catalog_clock member_seen);
 
 /* What a horizon that is heard means for who hears it. */
@@ -29,7 +31,7 @@ enum gossip__horizon_verdict gossip__horizon_judge(bool ready, catalog_clock hor
 
 /* Whether entries may be taken from a message: not if it is stamped lower than our horizon. Of a key that is absent here the
  * entry may have been removed. Of one that is present the message may lack pairs that its sender has not seen yet, and the
- * merge would take them for superseded, as it rightly does between two at one horizon. (decision 0023) */
+ * merge would take them for superseded, as it rightly does between two at one horizon. (docs/PROTOCOL.md) */
 bool gossip__horizon_takes(catalog_clock horizon, catalog_clock stamped);
 
 #endif

@@ -61,7 +61,8 @@ static void ready_check(struct gossip *engine) {
         }
     }
     size_t needed = members < 2 ? members : 2;
-    if (engine->state.ready || !in_cluster(engine) || members == 0 || through < needed) {
+    if (engine->state.ready || !in_cluster(engine) || members == 0 || through < needed ||
+        gossip__lineage_admitter_removed(engine) != NULL) {
         return;
     }
     PROBE("gossip.ready_through_members");
@@ -111,6 +112,7 @@ void gossip__join_give_way(struct gossip *engine, const char *address) {
     gossip__notice(engine, GOSSIP_NOTICE_CLUSTER, GOSSIP_WARNING, address,
                    "this node's cluster never had an entry: it joins the other one of its name");
     gossip__member_clear(engine);
+    gossip__freshness_forget(engine);
     engine->state.cluster_id = (struct catalog_id){0};
     engine->state.ready = false;
     engine->state.seen = 0;
@@ -327,6 +329,7 @@ void gossip__join_tick(struct gossip *engine) {
         PROBE("gossip.founded_later");
         gossip__join_found(engine);
     }
+    gossip__lineage_follow(engine);
     ready_check(engine);
     admissions_repeat(engine);
     seeds_dial(engine);

@@ -30,6 +30,7 @@ static void conclusions_forget(struct gossip *engine) {
         member->admitted_ms = 0;
         member->joined_through = false;
         member->healed_through = false;
+        member->met = false;
         member->counted = 0;
         member->agreed_known = false;
         member->root_known = false;
@@ -56,8 +57,22 @@ static void state_empty(struct gossip *engine) {
     engine->join_next_ms = engine->now_ms;
 }
 
+/* It waits for its ADMIT, with nothing in its hands. */
+static bool has_begun_nothing(const struct gossip *engine) {
+    const struct catalog_text all = {.data = "", .size_bytes = 0};
+    return catalog_id_is_none(&engine->state.admitter_id) &&
+           catalog_pending_next(engine->catalog, 0, all, NULL) == NULL;
+}
+
 void gossip__lineage_start_again(struct gossip *engine, const char *member, const char *why) {
     assert(!engine->state.ready);
+    if (has_begun_nothing(engine)) {
+        return; /* whoever it has a session with may say so with each message until then */
+    }
+    if (gossip__flight_ticket(engine) == 0) {
+        PROBE("gossip.newcomer_waits_for_store");
+        return; /* it is told again; the removal of its admitter is looked for at each interval */
+    }
     PROBE("gossip.newcomer_starts_again");
     gossip__notice(engine, GOSSIP_NOTICE_CLUSTER, GOSSIP_WARNING, member,
                    "%s: this newcomer starts again, empty", why);
@@ -67,6 +82,22 @@ void gossip__lineage_start_again(struct gossip *engine, const char *member, cons
     for (struct gossip__session *session = engine->sessions; session != NULL;
          session = session->next) {
         session->admitted = false; /* its member has admitted what this node was before */
+    }
+}
+
+const struct gossip__member *gossip__lineage_admitter_removed(struct gossip *engine) {
+    const struct gossip__member *admitter = gossip__member_find(engine, &engine->state.admitter_id);
+    bool lost =
+        !engine->state.ready && admitter != NULL && admitter->state == GOSSIP_MEMBER_REMOVED;
+    return lost ? admitter : NULL;
+}
+
+void gossip__lineage_follow(struct gossip *engine) {
+    const struct gossip__member *admitter = gossip__lineage_admitter_removed(engine);
+    if (admitter != NULL) {
+        /* What it was admitted with, nobody else may have had. */
+        gossip__lineage_start_again(engine, admitter->row.name,
+                                    "the member that admitted it was removed");
     }
 }
 
@@ -80,27 +111,39 @@ static struct catalog_id id_draw(struct gossip *engine) {
     return id;
 }
 
-/* Every entry that stands and is above the horizon; and what is still kept from before. */
+/* Every entry that stands and is above the horizon, written to `kept` (NULL: only counted). Also what is on its way to the disk:
+ * it gets there before the catalog is emptied, and may be acknowledged then. */
+static size_t kept_list(struct gossip *engine, struct catalog_entry **kept) {
+    const struct catalog_text all = {.data = "", .size_bytes = 0};
+    struct catalog_key key;
+    size_t count = 0;
+    for (struct catalog_entry *entry = catalog_pending_next(engine->catalog, 0, all, NULL);
+         entry != NULL; entry = catalog_pending_next(engine->catalog, 0, all, &key)) {
+        key = catalog_entry_key(entry);
+        if (entry->clock_highest <= engine->stored.horizon || entry->state == CATALOG_DROPPED) {
+            continue;
+        }
+        if (kept != NULL) {
+            kept[count] = catalog_entry_hold(entry);
+        }
+        count++;
+    }
+    return count;
+}
+
+/* Those, and what is still kept from before. */
 static struct catalog_entry **kept_collect(struct gossip *engine, size_t *count) {
-    size_t most = engine->kept_count + catalog_count(engine->catalog).all;
+    size_t most = engine->kept_count + kept_list(engine, NULL);
     struct catalog_entry **kept =
         merkle_allocate(engine->allocator, most + 1, sizeof(struct catalog_entry *));
-    const struct catalog_text all = {.data = "", .size_bytes = 0};
     *count = 0;
     if (kept == NULL) {
         return NULL;
     }
-    for (size_t i = 0; i < engine->kept_count; i++) {
-        kept[(*count)++] = catalog_entry_hold(engine->kept[i]);
+    for (; *count < engine->kept_count; ++*count) {
+        kept[*count] = catalog_entry_hold(engine->kept[*count]);
     }
-    struct catalog_key key;
-    for (struct catalog_entry *entry = catalog_next(engine->catalog, 0, all, NULL); entry != NULL;
-         entry = catalog_next(engine->catalog, 0, all, &key)) {
-        key = catalog_entry_key(entry);
-        if (entry->clock_highest > engine->stored.horizon && entry->state != CATALOG_DROPPED) {
-            kept[(*count)++] = catalog_entry_hold(entry);
-        }
-    }
+    *count += kept_list(engine, kept + *count);
     return kept;
 }
 
@@ -124,10 +167,7 @@ void gossip__lineage_replace(struct gossip *engine, const char *member, const ch
     size_t kept_count;
     struct catalog_entry **kept = kept_collect(engine, &kept_count);
     if (kept == NULL || waiter.ticket == 0 || !gossip__flight_wait(engine, &waiter)) {
-        for (size_t i = 0; i < kept_count; i++) {
-            catalog_entry_release(kept[i]);
-        }
-        merkle_release(engine->allocator, kept);
+        gossip__entries_release(engine, kept, kept_count);
         return; /* the same */
     }
     PROBE("gossip.new_id_taken");
@@ -165,8 +205,10 @@ static void former_id_remove(struct gossip *engine) {
 
 void gossip__lineage_stored(struct gossip *engine, int result) {
     engine->lineage_replacing = false;
+    gossip__member_table_changed(engine); /* by this node's own row, to the new id or back */
     if (result != 0) {
         PROBE("gossip.new_id_not_stored");
+        engine->removed = engine->state.removed;
         return; /* the state is what the disk has: whoever sent it away sends it away again */
     }
     engine->removed = false;
@@ -175,7 +217,6 @@ void gossip__lineage_stored(struct gossip *engine, int result) {
     engine->ready_announced = false;
     engine->walked_since_start = false;
     former_id_remove(engine);
-    gossip__member_table_changed(engine);
     for (size_t i = 0; i < engine->member_count; i++) {
         engine->members[i]->dial_after_ms = 0;
     }
@@ -200,22 +241,17 @@ void gossip__lineage_removed(struct gossip *engine, const char *member) {
 
 /* --- what was kept --------------------------------------------------------------------------------------------------- */
 
-static void kept_free(struct gossip *engine) {
-    for (size_t i = 0; i < engine->kept_count; i++) {
-        catalog_entry_release(engine->kept[i]);
-    }
-    merkle_release(engine->allocator, engine->kept);
+void gossip__lineage_free_all(struct gossip *engine) {
+    gossip__entries_release(engine, engine->kept, engine->kept_count);
     engine->kept = NULL;
     engine->kept_count = 0;
     engine->kept_ready = false;
-}
-
-void gossip__lineage_free_all(struct gossip *engine) {
-    kept_free(engine);
+    engine->kept_written = false;
 }
 
 int gossip__lineage_load(struct gossip *engine, const struct catalog_load *load) {
     engine->horizon_unsettled = true; /* the disk may be from the middle of a raise */
+    engine->kept_lost_count = load->kept_lost_count;
     if (load->kept_count == 0) {
         return 0;
     }
@@ -242,27 +278,23 @@ int gossip__lineage_reopened(struct gossip *engine, const struct catalog_load *l
     return 0;
 }
 
-static bool is_own(const struct gossip *engine, const struct catalog_entry *entry) {
-    struct catalog_version version = catalog_entry_in_force(entry);
-    return version.node.size_bytes == strlen(engine->node_name) &&
-           memcmp(version.node.data, engine->node_name, version.node.size_bytes) == 0;
+static bool is_own(const struct gossip *engine, const struct catalog_version *version) {
+    return version->node.size_bytes == strlen(engine->node_name) &&
+           memcmp(version->node.data, engine->node_name, version->node.size_bytes) == 0;
 }
 
-/* Whether the cluster lacks something of it. What is absent may have been dropped and forgotten by all, if it is at or below
- * the horizon; then it counts only if it was written here, for that may never have reached anybody. */
+/* Whether the cluster lacks something of it. At or below the horizon nobody remembers what was superseded or dropped: what is
+ * not there may have been forgotten by all, or never have been seen. Then it counts only if it was written here, for that may
+ * never have reached anybody. */
 static bool is_alone(struct gossip *engine, struct catalog_entry *entry) {
     struct catalog_key key = catalog_entry_key(entry);
+    struct catalog_version version = catalog_entry_in_force(entry);
     struct catalog_entry *own = catalog_find(engine->catalog, &key);
-    if (own == NULL) {
-        return entry->clock > engine->stored.horizon || is_own(engine, entry);
+    bool remembered = own != NULL && catalog_entry_seen(own, &version.origin) >= version.clock;
+    if (remembered) {
+        return false;
     }
-    struct catalog_entry *merged;
-    if (catalog_merge(engine->allocator, own, entry, engine->stored.horizon, &merged, NULL) != 0) {
-        return true; /* not known: rather one too many */
-    }
-    bool alone = merged != own;
-    catalog_entry_release(merged);
-    return alone;
+    return version.clock > engine->stored.horizon || is_own(engine, &version);
 }
 
 void gossip__lineage_ready(struct gossip *engine) {
@@ -290,6 +322,10 @@ void gossip__lineage_ready(struct gossip *engine) {
 void gossip__lineage_tell(struct gossip *engine) {
     bool due = engine->kept_told_ms == 0 ||
                engine->now_ms - engine->kept_told_ms >= gossip__swim_interval(engine);
+    if (engine->kept_written) {
+        gossip__lineage_kept_written(engine); /* the store may take it by now */
+        return;
+    }
     if (!engine->kept_ready || !due) {
         return;
     }
@@ -300,12 +336,19 @@ void gossip__lineage_tell(struct gossip *engine) {
 }
 
 void gossip__lineage_kept_written(struct gossip *engine) {
+    engine->kept_written = engine->kept_ready;
     if (engine->kept_ready && gossip__flight_kept_cleared(engine)) {
-        kept_free(engine);
+        gossip__lineage_free_all(engine);
     }
 }
 
 void gossip__lineage_start(struct gossip *engine) {
+    if (engine->kept_lost_count > 0) {
+        PROBE("gossip.kept_rows_lost");
+        gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_ERROR, NULL,
+                       "%llu rows of what this node kept when it took a new id are damaged or gone",
+                       (unsigned long long)engine->kept_lost_count);
+    }
     former_id_remove(engine);
     if (engine->state.removed) {
         gossip__lineage_replace(engine, NULL, "this node was removed from the cluster");

@@ -65,11 +65,7 @@ void gossip__member_set_state(struct gossip *engine, struct gossip__member *memb
             gossip__exchange_end(engine, member->exchange, GOSSIP_EXCHANGE_LOST);
         }
         gossip__seen_reset(engine);
-        if (!engine->state.ready && catalog_id_equal(&member->row.id, &engine->state.admitter_id)) {
-            /* What it was admitted with, nobody else may have had. */
-            gossip__lineage_start_again(engine, member->row.name,
-                                        "the member that admitted it was removed");
-        }
+        gossip__lineage_follow(engine);
     }
     if (state == GOSSIP_MEMBER_DEAD && member->session != NULL) {
         PROBE("gossip.dead_session_closed");

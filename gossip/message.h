@@ -73,7 +73,8 @@ struct gossip__hello {
     bool ready;
     bool had_entry; /* of its cluster; from a newcomer: it has met a cluster, or somebody who has */
     bool removed;   /* (the sender knows that it was removed) */
-    struct catalog_id replaces; /* of a newcomer: the id that it had before, and gave up; nil */
+    struct catalog_id
+        replaces; /* of a newcomer: the id that it had before, and gave up; left out if none */
 };
 
 /* Why the connection is closed. */
@@ -83,8 +84,9 @@ struct gossip__refuse {
 };
 
 /* DIGEST and DIGEST_ANSWER. Encoded: exchange, root, count, clock, clock - seen, seen - horizon (both as signed 64-bit
- * numbers, modulo 2^64: 0 at rest), changes, table (5 bytes), flags (bit 0 ready, bit 1 healing, bit 2 settling, bit 3 whole), in
- * DIGEST_ANSWER the age in ms plus 1 (0: not known), then in DIGEST_ANSWER walk, in DIGEST wall_s, then updates (left out together with wall_s/walk if they are empty and 0). */
+ * numbers, modulo 2^64: 0 at rest), changes, table (5 bytes), flags (bit 0 ready, bit 1 healing, bit 2 settling, bit 3
+ * whole), in DIGEST_ANSWER the age in ms plus 1 (0: not known), then in DIGEST_ANSWER walk, in DIGEST wall_s, then updates
+ * (left out together with wall_s/walk if they are empty and 0). */
 struct gossip__digest {
     uint32_t exchange; /* drawn at random; also the salt of the walk */
     struct merkle_digest root;

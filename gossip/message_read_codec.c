@@ -104,7 +104,7 @@ static void take_hello(struct gossip__reader *reader, struct gossip__hello *hell
     hello->had_entry = gossip__reader_boolean(reader);
     hello->removed = gossip__reader_boolean(reader);
     if (!reader->failed && reader->left > 0) {
-        hello->replaces = gossip__reader_id_or_nil(reader);
+        hello->replaces = gossip__reader_id(reader);
     }
 }
 

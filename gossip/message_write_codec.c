@@ -83,7 +83,8 @@ static void begin(msgpack_packer *packer, enum gossip__message_type type, size_t
 }
 
 static void put_hello(msgpack_packer *packer, const struct gossip__hello *hello) {
-    begin(packer, GOSSIP__HELLO, 14);
+    bool replaces = !catalog_id_is_none(&hello->replaces);
+    begin(packer, GOSSIP__HELLO, replaces ? 14 : 13);
     put_number(packer, hello->protocol_min);
     put_number(packer, hello->protocol_max);
     put_number(packer, hello->format);
@@ -97,7 +98,9 @@ static void put_hello(msgpack_packer *packer, const struct gossip__hello *hello)
     put_boolean(packer, hello->ready);
     put_boolean(packer, hello->had_entry);
     put_boolean(packer, hello->removed);
-    put_id(packer, &hello->replaces);
+    if (replaces) {
+        put_id(packer, &hello->replaces);
+    }
 }
 
 static void put_refuse(msgpack_packer *packer, const struct gossip__refuse *refuse) {

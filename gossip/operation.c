@@ -189,10 +189,27 @@ static bool is_own_name(const struct gossip *engine, struct catalog_text name) {
            memcmp(name.data, engine->node_name, name.size_bytes) == 0;
 }
 
+static bool is_gone(const struct gossip__member *member) {
+    return member->state == GOSSIP_MEMBER_DEAD || member->state == GOSSIP_MEMBER_LEFT;
+}
+
+/* A node that lost its disk, or was told to take a new id, may be here twice, as it is and as it was. Meant is what is gone. */
+static struct gossip__member *member_to_remove(struct gossip *engine, struct catalog_text name) {
+    struct gossip__member *found = gossip__member_by_name(engine, name);
+    for (size_t i = 0; i < engine->member_count; i++) {
+        struct gossip__member *member = engine->members[i];
+        if (is_gone(member) && strlen(member->row.name) == name.size_bytes &&
+            memcmp(member->row.name, name.data, name.size_bytes) == 0) {
+            found = member;
+        }
+    }
+    return found;
+}
+
 static void remove_operation(struct gossip *engine, const struct gossip_operation *operation) {
-    struct gossip__member *member = gossip__member_by_name(engine, operation->member);
+    struct gossip__member *member = member_to_remove(engine, operation->member);
     int code = 0;
-    if (is_own_name(engine, operation->member)) {
+    if (is_own_name(engine, operation->member) && (member == NULL || !is_gone(member))) {
         code = GOSSIP_ESELF;
     } else if (member == NULL || member->state == GOSSIP_MEMBER_REMOVED) {
         code = GOSSIP_ENOMEMBER;
@@ -220,7 +237,11 @@ static void agreement_operation(struct gossip *engine, const struct gossip_opera
                                                 : gossip__agreement_add(engine, operation);
     if (code != 0) {
         PROBE("gossip.agreement_refused");
-        reply_code(engine, operation->token, code);
+        const char *text = operation->type == GOSSIP_STAGED && code == CATALOG_ESTATE
+                               ? "another staged change of it is under way here"
+                               : NULL;
+        gossip__operation_reply(
+            engine, &(struct gossip_reply){.token = operation->token, .code = code, .text = text});
     }
 }
 

@@ -117,7 +117,6 @@ void gossip__session_dial_failed(struct gossip *engine, struct gossip__member *m
 /* Any ESTABLISHED session. */
 bool gossip__session_any(const struct gossip *engine);
 void gossip__session_free_all(struct gossip *engine);
-void gossip__session_free_all(struct gossip *engine);
 
 /* --- member.c -------------------------------------------------------------------------------------------------------- */
 
@@ -281,7 +280,7 @@ void gossip__exchange_free_all(struct gossip *engine);
 
 /* --- push.c ------------------------------------------------------------------------------------------------------------ */
 
-/* Entries became stored: queue them to the members (all, or some; not back to whom they came from). */
+/* Entries became stored: queue them to the members (all, or some; not back to whom they came from, nor what was pruned). */
 void gossip__push_stored(struct gossip *engine, const struct gossip__flight *flight);
 /* Queues one key to one member as a have of an exchange. False if the queue is full. */
 bool gossip__push_have(struct gossip *engine, struct gossip__member *member, uint32_t exchange,
@@ -334,7 +333,7 @@ void gossip__diff_free(struct gossip *engine, struct gossip__exchange *exchange)
 
 /* --- seen.c: what may be concluded -------------------------------------------------------------------------------------- */
 
-/* An answer counted (DESIGN 4.7): equal roots, or a finished walk, with equal tables. */
+/* An answer counted (DESIGN 4.7): equal roots, or a finished walk, with equal tables. `clock`: 0 if the member is not whole. */
 void gossip__seen_count(struct gossip *engine, struct gossip__member *member, catalog_clock clock,
                         catalog_clock seen);
 /* An id was added or removed: every counted clock goes back to the stored `seen`. */
@@ -374,7 +373,7 @@ int gossip__agreement_add(struct gossip *engine, const struct gossip_operation *
 int gossip__agreement_refusal(const struct gossip *engine);
 /* At the end of a step: asks whoever is due, and answers what is agreed, or is over. */
 void gossip__agreements_settle(struct gossip *engine);
-/* Something changed that each of them may depend on: a commit, the end of this node. */
+/* A commit: each of them may depend on it. */
 void gossip__agreements_touch(struct gossip *engine);
 gossip_time_ms gossip__agreements_deadline(const struct gossip *engine);
 void gossip__agreements_step_begin(struct gossip *engine);

@@ -245,7 +245,7 @@ void gossip__push_stored(struct gossip *engine, const struct gossip__flight *fli
     }
     for (size_t i = 0; i < flight->entry_count; i++) {
         uint32_t handle;
-        if (handle_of(engine, flight->entries[i], &handle)) {
+        if (!flight->arrivals[i].pruned && handle_of(engine, flight->entries[i], &handle)) {
             entry_queue(engine, &flight->arrivals[i], handle);
         }
     }

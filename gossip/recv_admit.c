@@ -35,6 +35,9 @@ static void horizon_take(struct gossip *engine, const struct gossip__member *mem
         gossip__lineage_start_again(engine, member->row.name,
                                     "it was admitted under a higher horizon");
     }
+    if (!catalog_id_is_none(&state->admitter_id)) {
+        return; /* it could not start again now: with the next ADMIT */
+    }
     state->admitter_id = member->row.id;
     state->horizon = horizon;
     state->seen = horizon;
@@ -71,14 +74,18 @@ void gossip__recv_admit(struct gossip *engine, struct gossip__session *session,
                                member->row.name);
         return;
     }
+    gossip__flight_state_dirty(engine);
+    /* Before its horizon is taken: the member that admitted this node at first may be removed. */
+    gossip__member_updates(engine, &admit->updates, member);
+    if (session->closing || member->state == GOSSIP_MEMBER_REMOVED) {
+        return; /* this node starts over; or that one was removed itself */
+    }
     horizon_take(engine, member, admit->horizon);
     if (admit->clock > engine->state.high_water) {
         PROBE("gossip.admit_raises_clock");
         engine->state.high_water = admit->clock;
     }
     engine->state.had_entry = engine->state.had_entry || admit->had_entry;
-    gossip__flight_state_dirty(engine);
-    gossip__member_updates(engine, &admit->updates, member);
     if (!member->row_stored && member->row_ticket == 0) {
         (void)gossip__member_store(engine, member);
     }

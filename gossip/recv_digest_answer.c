@@ -5,7 +5,7 @@
  *   a walk finished, then equal roots   the same
  *   a walk finished, roots unequal      nothing yet: a truncated digest may have hidden a difference
  *   a second walk finished              counts, with the clock of the answer that began the first (exchange_push.c)
- *   of a member that is not whole       nothing for `seen` (seen.c)
+ *   of a member that is not whole       its clock does not (seen.c)
  *   another horizon                     nothing: asked again when both are at one (digest.c)
  */
 #include "gossip/engine.h"
@@ -45,15 +45,14 @@ void gossip__exchange_conclude(struct gossip *engine, struct gossip__exchange *e
     }
     gossip__agreements_concluded(engine, exchange, sent_ms);
     engine->walked_since_start = true;
-    gossip__freshness_agreed(engine, member, sent_ms);
-    if (exchange->tables_equal) {
+    gossip__freshness_agreed(engine, member, PLANTED(ATTUNE_B33) ? engine->now_ms : sent_ms);
+    if (exchange->tables_equal || PLANTED(ATTUNE_B34)) {
         gossip__freshness_told(engine, sent_ms, exchange->answer_age_ms);
         member->met = true;
-        if (exchange->answer_whole) {
-            gossip__seen_count(engine, member, clock, seen);
-        } else {
+        if (!exchange->answer_whole) {
             PROBE("gossip.answer_of_not_whole");
         }
+        gossip__seen_count(engine, member, exchange->answer_whole ? clock : 0, seen);
         gossip__join_counted(engine, member, sent_ms);
     }
 }

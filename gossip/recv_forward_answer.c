@@ -4,14 +4,7 @@
  */
 #include "gossip/staged.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-static int by_name(const void *a, const void *b) {
-    const struct gossip_agreement_member *left = a;
-    const struct gossip_agreement_member *right = b;
-    return strcmp(left->name, right->name);
-}
 
 /* The owner's lines, with this node first. The names lie behind them, in the same block. */
 static void lines_take(struct gossip *engine, struct gossip__staged *staged,
@@ -37,7 +30,7 @@ static void lines_take(struct gossip *engine, struct gossip__staged *staged,
     struct gossip_agreement_member first = lines[own];
     lines[own] = lines[0];
     lines[0] = first;
-    qsort(lines + 1, answer->line_count - 1, sizeof *lines, by_name);
+    gossip__agreement_lines_sort(lines, answer->line_count);
     staged->told = lines;
     staged->told_count = answer->line_count;
 }

@@ -6,9 +6,9 @@
  *   agrees          whether a member has the root that we have now; what the operator is shown
  *
  * Who has just started may have an older disk than it once had (a copy was put back) and still not be below the horizon: of
- * its own former writes it may lack what another member has. So its clock says nothing, and neither does its `seen`, before
- * it is whole: before an exchange of its own has ended well with every member, in this life of its process (found by
- * exploring small models: decision 0032).
+ * its own former writes it may lack what another member has. So its clock says nothing, to others and to itself, before it
+ * is whole: before an exchange of its own has ended well with every member, in this life of its process (found by exploring
+ * small models: decision 0032). What is taken over from another's `seen` is true all the same.
  *
  * A push tells its sender who has it, and nobody else. So once our root has been calm for a moment, members of whom we do
  * not know that they agree are asked, a few an interval; where all agree nobody is.
@@ -36,7 +36,8 @@ void gossip__seen_count(struct gossip *engine, struct gossip__member *member, ca
     if (seen > smallest) {
         PROBE("gossip.seen_of_peer_is_higher");
     }
-    catalog_clock risen = gossip__seen_rule(engine->state.seen, smallest, seen);
+    catalog_clock risen =
+        gossip__seen_rule(engine->state.seen, gossip__seen_whole(engine), smallest, seen);
     if (risen > engine->state.seen) {
         PROBE("gossip.seen_rises");
         engine->state.seen = risen;
@@ -44,8 +45,10 @@ void gossip__seen_count(struct gossip *engine, struct gossip__member *member, ca
     }
 }
 
-/* A walk that is under way began under another table: it would count for a set of members that is no more. */
+/* A walk that is under way began under another table: it would count for a set of members that is no more. So would the word
+ * of another that a majority was met. */
 void gossip__seen_reset(struct gossip *engine) {
+    gossip__freshness_forget(engine);
     for (size_t i = 0; i < engine->member_count; i++) {
         engine->members[i]->counted = engine->stored.seen;
     }

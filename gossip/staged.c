@@ -177,6 +177,9 @@ void gossip__staged_end(struct gossip *engine, struct gossip__staged *staged, in
     }
     struct gossip__agreement *agreement =
         staged->agreement != NULL ? staged->agreement : staged->last;
+    if (staged->told != NULL) {
+        agreement = NULL; /* the owner's word, not what was agreed here before it was passed on */
+    }
     if (agreement != NULL) {
         gossip__agreement_tell(engine, agreement); /* names are those of this step */
     }

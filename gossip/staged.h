@@ -40,6 +40,8 @@ struct gossip__staged {
     struct gossip__agreement *last;        /* the one before, which was reached */
     struct gossip__agreement_pair *agreed; /* all members have these */
     size_t agreed_count;
+    /* what hangs on a schema has changed with it: the whole catalog is still to be agreed upon */
+    bool others_wanted;
 
     /* forwarded */
     bool asking;

@@ -19,7 +19,7 @@ static bool is_owned(struct gossip *engine, struct catalog_text node) {
 /* Whether just these versions stand. */
 static bool is_agreed(struct gossip *engine, const struct gossip__staged *staged,
                       const struct catalog_entry *entry) {
-    if (staged->agreed_count != entry->version_count) {
+    if (staged->others_wanted || staged->agreed_count != entry->version_count) {
         return false;
     }
     struct catalog_version *versions =
@@ -111,6 +111,7 @@ static bool step_write(struct gossip *engine, struct gossip__staged *staged,
     int code = gossip__write_plan(engine, &write, 1, &plan);
     if (code == 0 && plan->problem_count > 0) {
         PROBE("gossip.staged_breaks_rule");
+        engine->counters.writes_refused++;
         staged->plan = plan;
         gossip__staged_end(engine, staged, plan->problems[0].code, plan->problems[0].message);
         return false;
@@ -122,23 +123,26 @@ static bool step_write(struct gossip *engine, struct gossip__staged *staged,
         return false;
     }
     PROBE("gossip.staged_step_written");
+    engine->counters.writes++; /* taken; if the store fails the change ends, and says so */
     staged->begun = true;
+    staged->number_expected = false;
     return true;
 }
 
 static void step_agree(struct gossip *engine, struct gossip__staged *staged,
                        struct catalog_entry *entry) {
-    assert(entry != NULL);
-    int code =
-        gossip__agreement_begin(engine, entry, staged->skip_dead, engine->config.freshness_limit_ms,
-                                staged->from_known ? GOSSIP_NEVER - 1 : staged->reply_by_ms,
-                                staged->from_known, &staged->agreement);
+    assert(entry != NULL && staged->agreement == NULL);
+    const struct gossip__agreement_request request = {
+        .entry = staged->others_wanted ? NULL : entry,
+        .terms = {.skip_dead = staged->skip_dead, .patience_ms = engine->config.freshness_limit_ms},
+        .reply_by_ms = staged->from_known ? GOSSIP_NEVER : staged->reply_by_ms,
+        .from_known = staged->from_known,
+        .internal = true,
+    };
+    int code = gossip__agreement_begin(engine, &request, &staged->agreement);
     if (code != 0) {
-        staged->agreement = NULL;
         gossip__staged_end(engine, staged, code, NULL);
-        return;
     }
-    staged->agreement->internal = true;
 }
 
 static void step_forward(struct gossip *engine, struct gossip__staged *staged,
@@ -166,7 +170,6 @@ static void decide(struct gossip *engine, struct gossip__staged *staged) {
         struct gossip__staged_step step = gossip__staged_next(staged->change, staged->begun, &view);
         switch (step.move) {
         case GOSSIP__STAGED_WRITE:
-            staged->number_expected = false;
             if (!step_write(engine, staged, &step, entry)) {
                 return;
             }
@@ -191,6 +194,12 @@ static void decide(struct gossip *engine, struct gossip__staged *staged) {
     }
 }
 
+/* A step of a schema's drop, and its abort, take its constraints and indexes along in one batch, which arrives elsewhere in
+ * pieces. Once the schema itself is on all disks, ours among them, an agreement on all that stands here covers the others. */
+static bool takes_along(const struct gossip__staged *staged) {
+    return staged->key.kind == CATALOG_SCHEMA && staged->change != GOSSIP_STAGED_SET;
+}
+
 /* The agreement that it waited for is reached: what was agreed is remembered. False if the change has ended. */
 static bool agreement_take(struct gossip *engine, struct gossip__staged *staged) {
     struct gossip__agreement *agreement = staged->agreement;
@@ -203,6 +212,11 @@ static bool agreement_take(struct gossip *engine, struct gossip__staged *staged)
     gossip__agreement_free(engine, staged->last);
     staged->last = agreement;
     staged->agreement = NULL;
+    if (agreement->whole) {
+        staged->others_wanted = false;
+        return true;
+    }
+    staged->others_wanted = takes_along(staged);
     merkle_release(engine->allocator, staged->agreed);
     staged->agreed = agreement->pairs;
     staged->agreed_count = agreement->pair_count;

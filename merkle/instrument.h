@@ -54,7 +54,7 @@ struct attune_probe {
     X(B03, "an entry that is replaced is stored, the tree keeps the old one", "G11,L1")            \
     X(B04, "the tree has an entry before its commit, and keeps it if that fails",                  \
       "S9,G11,L1,S3,G6")                                                                           \
-    X(B05, "tombstones are removed by their age", "S3,L1,G6")                                      \
+    X(B05, "tombstones are removed by their age", "HORIZON,S3,L1,G6")                              \
     X(B06, "acknowledged before it is stored; SQLite does not sync", "S2")                         \
     X(B07, "the error of a commit is ignored", "S2,L8,G6")                                         \
     X(B08, "agreement does not wait for a member that is gone", "S4,unit:agreement_rule")          \
@@ -89,10 +89,13 @@ struct attune_probe {
     X(B31, "a merge drops fields of versions that it does not know", "S3,S9,unit:catalog_merge")   \
     X(B32, "an encoding that is not the shortest is taken, and hashed as it came",                 \
       "S11,S9,unit:catalog_msgpack_check")                                                         \
+    X(B33, "freshness is counted from when the answer came", "FRESH")                              \
+    X(B34, "what was seen is counted though the member tables differ", "unit:hostile_answers")     \
+    X(B35, "what a member lacks behind the horizon is taken for removed", "S3,L1,G11,S2")          \
     X(B36, "a staged change takes its last step without waiting for agreement",                    \
-      "S4,unit:staged_rule")                                                                       \
-    X(B37, "a staged change is finished by another than its owner", "S4,unit:staged_rule")         \
-    X(B38, "what is in flight and not on disk is confirmed", "S4,unit:recv_confirm")
+      "STAGED,S4,unit:staged_rule")                                                                \
+    X(B37, "a staged change is finished by another than its owner", "STAGED,S4,unit:staged_rule")  \
+    X(B38, "what is in flight and not on disk is confirmed", "S4,STAGED,unit:recv_confirm")
 
 enum attune_plant {
     ATTUNE_PLANT_NONE = 0,

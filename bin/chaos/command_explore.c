@@ -38,7 +38,8 @@ static const struct argp_option options[] = {
     {"joins", KEY_JOINS, "N", 0, "Newcomers, and nodes that begin again under a new id", 0},
     {"keys", KEY_KEYS, "N", 0, "Entries of the catalog", 0},
     {"writes", KEY_WRITES, "N", 0, "Writes in all", 0},
-    {"walks", KEY_WALKS, "N", 0, "Exchanges that take their time; more of them are done at once", 0},
+    {"walks", KEY_WALKS, "N", 0, "Exchanges that take their time; more of them are done at once",
+     0},
     {"late", KEY_LATE, "N", 0, "Messages that come late, and again and again", 0},
     {"crashes", KEY_CRASHES, "N", 0, "Processes that end, and start again from their disk", 0},
     {"restores", KEY_RESTORES, "N", 0, "Disks that are put back to a copy", 0},
@@ -102,9 +103,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state) {
 static struct explore_limits limits_of(const struct explore_model *model,
                                        const struct explore_arguments *arguments) {
     struct explore_limits limits = model->small;
-    unsigned *places[] = {&limits.nodes,    &limits.joins,    &limits.keys,    &limits.writes,
-                          &limits.walks,    &limits.late,     &limits.crashes,  &limits.restores,
-                          &limits.losses,   &limits.removals, &limits.ticks};
+    unsigned *places[] = {&limits.nodes,  &limits.joins,    &limits.keys,    &limits.writes,
+                          &limits.walks,  &limits.late,     &limits.crashes, &limits.restores,
+                          &limits.losses, &limits.removals, &limits.ticks};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         if (arguments->given[i]) {
             *places[i] = (unsigned)arguments->numbers[i];
@@ -182,10 +183,14 @@ static int run(const struct explore_model *model, const struct explore_arguments
 
 int command_explore(int argc, char **argv) {
     static const struct argp argp = {
-        options, parse_option, "[MODEL]",
+        options,
+        parse_option,
+        "[MODEL]",
         "Enumerates every state of a small world, and checks the property of the model in each. "
         "Models: removal, agreement, staged, freshness; without one: all, in their small worlds.",
-        NULL,    NULL,         NULL};
+        NULL,
+        NULL,
+        NULL};
     struct explore_arguments arguments = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     if (arguments.wrong) {

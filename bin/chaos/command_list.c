@@ -35,7 +35,8 @@ static void print_arguments(unsigned takes) {
         {SCENARIO_TAKES_TO, "to"},           {SCENARIO_TAKES_FOR, "for"},
         {SCENARIO_TAKES_PERCENT, "percent"}, {SCENARIO_TAKES_SPAN, "span"},
         {SCENARIO_TAKES_COUNT, "count"},     {SCENARIO_TAKES_KEY, "key"},
-        {SCENARIO_TAKES_BODY, "body"},
+        {SCENARIO_TAKES_BODY, "body"},       {SCENARIO_TAKES_WAIT, "wait"},
+        {SCENARIO_TAKES_WAIT, "skip_dead"},
     };
     if (takes & SCENARIO_TAKES_NODES) {
         fputs(takes & SCENARIO_NODES_NEEDED ? " nodes" : " [nodes]", stdout);

@@ -40,9 +40,12 @@ static void note_disks(struct real_run *run, const struct scenario_action *actio
             real_book_lineage_ends(&run->book, node);
     }
     /* Who is removed keeps what it alone has in a file, and begins anew. */
-    if (action->type == SCENARIO_REMOVE && action->to.count > 0) {
+    bool removes = action->type == SCENARIO_REMOVE || action->type == SCENARIO_REMOVE_LIVE;
+    if (removes && action->to.count > 0) {
         real_book_lineage_ends(&run->book, action->to.indexes[0]);
-        run->removed |= UINT64_C(1) << action->to.indexes[0];
+        /* Who comes back is required in the end like all others. */
+        if (action->for_ms == SCENARIO_FOREVER)
+            run->removed |= UINT64_C(1) << action->to.indexes[0];
     }
 }
 

@@ -153,6 +153,19 @@ static bool on_each(struct real_faults *faults, const struct scenario_action *ac
     return any;
 }
 
+/* Who is to come back is killed first, but for those that are removed alive, and started again when its time is over. */
+static bool remove_member(struct real_faults *faults, const struct scenario_action *action,
+                          uint64_t now_ms, char why_not[120]) {
+    bool returns = action->for_ms != SCENARIO_FOREVER && action->to.count > 0;
+    if (returns && action->type == SCENARIO_REMOVE)
+        (void)real_node_kill(faults->ground, real_fault_node(faults, action->to.indexes[0]));
+    if (!real_fault_remove(faults, action, why_not))
+        return false;
+    if (returns)
+        (void)append(faults, action, now_ms);
+    return true;
+}
+
 bool real_faults_perform(struct real_faults *faults, const struct scenario_action *action,
                          uint64_t now_ms, char why_not[120]) {
     snprintf(why_not, 120, "it had no effect");
@@ -174,8 +187,8 @@ bool real_faults_perform(struct real_faults *faults, const struct scenario_actio
     } else if (action->type == SCENARIO_LIAR) {
         done = real_fault_liar(faults, append(faults, action, now_ms), why_not);
         faults->count -= !done;
-    } else if (action->type == SCENARIO_REMOVE) {
-        done = real_fault_remove(faults, action, why_not);
+    } else if (action->type == SCENARIO_REMOVE || action->type == SCENARIO_REMOVE_LIVE) {
+        done = remove_member(faults, action, now_ms, why_not);
     } else {
         assert(action->type == SCENARIO_STRANGER || action->type == SCENARIO_JOIN);
         done = on_each(faults, action, why_not);
@@ -226,6 +239,14 @@ static bool end_faults(struct real_faults *faults, const bool *over,
     for (size_t i = 0; i < faults->count; i++) {
         struct real_fault *fault = &faults->list[i];
         links = links || (over[i] && real_fault_is_link(fault->action.type));
+        bool removal =
+            fault->action.type == SCENARIO_REMOVE || fault->action.type == SCENARIO_REMOVE_LIVE;
+        if (over[i] && removal) {
+            size_t back = fault->action.to.indexes[0];
+            (void)real_node_kill(ground, &ground->nodes[back]);
+            starting[back] = true;
+            continue;
+        }
         for (size_t node = 0; over[i] && node < ground->node_count; node++)
             if (real_fault_holds(&fault->action.nodes, node) &&
                 end_on_node(faults, fault, &ground->nodes[node]))

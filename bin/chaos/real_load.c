@@ -10,49 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- paths ------------------------------------------------------------------------------------------------------- */
-
-static void print_escaped(FILE *file, const char *part) {
-    for (const unsigned char *at = (const unsigned char *)part; *at != '\0'; at++) {
-        bool plain = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
-                     (*at >= '0' && *at <= '9') || strchr("-._~", *at) != NULL;
-        if (plain)
-            fputc(*at, file);
-        else
-            fprintf(file, "%%%02X", *at);
-    }
-}
-
-/* The caller frees it. */
-static char *path_of(const struct scenario_action *action) {
-    char *path = NULL;
-    size_t size_bytes = 0;
-    FILE *file = open_memstream(&path, &size_bytes);
-    if (file == NULL)
-        abort();
-    switch (action->type) {
-    case SCENARIO_IMPORT:
-        fputs("/v1/import", file);
-        break;
-    case SCENARIO_SYNC:
-        fputs("/v1/sync", file);
-        break;
-    case SCENARIO_DIFF:
-        fprintf(file, "/v1/diff/n%u", action->to.indexes[0] + 1U);
-        break;
-    default:
-        fprintf(file, "/v1/%s/", real_list_names[action->kind]);
-        print_escaped(file, action->entity);
-        if (action->name != NULL && action->name[0] != '\0') {
-            fputc('/', file);
-            print_escaped(file, action->name);
-        }
-        if (action->type == SCENARIO_DROP)
-            fputs("?cascade=1", file);
-    }
-    fclose(file);
-    return path;
-}
+/* --- keys -------------------------------------------------------------------------------------------------------- */
 
 static size_t key_of(struct real_run *run, const struct scenario_action *action) {
     return real_book_key(&run->book, action->kind, action->entity,
@@ -130,7 +88,9 @@ static void took_import(struct real_run *run, const struct real_question *questi
 
 /* It may have been done: then this key is gone, and of a schema what hung on it, and what referred to it. */
 static void took_nothing(struct real_run *run, const struct scenario_action *action) {
-    if (action->type != SCENARIO_DROP)
+    bool drops = action->type == SCENARIO_DROP || action->type == SCENARIO_STAGED_DROP ||
+                 action->type == SCENARIO_STAGED_ABORT;
+    if (!drops)
         return;
     real_book_perhaps_drop(&run->book, key_of(run, action));
     for (size_t i = 0; action->kind == CATALOG_SCHEMA && i < run->book.key_count; i++) {
@@ -172,10 +132,14 @@ static void take_success(struct real_run *run, struct real_question *question,
         took_nothing(run, action);
         return;
     }
-    if (action->type == SCENARIO_SET)
+    if (action->type == SCENARIO_SET || action->type == SCENARIO_STAGED_SET ||
+        action->type == SCENARIO_RESOLVE)
         took_set(run, question, action, json);
     else if (action->type == SCENARIO_DROP)
         took_drop(run, question, action, json);
+    else if (action->type == SCENARIO_STAGED_DROP || action->type == SCENARIO_STAGED_ABORT)
+        took_nothing(
+            run, action); /* the answer shows what stands, which may be older than what it did */
     else if (action->type == SCENARIO_IMPORT)
         took_import(run, question, action, json);
 }
@@ -216,17 +180,13 @@ void real_load_perform(struct real_run *run, const struct scenario_action *actio
         operations->skipped++;
         return;
     }
-    char *path = path_of(action);
-    const char *method = action->type == SCENARIO_SET    ? "PUT"
-                         : action->type == SCENARIO_DROP ? "DELETE"
-                         : action->type == SCENARIO_DIFF ? "GET"
-                                                         : "POST";
-    struct real_question *question = real_question_new(run, node, method, path);
+    struct real_words words = real_load_words(action);
+    struct real_question *question = real_question_new(run, node, words.method, words.path);
     struct operation *operation = real_allocate(sizeof *operation);
-    free(path);
+    free(words.path);
     *operation = (struct operation){.run = run, .action = action};
-    if (action->body != NULL && action->body[0] != '\0')
-        question->body = real_text(action->body);
+    question->body = words.body;
+    question->deadline_ms = words.deadline_ms;
     question->moment = real_book_moment(&run->book);
     question->context = operation;
     question->done = done;

@@ -252,6 +252,13 @@ double real_metric(const char *text, const char *family, const char *label);
 
 /* real_load.c */
 void real_load_perform(struct real_run *run, const struct scenario_action *action);
+/* real_load_words.c: path and body are the caller's to free; `body` NULL: none; a deadline of 0: that of the client. */
+struct real_words {
+    const char *method;
+    char *path, *body;
+    unsigned deadline_ms;
+};
+struct real_words real_load_words(const struct scenario_action *action);
 
 /* real_check.c and its like */
 void real_checks_end(struct real_run *run);

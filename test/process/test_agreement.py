@@ -64,6 +64,7 @@ class Agreement(OnNodes):
         nodes[0].put("/v1/schemas/posts?wait=10s", SCHEMA)
         nodes[2].signal(signal.SIGSTOP)
         begin = time.monotonic()
+        self.assertEqual(nodes[0].put("/v1/schemas/posts?wait=10s&dry_run=1", OTHER).status, 200, "nobody waits for a check")
         error = self.refused(nodes[0].put("/v1/schemas/posts?wait=1s", OTHER), 504, "not_agreed")
         self.assertLess(time.monotonic() - begin, 5)
         self.assertGreaterEqual(time.monotonic() - begin, 0.9)
@@ -199,6 +200,18 @@ class Staged(OnNodes):
         self.assertEqual((done.status, done.json["state"]), (200, "active"), done)
         self.group.wait_equal()
         self.assertEqual(nodes[2].get("/v1/schemas/posts").json, done.json)
+
+    def test_skip_dead(self):
+        """With skip_dead a staged change passes a member that is dead and was silent for longer than the freshness limit."""
+        nodes = self.group.start(3, "--freshness-limit", "1s")
+        nodes[0].put("/v1/schemas/posts?wait=10s", SCHEMA)
+        nodes[2].kill()
+        wait_for(lambda: self.member_state(nodes[0], "n3") == "dead", 30)
+        self.refused(nodes[0].put("/v1/schemas/posts?staged=1&wait=500ms", OTHER), 504, "not_agreed")
+        done = nodes[0].put("/v1/schemas/posts?staged=1&wait=10s&skip_dead=1", OTHER)
+        self.assertEqual((done.status, done.json["state"]), (200, "active"), done)
+        code, out, err = attunectl(nodes[1], "schema", "drop", "posts", "--staged", "--skip-dead", "--wait=10s", "--format", "table")
+        self.assertEqual((code, out), (0, "dropped posts\n"), err)
 
     def test_pending(self):
         """A change that is pending is told by status, why and doctor, refuses other writes, and can be aborted."""

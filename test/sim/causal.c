@@ -1,20 +1,11 @@
-/* causal.c - the model of causal.h: pasts of versions in a hash table, lists of pairs compared in their order of origins. */
-#include "test/sim/causal.h"
+/* causal.c - the model of causal.h: pasts of versions in the order in which they were made, found by a hash table; lists of
+ * pairs compared in their order of origins. (causal_known.c: what a chain of versions knows of one.) */
+#include "test/sim/causal_parts.h"
 
 #include "test/sim/world.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { PAIRS_MAX = 2048 };
-
-struct sim_past {
-    struct catalog_id origin;
-    catalog_clock clock; /* 0: the place is free */
-    uint64_t slot;
-    struct catalog__pair *seen; /* in order of origins, itself included; NULL: unknown */
-    size_t seen_count;
-};
 
 const char *sim_causal_text(enum sim_causal_verdict verdict) {
     static const char *const texts[] = {
@@ -31,53 +22,89 @@ const char *sim_causal_text(enum sim_causal_verdict verdict) {
 
 /* --- the table ------------------------------------------------------------------------------------------------------- */
 
-static struct sim_past *place(struct sim_causal *causal, const struct catalog_id *origin,
-                              catalog_clock clock, uint64_t slot) {
+/* The place of the version in the hash table; what stands there is 1 + its index, or 0. */
+static size_t place_of(const struct sim_causal *causal, const struct catalog_id *origin,
+                       catalog_clock clock, uint64_t slot) {
     uint64_t mix;
     memcpy(&mix, origin->bytes, sizeof mix);
-    size_t at = (size_t)((mix ^ clock ^ slot) * UINT64_C(0x9e3779b97f4a7c15)) % causal->capacity;
-    while (causal->pasts[at].clock != 0 &&
-           (causal->pasts[at].clock != clock || causal->pasts[at].slot != slot ||
-            !catalog_id_equal(&causal->pasts[at].origin, origin))) {
-        at = (at + 1) % causal->capacity;
-    }
-    return &causal->pasts[at];
-}
-
-static void grow(struct sim_causal *causal) {
-    struct sim_causal old = *causal;
-    causal->capacity = old.capacity == 0 ? 1024 : old.capacity * 2;
-    causal->pasts = sim_allocate(causal->capacity, sizeof *causal->pasts);
-    for (size_t i = 0; i < old.capacity; i++) {
-        const struct sim_past *past = &old.pasts[i];
-        if (past->clock != 0) {
-            *place(causal, &past->origin, past->clock, past->slot) = *past;
+    size_t at = (size_t)((mix ^ clock ^ slot) * UINT64_C(0x9e3779b97f4a7c15)) % causal->place_count;
+    for (; causal->places[at] != 0; at = (at + 1) % causal->place_count) {
+        const struct sim_past *past = &causal->pasts[causal->places[at] - 1];
+        if (past->clock == clock && past->slot == slot && catalog_id_equal(&past->origin, origin)) {
+            break;
         }
     }
-    free(old.pasts);
+    return at;
+}
+
+/* The same in the table of slots. */
+static size_t slot_place_of(const struct sim_causal *causal, uint64_t slot) {
+    size_t at = (size_t)(slot * UINT64_C(0x9e3779b97f4a7c15)) % causal->place_count;
+    while (causal->newest[at] != 0 && causal->pasts[causal->newest[at] - 1].slot != slot) {
+        at = (at + 1) % causal->place_count;
+    }
+    return at;
+}
+
+static void tables_grow(struct sim_causal *causal) {
+    free(causal->places);
+    free(causal->newest);
+    causal->place_count = causal->place_count == 0 ? 2048 : causal->place_count * 2;
+    causal->places = sim_allocate(causal->place_count, sizeof *causal->places);
+    causal->newest = sim_allocate(causal->place_count, sizeof *causal->newest);
+    for (size_t i = 0; i < causal->count; i++) {
+        const struct sim_past *past = &causal->pasts[i];
+        causal->places[place_of(causal, &past->origin, past->clock, past->slot)] = (uint32_t)i + 1;
+        causal->newest[slot_place_of(causal, past->slot)] = (uint32_t)i + 1;
+    }
+}
+
+const struct sim_past *sim__past_find(const struct sim_causal *causal,
+                                      const struct catalog_id *origin, catalog_clock clock,
+                                      uint64_t slot) {
+    uint32_t found = causal->count == 0 ? 0 : causal->places[place_of(causal, origin, clock, slot)];
+    return found == 0 ? NULL : &causal->pasts[found - 1];
+}
+
+uint32_t sim__past_newest(const struct sim_causal *causal, uint64_t slot) {
+    return causal->count == 0 ? 0 : causal->newest[slot_place_of(causal, slot)];
+}
+
+bool sim_causal_knows(const struct sim_causal *causal, const struct catalog_entry *entry) {
+    struct catalog_version version = catalog_entry_in_force(entry);
+    return sim__past_find(causal, &version.origin, version.clock, entry->slot) != NULL;
 }
 
 void sim_causal_close(struct sim_causal *causal) {
-    for (size_t i = 0; i < causal->capacity; i++) {
+    for (size_t i = 0; i < causal->count; i++) {
         free(causal->pasts[i].seen);
     }
     free(causal->pasts);
+    free(causal->places);
+    free(causal->newest);
 }
 
 /* The past of this version of the entry with these pairs; notes it if it is new. */
 static const struct sim_past *past_of(struct sim_causal *causal, const struct catalog_entry *entry,
                                       const struct catalog__pair *version,
                                       const struct catalog__pair *pairs, size_t pair_count) {
-    if (causal->count * 2 >= causal->capacity) {
-        grow(causal);
+    if (causal->count * 2 >= causal->place_count) {
+        tables_grow(causal);
     }
-    struct sim_past *past = place(causal, &version->origin, version->clock, entry->slot);
-    if (past->clock != 0) {
-        return past;
+    size_t place = place_of(causal, &version->origin, version->clock, entry->slot);
+    if (causal->places[place] != 0) {
+        return &causal->pasts[causal->places[place] - 1];
     }
-    *past =
-        (struct sim_past){.origin = version->origin, .clock = version->clock, .slot = entry->slot};
-    causal->count++;
+    causal->pasts =
+        sim_grow(causal->pasts, causal->count, &causal->capacity, sizeof *causal->pasts);
+    struct sim_past *past = &causal->pasts[causal->count++];
+    size_t slot_place = slot_place_of(causal, entry->slot);
+    *past = (struct sim_past){.origin = version->origin,
+                              .clock = version->clock,
+                              .slot = entry->slot,
+                              .dropped = version->state == CATALOG_DROPPED,
+                              .before = causal->newest[slot_place]};
+    causal->places[place] = causal->newest[slot_place] = (uint32_t)causal->count;
     if (entry->version_count == 1) {
         past->seen = sim_allocate(pair_count, sizeof *pairs);
         memcpy(past->seen, pairs, pair_count * sizeof *pairs);
@@ -88,9 +115,8 @@ static const struct sim_past *past_of(struct sim_causal *causal, const struct ca
 
 /* --- lists of pairs -------------------------------------------------------------------------------------------------- */
 
-/* What a list has seen of this origin; `at` moves on, so that a walk in order of origins is linear. */
-static catalog_clock seen_of(const struct catalog__pair *pairs, size_t count, size_t *at,
-                             const struct catalog_id *origin) {
+catalog_clock sim__pairs_seen(const struct catalog__pair *pairs, size_t count, size_t *at,
+                              const struct catalog_id *origin) {
     while (*at < count && catalog_id_compare(&pairs[*at].origin, origin) < 0) {
         (*at)++;
     }
@@ -98,12 +124,13 @@ static catalog_clock seen_of(const struct catalog__pair *pairs, size_t count, si
     return found ? pairs[*at].clock : 0;
 }
 
-/* Whether `whole` has seen all that `part` has. */
+/* Whether `whole` has seen all above the horizon that `part` has. */
 static bool covers(const struct catalog__pair *whole, size_t whole_count,
-                   const struct catalog__pair *part, size_t part_count) {
+                   const struct catalog__pair *part, size_t part_count, catalog_clock horizon) {
     size_t at = 0;
     for (size_t i = 0; i < part_count; i++) {
-        if (seen_of(whole, whole_count, &at, &part[i].origin) < part[i].clock) {
+        if (part[i].clock > horizon &&
+            sim__pairs_seen(whole, whole_count, &at, &part[i].origin) < part[i].clock) {
             return false;
         }
     }
@@ -128,19 +155,19 @@ static bool in_force_is_largest(const struct catalog_entry *entry,
 
 /* --- looking --------------------------------------------------------------------------------------------------------- */
 
-/* One survivor against the entry and the others; `at` is a place in the entry's list for each of its pairs. */
+/* One survivor against the entry and the others. */
 static enum sim_causal_verdict survivor_look(const struct sim_past *past,
                                              const struct catalog__pair *pairs, size_t count,
-                                             catalog_clock *joined) {
+                                             catalog_clock horizon, catalog_clock *joined) {
     if (past->seen == NULL) {
         return SIM_CAUSAL_UNKNOWN;
     }
-    if (!covers(pairs, count, past->seen, past->seen_count)) {
+    if (!covers(pairs, count, past->seen, past->seen_count, horizon)) {
         return SIM_CAUSAL_FORGOT;
     }
     size_t at = 0;
     for (size_t i = 0; i < count; i++) {
-        catalog_clock seen = seen_of(past->seen, past->seen_count, &at, &pairs[i].origin);
+        catalog_clock seen = sim__pairs_seen(past->seen, past->seen_count, &at, &pairs[i].origin);
         bool own = catalog_id_equal(&past->origin, &pairs[i].origin);
         if (!own && pairs[i].version != NULL && seen >= pairs[i].clock) {
             return SIM_CAUSAL_KEPT;
@@ -150,12 +177,65 @@ static enum sim_causal_verdict survivor_look(const struct sim_past *past,
     return SIM_CAUSAL_RIGHT;
 }
 
-enum sim_causal_verdict sim_causal_look(struct sim_causal *causal,
-                                        const struct catalog_entry *entry) {
-    static struct catalog__pair pairs[PAIRS_MAX];
-    static catalog_clock joined[PAIRS_MAX];
+/* Both lists in one, of each origin the larger clock. */
+static size_t pairs_join(const struct catalog__pair *a, size_t a_count,
+                         const struct catalog__pair *b, size_t b_count,
+                         struct catalog__pair *joined) {
+    size_t count = 0;
+    for (size_t i = 0, j = 0; i < a_count || j < b_count; count++) {
+        int order = i == a_count   ? 1
+                    : j == b_count ? -1
+                                   : catalog_id_compare(&a[i].origin, &b[j].origin);
+        joined[count] = order <= 0 ? a[i] : b[j];
+        if (order == 0 && b[j].clock > a[i].clock) {
+            joined[count] = b[j];
+        }
+        i += order <= 0;
+        j += order >= 0;
+    }
+    return count;
+}
+
+/* The past of a write is what it bears, and what it replaced. */
+static void past_widen(struct sim_past *past, const struct catalog_entry *before) {
+    static struct catalog__pair old[SIM__PAIRS_MAX], joined[2 * SIM__PAIRS_MAX];
+    size_t count = catalog__entry_pair_count(before);
+    if (past->seen == NULL || count > SIM__PAIRS_MAX || past->seen_count > SIM__PAIRS_MAX) {
+        return;
+    }
+    catalog__entry_pairs(before, old);
+    count = pairs_join(past->seen, past->seen_count, old, count, joined);
+    free(past->seen);
+    past->seen = sim_allocate(count, sizeof *joined);
+    memcpy(past->seen, joined, count * sizeof *joined);
+    past->seen_count = count;
+}
+
+void sim_causal_note(struct sim_causal *causal, const struct catalog_entry *before,
+                     const struct catalog_entry *entry) {
+    static struct catalog__pair pairs[SIM__PAIRS_MAX];
     size_t count = catalog__entry_pair_count(entry);
-    if (count > PAIRS_MAX) {
+    size_t known = causal->count;
+    if (count > SIM__PAIRS_MAX) {
+        return;
+    }
+    catalog__entry_pairs(entry, pairs);
+    for (size_t i = 0; i < count; i++) {
+        if (pairs[i].version != NULL) {
+            (void)past_of(causal, entry, &pairs[i], pairs, count);
+        }
+    }
+    if (before != NULL && causal->count == known + 1 && entry->version_count == 1) {
+        past_widen(&causal->pasts[known], before);
+    }
+}
+
+enum sim_causal_verdict sim_causal_look(struct sim_causal *causal,
+                                        const struct catalog_entry *entry, catalog_clock horizon) {
+    static struct catalog__pair pairs[SIM__PAIRS_MAX];
+    static catalog_clock joined[SIM__PAIRS_MAX];
+    size_t count = catalog__entry_pair_count(entry);
+    if (count > SIM__PAIRS_MAX) {
         return SIM_CAUSAL_UNKNOWN;
     }
     catalog__entry_pairs(entry, pairs);
@@ -167,25 +247,31 @@ enum sim_causal_verdict sim_causal_look(struct sim_causal *causal,
     for (size_t i = 0; i < count && verdict <= SIM_CAUSAL_UNKNOWN; i++) {
         if (pairs[i].version != NULL) {
             const struct sim_past *past = past_of(causal, entry, &pairs[i], pairs, count);
-            enum sim_causal_verdict one = survivor_look(past, pairs, count, joined);
+            enum sim_causal_verdict one = survivor_look(past, pairs, count, horizon, joined);
             verdict = one != SIM_CAUSAL_RIGHT ? one : verdict;
         }
     }
     for (size_t i = 0; i < count && verdict == SIM_CAUSAL_RIGHT; i++) {
-        verdict = joined[i] < pairs[i].clock ? SIM_CAUSAL_LOST : verdict;
+        bool lost = joined[i] < pairs[i].clock && pairs[i].clock > horizon;
+        verdict = lost ? SIM_CAUSAL_LOST : verdict;
     }
     return verdict;
 }
 
-enum sim_causal_verdict sim_causal_compare(const struct catalog_entry *before,
-                                           const struct catalog_entry *after) {
-    static struct catalog__pair pairs[PAIRS_MAX], old[PAIRS_MAX];
+enum sim_causal_verdict sim_causal_compare(const struct sim_causal *causal,
+                                           const struct catalog_entry *before,
+                                           const struct catalog_entry *after,
+                                           catalog_clock horizon) {
+    static struct catalog__pair pairs[SIM__PAIRS_MAX], old[SIM__PAIRS_MAX];
     size_t count = catalog__entry_pair_count(after);
     size_t old_count = catalog__entry_pair_count(before);
-    if (count > PAIRS_MAX || old_count > PAIRS_MAX) {
+    if (count > SIM__PAIRS_MAX || old_count > SIM__PAIRS_MAX) {
         return SIM_CAUSAL_UNKNOWN;
     }
     catalog__entry_pairs(after, pairs);
     catalog__entry_pairs(before, old);
-    return covers(pairs, count, old, old_count) ? SIM_CAUSAL_RIGHT : SIM_CAUSAL_BACK;
+    if (!covers(pairs, count, old, old_count, horizon)) {
+        return SIM_CAUSAL_BACK;
+    }
+    return sim_causal_accounts(causal, after, before, horizon) ? SIM_CAUSAL_RIGHT : SIM_CAUSAL_BACK;
 }

@@ -85,8 +85,9 @@ static bool above_all_seen(const struct catalog_entry *entry) {
 static bool is_new(const struct sim_node *node, const struct catalog_entry *before,
                    const struct catalog_entry *after) {
     struct catalog_version version = catalog_entry_in_force(after);
+    /* Who began anew is given again what it had made in this start. */
     return after->version_count == 1 && catalog_id_equal(&version.origin, &node->origin) &&
-           (before == NULL || before->clock_highest < version.clock);
+           !node->landing_known && (before == NULL || before->clock_highest < version.clock);
 }
 
 static void s12_put(struct sim *sim, struct sim_node *node, struct catalog_entry *before,

@@ -9,27 +9,86 @@
 
 /* --- S3 ------------------------------------------------------------------------------------------------------------------------- */
 
+/* Whether `after` is what a merge under this horizon makes of both. */
+static bool is_merge_of(struct catalog_entry *before, struct catalog_entry *after,
+                        catalog_clock horizon) {
+    struct catalog_entry *merged = NULL;
+    bool is = catalog_merge(&merkle_allocator_libc, before, after, horizon, &merged, NULL) == 0 &&
+              merged != NULL && merkle_digest_equal(&merged->digest, &after->digest);
+    catalog_entry_release(merged);
+    return is;
+}
+
+/* A version that was dropped, and whose drop the horizon of this disk has passed, lives again. That the drop's row is gone
+ * since does not matter: what versions there were, and which had seen which, is remembered beside the disks (causal.h). */
+static void revived_look(struct sim *sim, struct sim_node *node, const struct catalog_entry *entry,
+                         catalog_clock horizon) {
+    enum { VERSIONS_MAX = 64 };
+    struct catalog_version versions[VERSIONS_MAX];
+    size_t count = catalog_entry_versions(entry, versions, VERSIONS_MAX);
+    bool any = sim_causal_any_passed(&sim->causal, entry->slot);
+    for (size_t i = 0; any && i < count && i < VERSIONS_MAX; i++) {
+        if (versions[i].state != CATALOG_DROPPED &&
+            sim_causal_is_gone(&sim->causal, entry->slot, &versions[i].origin, versions[i].clock,
+                               horizon)) {
+            sim_violated(
+                sim, &sim_check_s3, node,
+                "a dropped version is live again, behind the horizon that passed its drop");
+            return;
+        }
+    }
+}
+
 static void s3_put(struct sim *sim, struct sim_node *node, struct catalog_entry *before,
                    struct catalog_entry *after) {
-    struct catalog_entry *merged = NULL;
-    if (before == NULL || !sim_entries_first(sim, before, after, SIM_MARK_S3)) {
+    catalog_clock horizon = node->disk.landing_horizon;
+    if (horizon != 0) {
+        sim_checker_looked(sim, &sim_check_s3);
+        revived_look(sim, node, after, horizon);
+    }
+    if (before == NULL || sim->failed ||
+        !sim_entries_first(sim, before, after, horizon, SIM_MARK_S3)) {
         return;
     }
     sim_checker_looked(sim, &sim_check_s3);
-    if (catalog_merge(&merkle_allocator_libc, before, after, 0, &merged, NULL) != 0 ||
-        !merkle_digest_equal(&merged->digest, &after->digest)) {
+    if (!is_merge_of(before, after, horizon)) {
         sim_violated(sim, &sim_check_s3, node,
                      "an entry on its disk is replaced by one that has not seen it");
     } else if (after->clock < before->clock) {
         sim_violated(sim, &sim_check_s3, node, "the version in force of an entry goes back");
     }
-    catalog_entry_release(merged);
+}
+
+/* Rows leave a disk by the horizon alone, and only tombstones that it has passed. */
+static void s3_taken(struct sim *sim, struct sim_node *node, struct catalog_entry *before) {
+    sim_checker_looked(sim, &sim_check_s3);
+    if (!before->tombstone) {
+        sim_violated(sim, &sim_check_s3, node,
+                     "an entry that is no tombstone is taken off its disk");
+    } else if (before->clock > node->disk.landing_horizon) {
+        sim_violated(sim, &sim_check_s3, node,
+                     "a tombstone is taken off its disk before the horizon has passed it");
+    }
+}
+
+/* A horizon that passes a drop which this disk has not heard of would keep the dropped version alive here for ever. */
+static void s3_landed(struct sim *sim, struct sim_node *node, const struct sim_batch *batch,
+                      const struct catalog_node_state *before) {
+    catalog_clock horizon = batch->state.horizon;
+    if (horizon == (before == NULL ? 0 : before->horizon)) {
+        return;
+    }
+    for (size_t i = 0; i < node->disk.entry_count && !sim->failed; i++) {
+        revived_look(sim, node, node->disk.entries[i], horizon);
+    }
 }
 
 const struct sim_checker sim_check_s3 = {
     .id = "S3",
     .statement = "no entry moves to an older version, nothing that was dropped returns",
     .put = s3_put,
+    .taken = s3_taken,
+    .landed = s3_landed,
 };
 
 /* --- S6 and `seen`: each version that was ever made ------------------------------------------------------------------------------- */
@@ -79,7 +138,7 @@ static void made_look(struct sim *sim, const struct sim_node *by, catalog_clock 
     for (size_t i = 0; i < sim->node_count && !by->outside_promises; i++) {
         const struct sim_node *node = &sim->nodes[i];
         if (node->disk.exists && node->disk.state.seen >= clock && node->cluster == by->cluster &&
-            !by->removed) {
+            !by->removed && by->removals_asked == 0) {
             sim_violated(sim, &sim_check_seen, node, "%s makes a version below the `seen` of %s",
                          by->name, node->name);
         }
@@ -132,7 +191,7 @@ const struct sim_checker sim_check_s6 = {
     .close = s6_close,
 };
 
-/* What this disk knows of the origin in the entry of this slot; 0: nothing. */
+/* What this disk says of the origin in the entry of this slot; 0: nothing. */
 static catalog_clock known_clock(const struct sim_disk *disk, uint64_t slot,
                                  const struct catalog_id *origin) {
     enum { PAIRS_MAX = 1024 };
@@ -157,7 +216,9 @@ static catalog_clock known_clock(const struct sim_disk *disk, uint64_t slot,
 static const struct sim_node *holder_of(const struct sim *sim, const struct origin *made) {
     for (size_t i = 0; i < sim->node_count; i++) {
         if (known_clock(&sim->nodes[i].disk, made->slot, &made->origin) >= made->clock &&
-            !sim->nodes[i].removed && sim->nodes[i].clone_of == SIZE_MAX) {
+            !sim->nodes[i].removed && sim->nodes[i].removals_asked == 0 &&
+            sim->nodes[i].clone_of == SIZE_MAX &&
+            sim->nodes[i].cluster == sim->nodes[made->maker].cluster) {
             return &sim->nodes[i];
         }
     }
@@ -177,7 +238,9 @@ static void seen_landed(struct sim *sim, struct sim_node *node, const struct sim
         const struct origin *made = &s6->origins[i];
         const struct sim_node *maker = &sim->nodes[made->maker];
         if (maker->cluster == node->cluster && !maker->outside_promises &&
+            /* What its horizon has passed was looked for when its `seen` passed it. */
             made->clock > seen_before && made->clock <= seen &&
+            made->clock > node->disk.state.horizon &&
             known_clock(&node->disk, made->slot, &made->origin) < made->clock) {
             const struct sim_node *holder = holder_of(sim, made);
             if (holder != NULL) {

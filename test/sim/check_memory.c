@@ -1,8 +1,9 @@
 /* check_memory.c - S10: what an engine takes is bounded by what it has to hold, with the limits of gossip/bounds.h.
  *
  *   held       at most BASE + what its entries take twice over (stored and under way, and the index and tree of each), its
- *              members with their rows, queues and pushes in flight, sessions, exchanges with what bounds.h lets them keep,
- *              flights, waiters, callers, and the buffers of an update, which keep the size of the largest step
+ *              members with their rows, queues and pushes in flight, what is left of a former id, sessions, exchanges with
+ *              what bounds.h lets them keep, flights, waiters, callers, and the buffers of an update, which keep the size of
+ *              the largest step
  *   a message  in the step that takes it in, no more is taken than STEP_BASE + STEP_FACTOR times its bytes and those of the
  *              frames that it is answered with, and what the disk is handed; and, where that is not enough, the rings of
  *              what is under way once more, its members (an ADMIT tells a newcomer of all), and twice the largest entry that
@@ -74,12 +75,23 @@ static uint64_t of_merge(const struct sim_disk *disk) {
     return 2 * largest;
 }
 
+/* What a node had under its former id. */
+static uint64_t of_kept(struct catalog_entry *const *kept, size_t count) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += sizeof *kept + sizeof **kept + kept[i]->size_bytes + ENTRY_OVERHEAD;
+    }
+    return bytes;
+}
+
 static uint64_t of_flights(const struct gossip *engine) {
-    uint64_t bytes = of_rings(engine);
+    uint64_t bytes = of_rings(engine) + of_kept(engine->kept, engine->kept_count);
     for (size_t i = 0; i < engine->flight_count; i++) {
         const struct gossip__flight *flight =
             &engine->flights[(engine->flight_first + i) % engine->flight_capacity];
         bytes += flight->entry_capacity * (sizeof(void *) + sizeof(struct gossip__arrival));
+        bytes += flight->removed_capacity * sizeof(void *);
+        bytes += of_kept(flight->kept, flight->kept_count);
         for (size_t j = 0; j < flight->entry_count; j++) {
             bytes += sizeof(struct catalog_entry) + flight->entries[j]->size_bytes + ENTRY_OVERHEAD;
         }

@@ -2,9 +2,9 @@
  * byte for byte.
  *
  *   steps      only what the disk says changes the catalog: after any other event root and change counter are as before
- *   repeats    entries that were handed to the store are new once: the same frame brings none again, unless the store has
- *              failed meanwhile and forgotten them, or memory was short for some of them at first (the last REMEMBERED
- *              frames with entries of each life of a node)
+ *   repeats    entries that were handed to the store are new once: the same frame brings none again, unless the node has
+ *              started again empty or its store has failed meanwhile and forgotten them, or memory was short for some of
+ *              them at first (the last REMEMBERED frames with entries of each life of a node)
  *   bytes      wherever an entry lands its bytes are the one encoding: they decode, and its parts put together anew give the
  *              same; a version with fields of a newer format, and any of an unknown kind, has the
  *              same bytes on all disks. So equal sets of versions have equal bytes everywhere.
@@ -61,6 +61,16 @@ static struct at_node *at(struct sim *sim, const struct sim_node *node) {
 static void s9_started(struct sim *sim, struct sim_node *node, const struct catalog_load *load) {
     (void)load;
     *at(sim, node) = (struct at_node){.known = false};
+}
+
+/* Who starts again empty has forgotten what it took. */
+static bool is_reset(const struct gossip_update *update) {
+    for (size_t i = 0; i < update->batch_count; i++) {
+        if (update->batches[i].reset) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static size_t entries_of(const struct gossip_update *update) {
@@ -123,6 +133,9 @@ static void s9_stepped(struct sim *sim, struct sim_node *node, const struct goss
     here->known = true;
     here->root = root;
     here->changes = changes;
+    if (is_reset(update)) {
+        here->taken_count = here->taken_next = 0;
+    }
     if (bears_entries(event)) {
         repeat_look(sim, node, here, event, entries_of(update));
     }

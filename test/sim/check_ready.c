@@ -98,9 +98,10 @@ static void s14_disk_replaced(struct sim *sim, struct sim_node *node) {
     }
 }
 
-static bool holds_all(const struct sim_disk *disk, const struct admission *admission) {
+static bool holds_all(const struct sim *sim, const struct sim_disk *disk,
+                      const struct admission *admission) {
     for (size_t i = 0; i < admission->entry_count; i++) {
-        if (!sim_disk_holds(disk, admission->entries[i])) {
+        if (!sim_disk_holds(sim, disk, admission->entries[i])) {
             return false;
         }
     }
@@ -133,7 +134,7 @@ static void ready_look(struct sim *sim, struct sim_node *node) {
     for (size_t i = 0; i < s14->count; i++) {
         struct admission *admission = &s14->admissions[i];
         if (catalog_id_equal(&admission->newcomer, &node->engine->state.node_id)) {
-            through += admission->void_ || holds_all(&node->disk, admission);
+            through += admission->void_ || holds_all(sim, &node->disk, admission);
             entries_release(admission);
         }
     }

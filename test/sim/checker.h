@@ -15,7 +15,7 @@ struct sim_checker {
     const char *statement; /* one sentence */
     size_t state_size_bytes;
     bool liveness; /* a violation means "diverged", not "a safety promise was broken" */
-    bool later;    /* it comes with the next issue: nothing is checked */
+    bool later;    /* it comes later: nothing is checked yet */
 
     /* An engine was made from what its disk held, before its first step. */
     void (*started)(struct sim *sim, struct sim_node *node, const struct catalog_load *load);
@@ -30,6 +30,14 @@ struct sim_checker {
     /* An entry takes its place on a disk: what stood there (NULL: nothing), what stands there. */
     void (*put)(struct sim *sim, struct sim_node *node, struct catalog_entry *before,
                 struct catalog_entry *after);
+    /* A row is taken off a disk: a tombstone that the horizon has passed. */
+    void (*taken)(struct sim *sim, struct sim_node *node, struct catalog_entry *before);
+    /* A disk is about to begin anew under another id (DESIGN 4.7): it still is as it was. */
+    void (*reset)(struct sim *sim, struct sim_node *node, const struct sim_batch *batch);
+    /* A client asked how fresh a node is, and was told: in touch with a majority so long ago. */
+    void (*fresh)(struct sim *sim, struct sim_node *node, uint64_t age_ms);
+    /* An engine handed over what this node alone had, in this update. */
+    void (*handed_over)(struct sim *sim, struct sim_node *node, const struct gossip_update *update);
     /* A batch is on a disk as a whole; `before` is the state row that it replaced (NULL: the first). */
     void (*landed)(struct sim *sim, struct sim_node *node, const struct sim_batch *batch,
                    const struct catalog_node_state *before);
@@ -55,6 +63,12 @@ extern const size_t sim_checker_count;
 #define SIM_CHECKERS(X)                                                                            \
     X(s1)                                                                                          \
     X(s3)                                                                                          \
+    X(l4)                                                                                          \
+    X(s4)                                                                                          \
+    X(staged)                                                                                      \
+    X(horizon)                                                                                     \
+    X(lineage)                                                                                     \
+    X(fresh)                                                                                       \
     X(s5)                                                                                          \
     X(s9)                                                                                          \
     X(s6)                                                                                          \
@@ -78,6 +92,9 @@ extern const size_t sim_checker_count;
 #define X(name) extern const struct sim_checker sim_check_##name;
 SIM_CHECKERS(X)
 #undef X
+
+/* Whether the horizon has passed all that there is on all required disks (check_horizon.c). */
+bool sim_horizon_is_at_rest(const struct sim *sim);
 
 /* The memory of a checker in this run, and how often it has looked (count it yourself: one for each real comparison). */
 void *sim_checker_state(struct sim *sim, const struct sim_checker *checker);

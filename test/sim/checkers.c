@@ -1,8 +1,4 @@
-/* checkers.c - the table of all checkers, and what they have in common.
- *
- * What S4, L4 and the other rules of agreement, staged changes and the removal of tombstones demand comes with these: their
- * rows are here, and say `later`.
- */
+/* checkers.c - the table of all checkers, and what they have in common. */
 #include "test/sim/checker.h"
 
 #include <stdarg.h>
@@ -12,21 +8,17 @@
 /* Looked at by god.c and operation.c themselves. */
 static const struct sim_checker check_s2 = {
     .id = "S2", .statement = "no acknowledged write is missing but what the god's view excuses"};
-static const struct sim_checker check_s4 = {
-    .id = "S4", .statement = "agreement is answered only if each member has it", .later = true};
 static const struct sim_checker check_l6 = {
     .id = "L6",
     .statement = "one bad peer costs the others at most twice the time (pairs of runs: paired.c)",
     .liveness = true};
-static const struct sim_checker check_l4 = {
-    .id = "L4", .statement = "agreement comes in time, or says who is missing", .later = true};
 
 const struct sim_checker *const sim_checkers[] = {
 #define X(name) &sim_check_##name,
     SIM_CHECKERS(X)
 #undef X
         & check_s2,
-    &check_l6, &check_s4, &check_l4};
+    &check_l6};
 const size_t sim_checker_count = sizeof sim_checkers / sizeof *sim_checkers;
 
 static size_t index_of(const struct sim_checker *checker) {

@@ -67,8 +67,8 @@ void sim_event_node(struct sim *sim, enum sim_event_type type, const struct sim_
 }
 
 const char *sim_event_name(uint8_t type) {
-    static const char *const names[] = {"?",      "frame",  "connected", "disconnected",
-                                        "stored", "reopen", "tick",      "action",
-                                        "undo",   "start",  "stopped",   "crash"};
+    static const char *const names[] = {"?",      "frame",   "connected", "disconnected", "stored",
+                                        "reopen", "tick",    "kept",      "action",       "undo",
+                                        "start",  "stopped", "crash",     "wait"};
     return type < sizeof names / sizeof *names ? names[type] : "?";
 }

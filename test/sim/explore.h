@@ -34,11 +34,12 @@ enum {
 
 /* How large a world is. What a model has no use for it ignores; explore_limits_default() says what each begins with. */
 struct explore_limits {
-    unsigned nodes;    /* members at the start */
-    unsigned joins;    /* newcomers, by new ids of old nodes or by a fresh one */
-    unsigned keys;     /* of the catalog */
-    unsigned writes;   /* sets and drops */
-    unsigned walks;    /* exchanges that take their time, with others in between; more of them are done at once */
+    unsigned nodes;  /* members at the start */
+    unsigned joins;  /* newcomers, by new ids of old nodes or by a fresh one */
+    unsigned keys;   /* of the catalog */
+    unsigned writes; /* sets and drops */
+    unsigned
+        walks; /* exchanges that take their time, with others in between; more of them are done at once */
     unsigned late;     /* messages that stay in the network: late, lost, out of order, repeated */
     unsigned crashes;  /* ends of processes, which begin again from their disk */
     unsigned restores; /* disks put back to a copy */

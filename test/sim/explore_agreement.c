@@ -129,8 +129,8 @@ static void rows_emit(const struct explore_world *world, const struct agreement_
     if (!own->in_cluster) {
         return;
     }
-    for (unsigned id = other->in_cluster ? 0 : b; id < (other->in_cluster ? state->ids_used : b + 1u);
-         id++) {
+    for (unsigned id = other->in_cluster ? 0 : b;
+         id < (other->in_cluster ? state->ids_used : b + 1u); id++) {
         bool replaces = id == b && other->replaces != AGREEMENT_NONE &&
                         own->table[other->replaces] != AGREEMENT_GONE;
         if (other->table[id] > own->table[id] || replaces) {

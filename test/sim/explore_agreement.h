@@ -45,7 +45,7 @@ struct agreement_disk {
 
 struct agreement_node {
     uint8_t status;
-    uint8_t flying; /* the version is on its way to the disk */
+    uint8_t flying;   /* the version is on its way to the disk */
     uint8_t solo;     /* ghost: it became ready through one member, since there was only one */
     uint8_t unstored; /* planted: rows that are not on disk yet */
     uint8_t admitted, through;
@@ -56,8 +56,8 @@ struct agreement_node {
 struct agreement_message {
     uint8_t from; /* AGREEMENT_NONE: free */
     uint8_t table[AGREEMENT_IDS_MAX];
-    uint8_t stale;   /* its process has ended since */
-    uint8_t forgot;  /* ghost: and the disk was put back */
+    uint8_t stale;  /* its process has ended since */
+    uint8_t forgot; /* ghost: and the disk was put back */
 };
 
 struct agreement_state {
@@ -66,10 +66,11 @@ struct agreement_state {
     uint8_t initiator; /* AGREEMENT_NONE: nobody waits */
     uint8_t required;  /* B10: whom it knew at the beginning */
     uint8_t confirmed; /* ids, the initiator not among them */
-    uint8_t stale;     /* of those: their process has ended since, and the initiator has not heard of it */
-    uint8_t forgot;    /* ghost: of those the disk was put back */
-    uint8_t begun;     /* so many agreements */
-    uint8_t failed;    /* ghost: success was told though a member lacks the version */
+    uint8_t
+        stale; /* of those: their process has ended since, and the initiator has not heard of it */
+    uint8_t forgot; /* ghost: of those the disk was put back */
+    uint8_t begun;  /* so many agreements */
+    uint8_t failed; /* ghost: success was told though a member lacks the version */
     struct agreement_message late[AGREEMENT_LATE_MAX];
     uint8_t late_count;
     uint8_t copied; /* of whom there is a copy; AGREEMENT_NONE */

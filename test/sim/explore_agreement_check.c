@@ -18,8 +18,8 @@ static uint64_t signature(const struct agreement_state *state, unsigned id) {
                    (uint64_t)disk->ready << 4 | (uint64_t)disk->in_cluster << 5 |
                    (uint64_t)(state->initiator == id) << 6 |
                    (uint64_t)(state->confirmed >> id & 1) << 7 |
-                   (uint64_t)(state->stale >> id & 1) << 8 |
-                   (uint64_t)(state->copied == id) << 9 | (uint64_t)disk->table[id] << 10;
+                   (uint64_t)(state->stale >> id & 1) << 8 | (uint64_t)(state->copied == id) << 9 |
+                   (uint64_t)disk->table[id] << 10;
     uint64_t others = 0;
     for (unsigned other = 0; other < state->ids_used; other++) {
         const struct agreement_node *peer = &state->nodes[other];
@@ -122,8 +122,12 @@ static void node_print(const struct agreement_state *state, unsigned id, const u
     static const char *const rows[] = {"?", "joining", "ready", "removed"};
     const struct agreement_node *node = &state->nodes[id];
     fprintf(file, "%c %s, %s; members:", 'A' + labels[id],
-            node->status != AGREEMENT_LIVE ? "ended" : node->disk.ready ? "ready" : "joining",
-            node->disk.has ? "has it" : node->flying ? "has it in memory" : "lacks it");
+            node->status != AGREEMENT_LIVE ? "ended"
+            : node->disk.ready             ? "ready"
+                                           : "joining",
+            node->disk.has ? "has it"
+            : node->flying ? "has it in memory"
+                           : "lacks it");
     for (unsigned other = 0; other < state->ids_used; other++) {
         fprintf(file, " %c %s", 'A' + labels[other], rows[node->disk.table[other]]);
     }

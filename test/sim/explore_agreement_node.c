@@ -105,8 +105,8 @@ static struct agreement_node *id_add(struct agreement_state *state, unsigned *id
         return NULL;
     }
     *id = state->ids_used++;
-    state->nodes[*id] = (struct agreement_node){.status = AGREEMENT_LIVE,
-                                                .disk = {.replaces = AGREEMENT_NONE}};
+    state->nodes[*id] =
+        (struct agreement_node){.status = AGREEMENT_LIVE, .disk = {.replaces = AGREEMENT_NONE}};
     state->nodes[*id].disk.table[*id] = AGREEMENT_JOINING;
     return &state->nodes[*id];
 }

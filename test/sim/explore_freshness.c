@@ -203,9 +203,10 @@ static void receive(struct state *state, unsigned plant, unsigned a, unsigned b)
         return;
     }
     unsigned from = plant == PLANT_WORD_RECEIVED ? now : exchange.sent;
-    unsigned told = plant == PLANT_WORD
-                        ? from
-                        : (unsigned)gossip__freshness_lifted(from, exchange.age);
+    gossip_time_ms told = from;
+    if (plant != PLANT_WORD && !gossip__freshness_lifted(from, exchange.age, &told)) {
+        return;
+    }
     if (node->told == NEVER || told > node->told) {
         node->told = (uint8_t)told;
     }

@@ -23,8 +23,8 @@
  *      process that asked, and only the last one that it asked of that member; a late entry is a push.
  *   2. A request and its answer are one step: what the asking side knows of the moment of asking is only whether the
  *      member's ADMIT was stored by then, and asking later can only make it true where it was false.
- *   3. A node that raises its horizon is taken to have heard the largest `seen` that each member ever told, at once. A real
- *      one has heard that, or an older one, which is lower: whatever it can raise to is between, and each such value is a
+ *   3. Two that have a session and equal tables hear each other's `seen` at once, and keep the largest. Real ones hear of it
+ *      later, and then it may be what was said before: a node can raise to whatever lies between, and each such value is a
  *      step here.
  *   4. What is heard of members is row by row; a table that arrives late says less, so some rows of it are heard later.
  *   5. Of walks each node has one at a time, and a pull takes what the member has now, whether or not it is what the walk
@@ -36,7 +36,7 @@
  *      A disk that is put back takes the mark back, not the wall clock: its next write is above all that its id ever
  *      reached. Where that is not so (clock-back) a version can be lost: docs/decisions.
  *   8. Two digests that are equal though what they cover differs are not modelled, nor is damage.
- *   Of 1 to 5 a real node does less, never more. `said` and `known` are ghosts: no step looks at `known`.
+ *   Of 1 to 5 a real node does less, never more. `known` and `owed` are ghosts: no step looks at them.
  *
  * SYMMETRY (explore_removal_check.c). Nodes differ in nothing but their ids, and no rule compares ids; so states that are
  * the same up to a permutation of ids are one. Nodes are sorted by what they are, by themselves; where two look the same
@@ -113,7 +113,8 @@ static void disk_emit(const struct explore_world *world, const struct removal_st
         removal_restart(&next, node);
         emit(sink, &next, REMOVAL_STEP_CRASH, node, 0, 0);
     }
-    if (removal_in_cluster(&state->nodes[node]) && state->copied == REMOVAL_NONE && state->restores < limits->restores) {
+    if (removal_in_cluster(&state->nodes[node]) && state->copied == REMOVAL_NONE &&
+        state->restores < limits->restores) {
         next = *state;
         next.copied = (uint8_t)node;
         next.copy = state->nodes[node].disk;
@@ -196,8 +197,8 @@ static void asked_again(struct removal_state *state, unsigned a, unsigned b) {
 static void sessions_renew(struct removal_state *state, unsigned a, unsigned b) {
     for (unsigned i = 0; i < state->late_count; i++) {
         struct removal_message *message = &state->late[i];
-        bool between = (message->to == a && message->from == b) ||
-                       (message->to == b && message->from == a);
+        bool between =
+            (message->to == a && message->from == b) || (message->to == b && message->from == a);
         if (between && message->stale) {
             *message = (struct removal_message){0};
         }

@@ -47,11 +47,14 @@ enum {
     X(JOIN_ONE, "ready-through-one", "a newcomer is ready after a walk with one member")           \
     X(JOIN_BEFORE, "walk-before-row", "walks begun before the member stored the newcomer count")   \
     X(REPLACED, "replaced-stays", "the former id of a node that took a new one is not removed")    \
-    X(ACROSS, "walk-across", "a walk counts although an id was added or removed meanwhile")           \
-    X(AMNESIA, "amnesia", "a member counts although it has not met all others since its start")     \
+    X(ACROSS, "walk-across", "a walk counts although an id was added or removed meanwhile")        \
+    X(AMNESIA, "amnesia", "a member counts although it has not met all others since its start")    \
+    X(HEARD, "seen-any-table", "what a member has seen counts whatever its table")                 \
     X(CLOCK_BACK, "clock-back", "the wall clock of a disk put back is behind clocks of before")    \
-    X(PRESENT, "present-merged", "what is present here is merged with entries from behind the horizon") \
-    X(TWO_HORIZONS, "two-horizons", "the same, what they lack counting up to their stamp (not a bug)") \
+    X(PRESENT, "present-merged",                                                                   \
+      "what is present here is merged with entries from behind the horizon")                       \
+    X(TWO_HORIZONS, "two-horizons",                                                                \
+      "the same, what they lack counting up to their stamp (not a bug)")                           \
     X(B05, "B05", "tombstones go when they are old, whatever the horizon")
 
 enum removal_plant {
@@ -86,19 +89,21 @@ struct removal_disk {
     struct removal_entry entries[REMOVAL_KEYS_MAX];
     uint8_t horizon, seen, high_water;
     uint8_t ready;
-    uint8_t admitter; /* whose horizon it took; REMOVAL_NONE: nobody's yet; the id itself: a founder */
-    uint8_t replaces; /* its former id; REMOVAL_NONE */
+    uint8_t
+        admitter; /* whose horizon it took; REMOVAL_NONE: nobody's yet; the id itself: a founder */
+    uint8_t replaces;               /* its former id; REMOVAL_NONE */
     uint8_t table[REMOVAL_IDS_MAX]; /* enum removal_row; its own row too */
     uint8_t known;                  /* ghost: what stood here once, and what came with it */
-    uint8_t owed; /* ghost: of those what it must not lose: not what it had as a newcomer, or has from one alone */
+    uint8_t
+        owed; /* ghost: of those what it must not lose: not what it had as a newcomer, or has from one alone */
 };
 
 /* What a node remembers of the one walk that it is on. */
 struct removal_walk {
     uint8_t peer; /* REMOVAL_NONE: none */
     uint8_t clock, seen;
-    uint8_t met;      /* the tables were equal */
-    uint8_t counts;   /* and the member was whole */
+    uint8_t counts;   /* the tables were equal */
+    uint8_t whole;    /* the member was whole */
     uint8_t admitted; /* it began after the member's ADMIT was stored here */
     uint8_t keys;     /* to be pulled */
 };
@@ -107,13 +112,13 @@ enum removal_status { REMOVAL_UNUSED = 0, REMOVAL_LIVE = 1, REMOVAL_ENDED = 2 };
 
 struct removal_node {
     uint8_t status;
-    uint8_t origin; /* of this process; 0: it has written nothing */
-    uint8_t said;   /* ghost: the largest seen that it ever told */
-    uint8_t again;    /* ghost: it has started again empty, under its id: its `seen` has fallen */
-    uint8_t reached;  /* its wall clock is past this: the largest high-water mark that it ever had */
-    uint8_t met; /* since this process began: with whom an exchange of its own has counted */
+    uint8_t origin;  /* of this process; 0: it has written nothing */
+    uint8_t again;   /* ghost: it has started again empty, under its id: its `seen` has fallen */
+    uint8_t reached; /* its wall clock is past this: the largest high-water mark that it ever had */
+    uint8_t met;     /* since this process began: with whom an exchange of its own has counted */
     uint8_t admitted, through;
     uint8_t counted[REMOVAL_IDS_MAX];
+    uint8_t heard[REMOVAL_IDS_MAX]; /* the largest seen that each told under a table like its own */
     struct removal_walk walk;
     struct removal_disk disk;
 };
@@ -142,7 +147,8 @@ struct removal_state {
     uint8_t late_count;
     uint8_t copied; /* of whom there is a copy; REMOVAL_NONE */
     struct removal_disk copy;
-    uint8_t removed_ever;  /* ghost: ids that some node once had as removed; its disk may be lost since */
+    uint8_t
+        removed_ever; /* ghost: ids that some node once had as removed; its disk may be lost since */
     uint8_t thrown_out;    /* ghost: somebody took a new id, and no disk was ever put back */
     uint8_t ids, ids_used; /* there can be, there were */
     uint8_t crashes, restores, losses, removals; /* so many have happened */
@@ -174,7 +180,8 @@ struct removal_message removal_digest_of(const struct removal_state *state, unsi
 struct removal_message removal_entry_of(const struct removal_state *state, unsigned from,
                                         unsigned to, unsigned key);
 /* False: it did not come to that; the horizons had to be made equal first, or the sender is not heard. */
-bool removal_hear(struct removal_state *state, unsigned plant, const struct removal_message *message);
+bool removal_hear(struct removal_state *state, unsigned plant,
+                  const struct removal_message *message);
 void removal_answer(struct removal_state *state, unsigned plant,
                     const struct removal_message *message);
 /* The whole of it at once. */
@@ -185,6 +192,7 @@ bool removal_admit(struct removal_state *state, unsigned plant,
 bool removal_take(struct removal_state *state, unsigned plant,
                   const struct removal_message *message, bool pulled);
 /* The walk has what it wanted of this key; with the last one it concludes. */
+bool removal_is_whole(const struct removal_state *state, unsigned node);
 void removal_key_done(struct removal_state *state, unsigned plant, unsigned node, unsigned key);
 /* The walk's peer has nothing under this key any more. */
 void removal_gone(struct removal_state *state, unsigned plant, unsigned node, unsigned key);
@@ -192,6 +200,8 @@ void removal_gone(struct removal_state *state, unsigned plant, unsigned node, un
 void removal_row(struct removal_state *state, unsigned plant, unsigned node, unsigned id,
                  uint8_t row);
 void removal_raise(struct removal_state *state, unsigned plant, unsigned node, uint8_t horizon);
+/* Whoever has a session, and the same table, hears of the other's `seen`. */
+void removal_listen(struct removal_state *state, unsigned plant);
 void removal_write(struct removal_state *state, unsigned node, unsigned key, bool drop,
                    uint8_t clock);
 void removal_restart(struct removal_state *state, unsigned node);
@@ -214,14 +224,14 @@ void removal_print_step(const void *before, struct explore_step step, const void
 void removal_print_state(const void *state, const uint8_t *labels, FILE *file);
 
 enum removal_step {
-    REMOVAL_STEP_WRITE = 1, /* a, key, clock + 16 if a drop */
-    REMOVAL_STEP_RAISE,     /* a, to b */
-    REMOVAL_STEP_ROW,       /* a hears from b of c */
-    REMOVAL_STEP_EXCHANGE,  /* a asks b, and walks and pulls at once */
-    REMOVAL_STEP_WALK,      /* a asks b, and begins a walk */
-    REMOVAL_STEP_ADMIT,     /* a is admitted by b */
-    REMOVAL_STEP_PULL,      /* a pulls from b the key c */
-    REMOVAL_STEP_PUSH,      /* b gives a the key c */
+    REMOVAL_STEP_WRITE = 1,    /* a, key, clock + 16 if a drop */
+    REMOVAL_STEP_RAISE,        /* a, to b */
+    REMOVAL_STEP_ROW,          /* a hears from b of c */
+    REMOVAL_STEP_EXCHANGE,     /* a asks b, and walks and pulls at once */
+    REMOVAL_STEP_WALK,         /* a asks b, and begins a walk */
+    REMOVAL_STEP_ADMIT,        /* a is admitted by b */
+    REMOVAL_STEP_PULL,         /* a pulls from b the key c */
+    REMOVAL_STEP_PUSH,         /* b gives a the key c */
     REMOVAL_STEP_DELAY_DIGEST, /* of b to a */
     REMOVAL_STEP_DELAY_ENTRY,  /* of b to a, key c */
     REMOVAL_STEP_LATE_HEARD,   /* message a as a request */

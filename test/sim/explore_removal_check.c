@@ -32,8 +32,7 @@ static uint8_t alive_of(const struct removal_disk *disk) {
 
 /* `owed` is what must stand, or be superseded by what is `known`. */
 static const char *judge(const struct removal_state *state, const struct removal_disk *disk,
-                         uint8_t known, uint8_t owed, const char *resurrection,
-                         const char *loss) {
+                         uint8_t known, uint8_t owed, const char *resurrection, const char *loss) {
     uint8_t alive = alive_of(disk);
     uint8_t superseded = superseded_by(state, known);
     if ((alive & superseded) != 0) {
@@ -83,9 +82,10 @@ const char *removal_broken(const struct explore_world *world, const void *memory
          * has from a newcomer alone: the one disk that knew of that newcomer may have been put back or lost (`owed`). Nor is
          * a member that was removed and has not heard of it: what it alone had, others may have passed. */
         bool held = disk->ready && !removal_is_removed(state, id);
-        const char *why = judge(state, disk, disk->known, disk->owed,
-                                "resurrection: a node has alive what it knew to be superseded",
-                                held ? "loss: a node has lost a version that nothing superseded" : NULL);
+        const char *why =
+            judge(state, disk, disk->known, disk->owed,
+                  "resurrection: a node has alive what it knew to be superseded",
+                  held ? "loss: a node has lost a version that nothing superseded" : NULL);
         if (why != NULL) {
             return why;
         }
@@ -94,9 +94,9 @@ const char *removal_broken(const struct explore_world *world, const void *memory
     uint8_t known = 0;
     uint8_t owed = 0;
     if (is_quiet(state, &first, &known, &owed)) {
-        const char *why =
-            judge(state, first, known, owed, "resurrection: all agree on what a member had superseded",
-                  "loss: all agree, and lack a version that a member had");
+        const char *why = judge(state, first, known, owed,
+                                "resurrection: all agree on what a member had superseded",
+                                "loss: all agree, and lack a version that a member had");
         if (why != NULL) {
             return why;
         }
@@ -111,7 +111,7 @@ static uint64_t signature(const struct removal_state *state, unsigned id) {
     const struct removal_node *node = &state->nodes[id];
     const struct removal_disk *disk = &node->disk;
     uint64_t sum = (uint64_t)node->status << 6 ^ (uint64_t)disk->ready << 4 ^
-                   (uint64_t)node->said << 8 ^ (uint64_t)disk->horizon << 12 ^
+                   (uint64_t)disk->horizon << 12 ^
                    (uint64_t)disk->seen << 16 ^ (uint64_t)disk->high_water << 20 ^
                    (uint64_t)node->origin << 24 ^ (uint64_t)node->again << 30 ^
                    (uint64_t)node->reached << 32;
@@ -120,7 +120,8 @@ static uint64_t signature(const struct removal_state *state, unsigned id) {
     }
     uint64_t others = 0;
     for (unsigned other = 0; other < state->ids_used; other++) {
-        uint64_t pair = (uint64_t)node->counted[other] * 8 + disk->table[other];
+        uint64_t pair = (uint64_t)node->counted[other] * 8 + disk->table[other] +
+                        ((uint64_t)node->heard[other] << 32);
         pair += (uint64_t)state->nodes[other].disk.table[id] << 12 |
                 (uint64_t)state->nodes[other].counted[id] << 16 |
                 (uint64_t)(state->nodes[other].walk.peer == id) << 20;
@@ -174,6 +175,7 @@ static void ids_rename(struct removal_state *state, const uint8_t *names) {
         node->admitted = set_rename(names, count, node->admitted);
         node->through = set_rename(names, count, node->through);
         row_rename(names, count, node->counted);
+        row_rename(names, count, node->heard);
         if (node->status == REMOVAL_LIVE) {
             disk_rename(names, count, &node->disk);
         }
@@ -229,6 +231,7 @@ static void counted_clamp(struct removal_node *node, unsigned id, unsigned ids) 
                         node->disk.table[other] == REMOVAL_READY);
         if (!matters) {
             node->counted[other] = 0;
+            node->heard[other] = 0;
             node->met &= (uint8_t) ~(1u << other);
         } else if (node->counted[other] < node->disk.seen) {
             node->counted[other] = node->disk.seen;
@@ -270,6 +273,7 @@ void removal_canonical(const struct explore_world *world, void *memory, uint8_t 
         reached_follow(world, &state->nodes[id]);
         counted_clamp(&state->nodes[id], id, state->ids_used);
     }
+    removal_listen(state, world->plant);
     origins_name(state);
     ids_sort(state, names);
     late_sort(state);

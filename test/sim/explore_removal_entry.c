@@ -17,7 +17,7 @@ static uint8_t writes_of_key(const struct removal_state *state, unsigned key) {
 }
 
 /* A member that has forgotten what it made, because its disk was put back, has it again when it has met all that may hold it. */
-static bool is_whole(const struct removal_state *state, unsigned node) {
+bool removal_is_whole(const struct removal_state *state, unsigned node) {
     for (unsigned id = 0; id < state->ids_used; id++) {
         if (id != node && removal_deals(state, node, id) &&
             (state->nodes[node].met >> id & 1) == 0) {
@@ -42,7 +42,7 @@ struct removal_message removal_digest_of(const struct removal_state *state, unsi
         .seen = disk->seen,
         .high_water = disk->high_water,
         .ready = disk->ready,
-        .whole = is_whole(state, from),
+        .whole = removal_is_whole(state, from),
         .known = disk->known,
         .owed = disk->owed,
     };

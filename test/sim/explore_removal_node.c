@@ -20,12 +20,6 @@ static uint8_t bit_of(unsigned index) {
     return (uint8_t)(1u << index);
 }
 
-static void said(struct removal_node *node) {
-    if (node->disk.seen > node->said) {
-        node->said = node->disk.seen;
-    }
-}
-
 /* --- starting ------------------------------------------------------------------------------------------------------- */
 
 static void walk_end(struct removal_node *node) {
@@ -44,6 +38,7 @@ void removal_restart(struct removal_state *state, unsigned node) {
     it->through = 0;
     walk_end(it);
     counted_reset(it);
+    memset(it->heard, 0, sizeof it->heard);
     for (unsigned i = 0; i < REMOVAL_LATE_MAX; i++) {
         if (state->late[i].to == node) {
             state->late[i].wanted = 0;
@@ -52,12 +47,11 @@ void removal_restart(struct removal_state *state, unsigned node) {
     }
 }
 
-/* Its disk is gone, or it has learnt that it was removed. What it said stands elsewhere. */
+/* Its disk is gone, or it has learnt that it was removed. */
 void removal_end(struct removal_state *state, unsigned node) {
     removal_restart(state, node);
     struct removal_node ended = {
         .status = REMOVAL_ENDED,
-        .said = state->nodes[node].said,
         .reached = state->nodes[node].reached,
     };
     state->nodes[node] = ended;
@@ -141,7 +135,6 @@ void removal_row(struct removal_state *state, unsigned plant, unsigned node, uns
     if (moved && plant != REMOVAL_PLANT_RESET) {
         counted_reset(it);
         it->walk.counts &= plant == REMOVAL_PLANT_ACROSS;
-        it->walk.met &= plant == REMOVAL_PLANT_ACROSS;
     }
     if (row == REMOVAL_GONE && it->walk.peer == id) {
         walk_end(it);
@@ -162,7 +155,26 @@ void removal_raise(struct removal_state *state, unsigned plant, unsigned node, u
     }
     if (disk->seen < horizon) { /* who is alone; or a planted bug */
         disk->seen = horizon;
-        said(&state->nodes[node]);
+    }
+}
+
+static void heard(struct removal_node *node, unsigned from, uint8_t seen) {
+    node->heard[from] = seen > node->heard[from] ? seen : node->heard[from];
+}
+
+void removal_listen(struct removal_state *state, unsigned plant) {
+    for (unsigned a = 0; a < state->ids_used; a++) {
+        struct removal_node *node = &state->nodes[a];
+        for (unsigned b = 0; b < state->ids_used; b++) {
+            const struct removal_disk *other = &state->nodes[b].disk;
+            bool equal = memcmp(node->disk.table, other->table, sizeof other->table) == 0;
+            bool session = a != b && removal_in_cluster(node) &&
+                           removal_in_cluster(&state->nodes[b]) && removal_deals(state, a, b) &&
+                           removal_deals(state, b, a);
+            if (session && (equal || plant == REMOVAL_PLANT_HEARD)) {
+                heard(node, b, other->seen);
+            }
+        }
     }
 }
 
@@ -177,6 +189,9 @@ bool removal_hear(struct removal_state *state, unsigned plant,
         plant != REMOVAL_PLANT_CLOCK) {
         it->disk.high_water = message->high_water;
     }
+    if (memcmp(it->disk.table, message->table, sizeof message->table) == 0) {
+        heard(it, message->from, message->seen);
+    }
     switch (removal_judge(plant, &it->disk, message->horizon)) {
     case GOSSIP__HORIZON_RAISE:
         removal_raise(state, plant, node, message->horizon);
@@ -185,6 +200,9 @@ bool removal_hear(struct removal_state *state, unsigned plant,
         start_empty(state, node);
         return false;
     case GOSSIP__HORIZON_NEW_ID:
+        if (!message->ready) {
+            return false; /* a newcomer's word makes nobody begin anew */
+        }
         state->thrown_out |=
             state->restores == 0 && !it->again && !removal_is_removed(state, node);
         removal_new_id(state, node);
@@ -199,9 +217,10 @@ bool removal_hear(struct removal_state *state, unsigned plant,
 
 /* --- what counts ---------------------------------------------------------------------------------------------------- */
 
-static void count(struct removal_state *state, unsigned node, unsigned from, uint8_t clock,
-                  uint8_t seen) {
+static void count(struct removal_state *state, unsigned plant, unsigned node, unsigned from,
+                  uint8_t clock, uint8_t seen) {
     struct removal_node *it = &state->nodes[node];
+    bool whole = removal_is_whole(state, node) || plant == REMOVAL_PLANT_AMNESIA;
     if (clock > it->counted[from]) {
         it->counted[from] = clock;
     }
@@ -211,8 +230,7 @@ static void count(struct removal_state *state, unsigned node, unsigned from, uin
             smallest = it->counted[id];
         }
     }
-    it->disk.seen = (uint8_t)gossip__seen_rule(it->disk.seen, smallest, seen);
-    said(it);
+    it->disk.seen = (uint8_t)gossip__seen_rule(it->disk.seen, whole, smallest, seen);
 }
 
 /* Of what a newcomer has what a member has, too: else it is from a disk that was lost, or put back, since. */
@@ -252,16 +270,17 @@ static void join_counted(struct removal_state *state, unsigned plant, unsigned n
 
 static void conclude(struct removal_state *state, unsigned plant, unsigned node,
                      struct removal_walk walk) {
-    state->nodes[node].met |= walk.met ? bit_of(walk.peer) : 0;
     if (walk.counts) {
         uint8_t seen = plant == REMOVAL_PLANT_LIFT ? state->nodes[walk.peer].disk.seen : walk.seen;
-        count(state, node, walk.peer, walk.clock, seen);
+        bool whole = walk.whole || plant == REMOVAL_PLANT_AMNESIA;
+        state->nodes[node].met |= bit_of(walk.peer);
+        count(state, plant, node, walk.peer, whole ? walk.clock : 0, seen);
         if (plant == REMOVAL_PLANT_DIRECTION && removal_in_cluster(&state->nodes[walk.peer])) {
             const struct removal_disk *disk = &state->nodes[node].disk;
-            count(state, walk.peer, node, disk->high_water, disk->seen);
+            count(state, plant, walk.peer, node, disk->high_water, disk->seen);
         }
     }
-    bool joins = !state->nodes[node].disk.ready && walk.met &&
+    bool joins = !state->nodes[node].disk.ready && walk.counts &&
                  (walk.admitted || plant == REMOVAL_PLANT_JOIN_BEFORE);
     if (joins) {
         join_counted(state, plant, node, walk.peer);
@@ -298,10 +317,10 @@ void removal_answer(struct removal_state *state, unsigned plant,
         .peer = message->from,
         .clock = message->high_water,
         .seen = message->seen,
-        .met = equal || plant == REMOVAL_PLANT_TABLES,
+        .counts = equal || plant == REMOVAL_PLANT_TABLES,
+        .whole = message->whole,
         .admitted = message->admitted,
     };
-    walk.counts = walk.met && (message->whole || plant == REMOVAL_PLANT_AMNESIA);
     for (unsigned key = 0; key < REMOVAL_KEYS_MAX; key++) {
         const struct removal_entry *theirs = &message->entries[key];
         bool same = memcmp(&it->disk.entries[key], theirs, sizeof *theirs) == 0;
@@ -345,8 +364,7 @@ bool removal_admit(struct removal_state *state, unsigned plant,
         if (message->high_water > disk->high_water) {
             disk->high_water = message->high_water;
         }
-        said(it);
-        counted_reset(it);
+            counted_reset(it);
         rows_take(state, plant, message);
     } else {
         rows_take(state, plant, message);

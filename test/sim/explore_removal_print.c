@@ -56,7 +56,7 @@ static void node_print(const struct removal_state *state, unsigned id, const uin
         return;
     }
     fprintf(file, "%c %s: ", letter(labels, id),
-            node->disk.ready                          ? "ready"
+            node->disk.ready                      ? "ready"
             : node->disk.admitter == REMOVAL_NONE ? "newcomer"
                                                   : "joining");
     disk_print(state, &node->disk, labels, file);

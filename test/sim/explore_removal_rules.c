@@ -87,8 +87,8 @@ struct removal_entry removal_merge(const struct removal_state *state, unsigned p
         uint8_t of_a = of_origin(state, a.pairs, origin);
         uint8_t of_b = of_origin(state, b.pairs, origin);
         uint8_t bit = highest_bit(of_a | of_b);
-        bool survives = (of_a != bit || (a.alive & bit) != 0) &&
-                        (of_b != bit || (b.alive & bit) != 0);
+        bool survives =
+            (of_a != bit || (a.alive & bit) != 0) && (of_b != bit || (b.alive & bit) != 0);
         if (both_present && (of_a == 0 || of_b == 0)) {
             uint8_t forgotten = of_a == 0 ? horizon : horizon_b;
             survives = survives && unmatched_survives(state, plant, bit, largest, forgotten);
@@ -98,8 +98,8 @@ struct removal_entry removal_merge(const struct removal_state *state, unsigned p
         rest &= (uint8_t) ~(of_a | of_b);
     }
     merged = apply_horizon(state, plant, merged, horizon);
-    bool leaves = plant != REMOVAL_PLANT_TOMBSTONES_STAY &&
-                  is_passed_tombstone(state, merged, horizon);
+    bool leaves =
+        plant != REMOVAL_PLANT_TOMBSTONES_STAY && is_passed_tombstone(state, merged, horizon);
     return leaves ? (struct removal_entry){0, 0} : merged;
 }
 
@@ -123,10 +123,10 @@ uint8_t removal_horizon(const struct removal_state *state, unsigned plant, unsig
     uint8_t smallest = plant == REMOVAL_PLANT_HORIZON_ALONE ? disk->seen : UINT8_MAX;
     for (unsigned id = 0; id < REMOVAL_IDS_MAX; id++) {
         uint8_t row = disk->table[id];
-        bool counts = row == REMOVAL_READY ||
-                      (row == REMOVAL_JOINING && plant != REMOVAL_PLANT_JOINING);
-        if (id != node && counts && state->nodes[id].said < smallest) {
-            smallest = state->nodes[id].said;
+        bool counts =
+            row == REMOVAL_READY || (row == REMOVAL_JOINING && plant != REMOVAL_PLANT_JOINING);
+        if (id != node && counts && state->nodes[node].heard[id] < smallest) {
+            smallest = state->nodes[node].heard[id];
         }
     }
     bool alone = smallest == UINT8_MAX; /* it has seen all there is */

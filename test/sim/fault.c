@@ -46,9 +46,11 @@ static bool lasts(const struct scenario_action *action) {
     return (scenario_action_takes(action->type) & SCENARIO_TAKES_FOR) != 0;
 }
 
+/* One that lies on links until it ends: the classes of the network, but for connections that end. */
 static bool is_link_fault(enum scenario_action_type type) {
-    return type == SCENARIO_HANG || (type != SCENARIO_RESET && (scenario_action_takes(type) &
-                                                                SCENARIO_LINK) == SCENARIO_LINK);
+    enum scenario_class class = scenario_action_class(type);
+    return class != SCENARIO_CLASS_NONE && class < SCENARIO_CLASS_CRASH &&
+           class != SCENARIO_CLASS_RESET;
 }
 
 /* --- by node ------------------------------------------------------------------------------------------------------------------------ */
@@ -108,8 +110,14 @@ static void stop(struct sim *sim, struct sim_node *node, const struct scenario_a
     sim_node_step(sim, node, &(struct gossip_event){.type = GOSSIP_STOP});
 }
 
-static bool is_ready_on(const struct sim_disk *disk) {
-    return disk->exists && disk->state.ready;
+bool sim_fault_disk_serves(const struct sim *sim, const struct sim_disk *disk) {
+    bool behind = false;
+    for (size_t i = 0; i < sim->scenario->node_count; i++) {
+        const struct sim_disk *other = &sim->nodes[i].disk;
+        behind = behind || (other->exists && other->state.horizon > disk->state.seen &&
+                            sim->nodes[i].cluster == 0);
+    }
+    return disk->exists && disk->state.ready && !behind;
 }
 
 /* Whoever is ready admits the others; where the last such disk is lost nothing is left but newcomers, who wait for ever (an
@@ -118,11 +126,11 @@ static bool is_last_ready(const struct sim *sim, const struct sim_node *node) {
     for (size_t i = 0; i < sim->scenario->node_count; i++) {
         const struct sim_node *other = &sim->nodes[i];
         if (other != node && other->cluster == node->cluster && !other->removed &&
-            !other->disk_lies && is_ready_on(&other->disk)) {
+            !other->disk_lies && sim_fault_disk_serves(sim, &other->disk)) {
             return false;
         }
     }
-    return is_ready_on(&node->disk);
+    return node->disk.exists && node->disk.state.ready;
 }
 
 static void lie(struct sim *sim, struct sim_node *node, const struct scenario_action *action) {
@@ -213,7 +221,7 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
         start_at(sim, node, sim->now_ms + 1);
         break;
     case SCENARIO_RESTORE:
-        if (!node->backup_exists || (!is_ready_on(&node->backup) && is_last_ready(sim, node))) {
+        if (!node->backup_exists || (!sim_fault_disk_serves(sim, &node->backup) && is_last_ready(sim, node))) {
             return false;
         }
         kill(sim, node);
@@ -279,16 +287,35 @@ static void running_fault(struct sim *sim, struct sim_node *node,
 
 /* --- membership ---------------------------------------------------------------------------------------------------------------------- */
 
-/* The operator removes a member: it is killed first, as a manual would say, and stays away. */
+/* The operator removes a member: it is killed first, as a manual would say, or left running by mistake. It stays away, or is
+ * started again later, on the disk that it had. */
 static void member_remove(struct sim *sim, const struct scenario_action *action) {
     struct sim_node *by = &sim->nodes[action->nodes.indexes[0]];
     size_t victim = action->to.count > 0 ? action->to.indexes[0] : 0;
     struct sim_node *gone = &sim->nodes[victim];
-    if (!sim_node_runs(sim, by) || gone == by || gone->removed || !gone->joined || by->removed) {
+    if (!sim_node_runs(sim, by) || gone == by || gone->removed || gone->returned || !gone->joined ||
+        by->removed || gone->cluster != by->cluster) {
         return;
     }
-    kill(sim, gone);
+    if (action->type == SCENARIO_REMOVE) {
+        kill(sim, gone);
+    }
     sim_operation_remove(sim, by, gone);
+    if (action->for_ms != SCENARIO_FOREVER) {
+        undo_at(sim, action, sim->node_capacity + (size_t)(action - sim->scenario->actions));
+    }
+}
+
+/* It must come back under a new id, and with nothing: what it alone had is handed over. */
+static void member_returns(struct sim *sim, struct sim_node *gone) {
+    if (!gone->removed) {
+        return; /* no member took the removal yet, or it is back already */
+    }
+    PROBE("sim.removed_member_returns");
+    kill(sim, gone);
+    gone->removed = false;
+    gone->returned = true;
+    sim_node_start(sim, gone);
 }
 
 /* Founders of a cluster of their own, that are told of the others later. */
@@ -310,7 +337,7 @@ static bool needs_running(enum scenario_action_type type) {
 
 /* Faults mask each other: who is down or frozen is waited for, and the operator waits for a member that takes the removal. */
 static bool waits(struct sim *sim, const struct scenario_action *action, size_t action_index) {
-    bool removes = action->type == SCENARIO_REMOVE;
+    bool removes = action->type == SCENARIO_REMOVE || action->type == SCENARIO_REMOVE_LIVE;
     if (action->nodes.count != 1 || !(removes || needs_running(action->type))) {
         return false;
     }
@@ -372,7 +399,7 @@ void sim_fault_perform(struct sim *sim, size_t action_index) {
     sim_trace(sim, NULL, "%s", text);
     if (is_link_fault(action->type) || action->type == SCENARIO_RESET) {
         link_fault(sim, action, action_index);
-    } else if (action->type == SCENARIO_REMOVE) {
+    } else if (action->type == SCENARIO_REMOVE || action->type == SCENARIO_REMOVE_LIVE) {
         member_remove(sim, action);
     } else {
         size_t count = action->nodes.count > 0 ? action->nodes.count : sim->scenario->node_count;
@@ -411,6 +438,7 @@ void sim_fault_node_undo(struct sim *sim, struct sim_node *node) {
     if (node->clone_of != SIZE_MAX) {
         kill(sim, node);
         node->starts++; /* it never comes back, and its disk is thrown away */
+        node->ghost = node->disk.state.node_id;
         sim_node_wipe(sim, node);
     } else if (node->founder) {
         node->founder = false;
@@ -431,6 +459,10 @@ void sim_fault_undo(struct sim *sim, uint64_t number) {
     }
     size_t index = (size_t)(number - sim->node_capacity);
     const struct scenario_action *action = &sim->scenario->actions[index];
+    if (action->type == SCENARIO_REMOVE || action->type == SCENARIO_REMOVE_LIVE) {
+        member_returns(sim, &sim->nodes[action->to.indexes[0]]);
+        return;
+    }
     if (action->type == SCENARIO_CLOCK) {
         for (size_t i = 0; i < action->nodes.count; i++) {
             sim->nodes[action->nodes.indexes[i]].skew_ms -= action->span_ms;

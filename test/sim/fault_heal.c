@@ -1,16 +1,19 @@
 /* fault_heal.c - the end of the load: all faults end, all nodes (or those of the core) are up and reach each other.
  *
  * What no product could mend without its operator, the operator does here: newcomers are told of seeds that can be reached,
- * a removal that was lost with a disk is asked for again, a copy whose id was replaced is emptied.
+ * a removal that was lost with a disk is asked for again, a copy whose id was replaced is started again, what a clone has
+ * left in the table of members is removed.
  */
 #include "test/sim/checker.h"
+
+#include "gossip/engine.h"
 
 /* A core of which nobody was ready can do nothing without the others: then all are healed. */
 static bool core_stands(const struct sim *sim) {
     const struct scenario_nodes *core = &sim->scenario->core;
     for (size_t i = 0; i < core->count; i++) {
         const struct sim_node *node = &sim->nodes[core->indexes[i]];
-        if (node->disk.exists && node->disk.state.ready && !node->removed && node->cluster == 0) {
+        if (sim_fault_disk_serves(sim, &node->disk) && !node->removed && node->cluster == 0) {
             return true;
         }
     }
@@ -22,22 +25,6 @@ static bool knows_removal(const struct sim_node *node, const struct sim_node *go
         const struct catalog_member_row *row = &node->disk.members[i];
         if (catalog_id_equal(&row->id, &gone->disk.state.node_id)) {
             return row->state == GOSSIP_MEMBER_REMOVED;
-        }
-    }
-    return false;
-}
-
-/* A copy from before its id was replaced by that of an empty disk: it serves no more, and the operator sees why (issue 4
- * makes it join anew by itself). Of a node whose disk was never put back that must not be, and is not mended here. */
-static bool was_replaced(const struct sim *sim, const struct sim_node *node) {
-    if (!node->outside_promises) {
-        return false;
-    }
-    for (size_t i = 0; i < sim->scenario->node_count; i++) {
-        const struct sim_node *other = &sim->nodes[i];
-        if (other != node && other->cluster == node->cluster && !other->removed &&
-            knows_removal(other, node)) {
-            return node->disk.exists && !node->removed;
         }
     }
     return false;
@@ -59,13 +46,8 @@ static void node_heal(struct sim *sim, struct sim_node *node) {
     }
     /* The seeds of a newcomer may be outside the core: an operator would name others. */
     bool lost = sim->core_only && catalog_id_is_none(&node->disk.state.cluster_id);
-    bool replaced = was_replaced(sim, node);
-    if ((lost || replaced) && node->engine != NULL) {
+    if (lost && node->engine != NULL) {
         sim_node_crash(sim, node);
-    }
-    if (replaced) {
-        PROBE("sim.replaced_is_emptied");
-        sim_node_wipe(sim, node);
     }
     if (node->engine == NULL && !node->removed && node->joined) {
         node->starts++;
@@ -89,6 +71,58 @@ static void removals_repeat(struct sim *sim, const struct sim_node *gone) {
     if (by != NULL) {
         PROBE("sim.removal_repeated");
         sim_operation_remove(sim, by, &sim->nodes[gone->index]);
+    }
+}
+
+/* Who learns of its removal while it serves stops, and takes a new id when it is started again (DESIGN 4.7). The operator who
+ * brought it back, or put back a copy from before its id was replaced, sees that it does not serve, and starts it once more. */
+void sim_fault_start_again(struct sim *sim) {
+    for (size_t i = 0; i < sim->scenario->node_count; i++) {
+        struct sim_node *node = &sim->nodes[i];
+        bool meant = node->returned || (node->outside_promises && !node->removed);
+        if (meant && sim_node_runs(sim, node) && node->disk.state.removed) {
+            PROBE("sim.removed_started_once_more");
+            sim_node_crash(sim, node);
+            sim_event_node(sim, SIM_EVENT_START, node, 0, sim->now_ms + 1);
+        }
+    }
+}
+
+static const struct gossip__member *member_of(const struct sim_node *by,
+                                              const struct catalog_id *id) {
+    for (size_t i = 0; i < by->engine->member_count; i++) {
+        if (catalog_id_equal(&by->engine->members[i]->row.id, id)) {
+            return by->engine->members[i];
+        }
+    }
+    return NULL;
+}
+
+/* Whether it sees what is left of a clone as dead, and the node whose name that bore as alive. */
+static bool sees_ghost(const struct sim *sim, const struct sim_node *by,
+                       const struct sim_node *clone) {
+    const struct sim_node *original = &sim->nodes[clone->clone_of];
+    if (!sim_required(sim, by) || !sim_node_runs(sim, by) || !by->disk.state.ready ||
+        catalog_id_equal(&original->disk.state.node_id, &clone->ghost)) {
+        return false;
+    }
+    const struct gossip__member *ghost = member_of(by, &clone->ghost);
+    const struct gossip__member *named = member_of(by, &original->disk.state.node_id);
+    return ghost != NULL && ghost->state == GOSSIP_MEMBER_DEAD &&
+           (by == original || (named != NULL && named->state == GOSSIP_MEMBER_ALIVE));
+}
+
+/* A clone that took an id of its own, before its disk was thrown away, has left a member that nobody is. */
+void sim_fault_ghosts_remove(struct sim *sim) {
+    for (size_t i = sim->scenario->node_count; i < sim->node_count; i++) {
+        struct sim_node *clone = &sim->nodes[i];
+        for (size_t j = 0; j < sim->scenario->node_count && clone->engine == NULL; j++) {
+            if (!clone->removed && clone->removals_asked == 0 &&
+                !catalog_id_is_none(&clone->ghost) && sees_ghost(sim, &sim->nodes[j], clone)) {
+                PROBE("sim.ghost_removed");
+                sim_operation_remove(sim, &sim->nodes[j], clone);
+            }
+        }
     }
 }
 

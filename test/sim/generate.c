@@ -4,7 +4,7 @@
  * are likely (an eighth, a quarter, a half of them) and then which are on, and only those occur. A class that is on is tried a
  * few times at least, on nodes that are there by then: a run in which it never had an effect has proved nothing.
  */
-#include "test/sim/scenario_parts.h"
+#include "test/sim/generate.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -36,20 +36,17 @@ enum {
     JOIN_MS = 1500,        /* a node that is started is a member by then, if nothing goes wrong */
 };
 
-struct drawing {
-    struct scenario *scenario;
-    struct choice *choice;
-    size_t eligible; /* nodes that faults may meet: all but one that is a cluster of its own */
-    bool brief;      /* a fuzzer learns from many short runs; and its zeros must mean little */
-};
-
 static_assert((int)SCENARIO_CLASS_OTHER_CLUSTER + 2 == (int)SCENARIO_CLASS_COUNT &&
                   (int)SCENARIO_CLASS_UPGRADE + 1 == (int)SCENARIO_CLASS_COUNT,
               "scenario_draw() goes through the classes up to OTHER_CLUSTER, and upgrade_draw() "
               "has the last");
 
-static uint64_t below(struct drawing *drawing, uint64_t bound, const char *label) {
+uint64_t generate__below(struct drawing *drawing, uint64_t bound, const char *label) {
     return choice_below(drawing->choice, bound, label);
+}
+
+static uint64_t below(struct drawing *drawing, uint64_t bound, const char *label) {
+    return generate__below(drawing, bound, label);
 }
 
 static bool is_there(const struct drawing *drawing, size_t index, uint64_t at_ms) {
@@ -63,9 +60,7 @@ static bool is_there(const struct drawing *drawing, size_t index, uint64_t at_ms
     return true;
 }
 
-/* A node that has been started by then, if a few draws find one. */
-static uint16_t node_draw(struct drawing *drawing, size_t first, uint64_t at_ms,
-                          const char *label) {
+uint16_t generate__node(struct drawing *drawing, size_t first, uint64_t at_ms, const char *label) {
     uint64_t index = 0;
     for (unsigned i = 0; i < DRAWS_MAX; i++) {
         index = first + below(drawing, drawing->eligible - first, label);
@@ -79,7 +74,7 @@ static uint16_t node_draw(struct drawing *drawing, size_t first, uint64_t at_ms,
 /* Whose disk is lost or put back: not the one that another cluster is told of, for that would take it in as a newcomer. */
 static uint16_t disk_draw(struct drawing *drawing, uint64_t at_ms) {
     size_t first = drawing->eligible < drawing->scenario->node_count ? 1 : 0;
-    return node_draw(drawing, first, at_ms, "victim");
+    return generate__node(drawing, first, at_ms, "victim");
 }
 
 /* A part of the nodes, from one to half of them, beginning anywhere. */
@@ -164,7 +159,7 @@ static void nodes_draw(struct drawing *drawing, struct scenario_action *action) 
         bool disk = action->type == SCENARIO_WIPE || action->type == SCENARIO_DISK_LIE ||
                     (action->type == SCENARIO_DAMAGE && drawing->scenario->real_store);
         uint16_t index = disk ? disk_draw(drawing, action->at_ms)
-                              : node_draw(drawing, 0, action->at_ms, "victim");
+                              : generate__node(drawing, 0, action->at_ms, "victim");
         action->nodes = scenario_nodes_of(1, &index);
     }
 }
@@ -213,15 +208,21 @@ static void add_remove(struct drawing *drawing, uint64_t at_ms) {
     if (drawing->eligible < 4) {
         return;
     }
-    uint16_t gone = node_draw(drawing, 1, at_ms, "removed");
+    uint16_t gone = generate__node(drawing, 1, at_ms, "removed");
+    bool live = below(drawing, 2, "removed alive") == 1;
+    uint64_t for_ms = below(drawing, 2, "comes back") == 1
+                          ? 1000 + below(drawing, drawing->scenario->load_ms / 2, "back after")
+                          : SCENARIO_FOREVER;
     for (; at_ms < drawing->scenario->load_ms; at_ms += REMOVAL_GAP_MS) {
-        uint16_t by = node_draw(drawing, 0, at_ms, "removes");
+        uint16_t by = generate__node(drawing, 0, at_ms, "removes");
         if (by != gone) {
-            scenario_add(drawing->scenario,
-                         &(struct scenario_action){.type = SCENARIO_REMOVE,
-                                                   .at_ms = at_ms,
-                                                   .nodes = scenario_nodes_of(1, &by),
-                                                   .to = scenario_nodes_of(1, &gone)});
+            scenario_add(
+                drawing->scenario,
+                &(struct scenario_action){.type = live ? SCENARIO_REMOVE_LIVE : SCENARIO_REMOVE,
+                                          .at_ms = at_ms,
+                                          .for_ms = for_ms,
+                                          .nodes = scenario_nodes_of(1, &by),
+                                          .to = scenario_nodes_of(1, &gone)});
         }
     }
 }
@@ -348,7 +349,7 @@ static void loads_draw(struct drawing *drawing) {
     for (enum scenario_action_type type = SCENARIO_SYNC; type <= SCENARIO_DIFF; type++) {
         for (uint64_t i = 3 + below(drawing, 4, "syncs and diffs"); i > 0; i--) {
             uint64_t at_ms = 3000 + below(drawing, load_ms - 3000, "asks at");
-            uint16_t index = node_draw(drawing, 0, at_ms, "asks");
+            uint16_t index = generate__node(drawing, 0, at_ms, "asks");
             uint16_t with = (uint16_t)((index + 1 + below(drawing, drawing->eligible - 1, "of")) %
                                        drawing->eligible);
             struct scenario_action action = {
@@ -374,7 +375,7 @@ static void add_unknown_kinds(struct drawing *drawing) {
     enum { LINES = sizeof lines / sizeof *lines, TIMES = 4 };
     for (unsigned i = 0; i < TIMES; i++) {
         uint64_t at_ms = 3000 + below(drawing, drawing->scenario->load_ms - 3000, "imports at");
-        uint16_t index = node_draw(drawing, 0, at_ms, "imports");
+        uint16_t index = generate__node(drawing, 0, at_ms, "imports");
         struct scenario_action action = {
             .type = SCENARIO_IMPORT, .at_ms = at_ms, .nodes = scenario_nodes_of(1, &index)};
         action.body = scenario__text(lines[below(drawing, LINES, "unknown kind")]);
@@ -425,6 +426,7 @@ void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t se
         .scenario = scenario, .choice = choice, .brief = choice->bytes != NULL};
     scenario_init(scenario);
     scenario->seed = seed;
+    scenario->drawn = true;
     (void)snprintf(scenario->name, sizeof scenario->name, "seed-%llu", (unsigned long long)seed);
     scenario->real_store =
         !drawing.brief && choice_percent(choice, REAL_STORE_PERCENT, "real store");
@@ -467,5 +469,6 @@ void scenario_draw(struct scenario *scenario, struct choice *choice, uint64_t se
     }
     more_draw(&drawing, chance);
     many_draw(&drawing);
+    generate__agree(&drawing);
     scenario_sort(scenario);
 }

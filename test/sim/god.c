@@ -3,12 +3,23 @@
  * A write that was acknowledged is excused from being there if, when all is healed, no required disk holds it: either no
  * disk of the world does, and only faults outside the promises (an emptied, replaced, lying or damaged disk; a removed
  * member) took it from the last one; or only disks do that are never reached again. The set of writes that are missing in
- * the end must equal the set of those that are excused. Who is excused may still come back by a message or a commit that
+ * the end must equal the set of those that are excused. A node that begins anew (an old disk, a removed member) hands over what
+ * it alone had, to be imported by hand: that is excused, exactly. Who is excused may still come back by a message or a commit that
  * was under way; then it is excused no more, and must be everywhere.
  */
 #include "test/sim/checker.h"
 
 #include <stdlib.h>
+
+/* Whether a second process has run under its id: what others concluded of that one holds for both. */
+static bool was_doubled(const struct sim *sim, const struct sim_node *node) {
+    for (size_t i = sim->scenario->node_count; i < sim->node_count; i++) {
+        if (sim->nodes[i].clone_of == node->index) {
+            return true;
+        }
+    }
+    return node->clone_of != SIZE_MAX;
+}
 
 void sim_god_acknowledged(struct sim *sim, struct sim_node *node, struct catalog_entry *entry) {
     sim->acknowledged = sim_grow(sim->acknowledged, sim->acknowledged_count,
@@ -18,8 +29,23 @@ void sim_god_acknowledged(struct sim *sim, struct sim_node *node, struct catalog
         .node = node->index,
         .cluster = node->cluster,
         .time_ms = sim->now_ms,
+        .doubled = was_doubled(sim, node),
         .out_of_reach = sim->phase > SIM_LOAD && !sim_required(sim, node)};
     sim->stats.acknowledged++;
+}
+
+/* What it had when it began anew, until that is in a file. Contexts may have been shortened since: versions are compared. */
+static bool kept_holds(const struct sim *sim, const struct sim_disk *disk,
+                       const struct catalog_entry *entry) {
+    struct catalog_key key = catalog_entry_key(entry);
+    for (size_t i = 0; i < disk->kept_count; i++) {
+        struct catalog_key there = catalog_entry_key(disk->kept[i]);
+        if (catalog_key_equal(&there, &key) &&
+            sim_causal_accounts(&sim->causal, disk->kept[i], entry, CATALOG_CLOCK_MAX)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Any disk of the world, those of nodes that are down included. Not what stands in a copy: that may never be put back. */
@@ -27,7 +53,8 @@ static bool held_elsewhere(const struct sim *sim, const struct sim_node *except,
                            struct catalog_entry *entry) {
     for (size_t i = 0; i < sim->node_count; i++) {
         const struct sim_node *node = &sim->nodes[i];
-        if (node != except && sim_disk_holds(&node->disk, entry)) {
+        if (node != except &&
+            (sim_disk_holds(sim, &node->disk, entry) || kept_holds(sim, &node->disk, entry))) {
             return true;
         }
     }
@@ -38,7 +65,7 @@ static bool required_hold(const struct sim *sim, const struct sim_node *except,
                           struct catalog_entry *entry) {
     for (size_t i = 0; i < sim->node_count; i++) {
         const struct sim_node *node = &sim->nodes[i];
-        if (node != except && sim_required(sim, node) && sim_disk_holds(&node->disk, entry)) {
+        if (node != except && sim_required(sim, node) && sim_disk_holds(sim, &node->disk, entry)) {
             return true;
         }
     }
@@ -50,9 +77,12 @@ static bool required_hold(const struct sim *sim, const struct sim_node *except,
 void sim_god_disk_replaced(struct sim *sim, struct sim_node *node, const struct sim_disk *after) {
     for (size_t i = 0; i < sim->acknowledged_count; i++) {
         struct sim_acknowledged *write = &sim->acknowledged[i];
-        bool stays = after != NULL && sim_disk_holds(after, write->entry);
+        bool stays = after != NULL && (sim_disk_holds(sim, after, write->entry) ||
+                                       kept_holds(sim, after, write->entry));
+        bool had = sim_disk_holds(sim, &node->disk, write->entry) ||
+                   kept_holds(sim, &node->disk, write->entry);
         write->lost = write->lost && !stays;
-        if (write->lost || stays || !sim_disk_holds(&node->disk, write->entry)) {
+        if (write->lost || stays || !had) {
             continue;
         }
         if (!held_elsewhere(sim, node, write->entry)) {
@@ -62,6 +92,58 @@ void sim_god_disk_replaced(struct sim *sim, struct sim_node *node, const struct 
             write->out_of_reach = true; /* damage that was met after the heal */
         }
     }
+}
+
+/* What a node alone had before it began anew is in a file of its operator now (DESIGN 4.7): nothing more is promised of it. */
+void sim_god_handed_over(struct sim *sim, struct sim_node *node,
+                         const struct gossip_update *update) {
+    (void)node;
+    for (size_t i = 0; i < update->kept_count; i++) {
+        struct catalog_key key = catalog_entry_key(update->kept[i]);
+        for (size_t j = 0; j < sim->acknowledged_count; j++) {
+            struct sim_acknowledged *write = &sim->acknowledged[j];
+            struct catalog_key written = catalog_entry_key(write->entry);
+            if (catalog_key_equal(&key, &written) &&
+                sim_causal_accounts(&sim->causal, update->kept[i], write->entry,
+                                    CATALOG_CLOCK_MAX)) {
+                PROBE("sim.write_handed_over");
+                write->handed_over = true;
+            }
+        }
+    }
+}
+
+/* A disk begins anew. What stands on it is kept, and handed over later; but not what only says that an entry was dropped: a
+ * file for `import` says what is in force. So a drop that this disk alone had comes to nothing, as does what it had replaced,
+ * or stood in conflict with. A newcomer that starts again has made nothing: what only it still has was taken by faults from the
+ * members that gave it. */
+void sim_god_reset(struct sim *sim, struct sim_node *node) {
+    for (size_t i = 0; i < sim->acknowledged_count; i++) {
+        struct sim_acknowledged *write = &sim->acknowledged[i];
+        struct catalog_key key = catalog_entry_key(write->entry);
+        const struct catalog_entry *stored = sim_disk_find(&node->disk, &key);
+        if (!node->disk.state.ready && sim_disk_holds(sim, &node->disk, write->entry) &&
+            !held_elsewhere(sim, node, write->entry)) {
+            PROBE("sim.lost_with_a_newcomer");
+            write->lost = true;
+        }
+        if (stored != NULL && stored->state == CATALOG_DROPPED &&
+            sim_disk_holds(sim, &node->disk, write->entry)) {
+            PROBE("sim.drop_forgotten");
+            write->drop_forgotten = true;
+        }
+    }
+}
+
+/* It stands in what a newcomer kept, which cannot tell yet what of it others have. */
+static bool waits_in_kept(const struct sim *sim, const struct sim_acknowledged *write) {
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_disk *disk = &sim->nodes[i].disk;
+        if (disk->exists && !disk->state.ready && kept_holds(sim, disk, write->entry)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Entries of unknown kinds are carried as well. */
@@ -80,6 +162,20 @@ static void missing_describe(const struct sim *sim, const struct sim_acknowledge
                    node == NULL ? "" : ", is not on ", node == NULL ? "" : node->name);
 }
 
+static void missing_trace(struct sim *sim, const struct sim_acknowledged *write,
+                          const struct sim_node *lacks) {
+    if (sim->trace == NULL) {
+        return;
+    }
+    struct catalog_key key = catalog_entry_key(write->entry);
+    struct catalog_version version = catalog_entry_in_force(write->entry);
+    fprintf(sim->trace, "  missing: %02x%02x@%llx; horizon %llx\n", version.origin.bytes[0],
+            version.origin.bytes[1], (unsigned long long)version.clock,
+            (unsigned long long)lacks->disk.state.horizon);
+    sim_causal_print(&sim->causal, sim_disk_find(&lacks->disk, &key), write->entry->slot,
+                     sim->trace);
+}
+
 /* What a required disk holds now must be everywhere in the end: only what none of them holds is excused from here on. */
 void sim_god_healed(struct sim *sim) {
     for (size_t i = 0; i < sim->acknowledged_count; i++) {
@@ -88,6 +184,17 @@ void sim_god_healed(struct sim *sim) {
         write->lost = write->lost && !held;
         write->out_of_reach = !held && !write->lost && sim_god_out_of_reach(sim, write->entry);
     }
+}
+
+/* Two processes of one id: what the one had seen let the horizon pass what only the other had made (DESIGN 4.7 counts by id). An
+ * operator who starts a second process on a copy is outside the promises; what is excused is what the horizon could pass. */
+static bool lost_by_doubling(const struct sim *sim, const struct sim_acknowledged *write) {
+    catalog_clock horizon = 0;
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_disk *disk = &sim->nodes[i].disk;
+        horizon = disk->exists && disk->state.horizon > horizon ? disk->state.horizon : horizon;
+    }
+    return write->doubled && write->entry->clock <= horizon;
 }
 
 /* All required nodes are equal here: what one has, all have. */
@@ -107,17 +214,20 @@ void sim_god_check(struct sim *sim) {
                 continue;
             }
             required++;
-            if (sim_disk_holds(&node->disk, write->entry)) {
+            if (sim_disk_holds(sim, &node->disk, write->entry)) {
                 held++;
             } else {
                 lacks = lacks == NULL ? node : lacks;
             }
         }
-        bool excused = (write->lost || write->out_of_reach) && held == 0;
+        bool excused = held == 0 && (write->lost || write->out_of_reach || write->handed_over ||
+                                     write->drop_forgotten || lost_by_doubling(sim, write) ||
+                                     waits_in_kept(sim, write));
         sim->stats.excused += excused;
         if (held < required && !excused) {
             missing_describe(sim, write, lacks, "an acknowledged write is missing", text);
             sim_fail(sim, "S2", CHAOS_VIOLATED, lacks, text);
+            missing_trace(sim, write, lacks);
         }
     }
 }
@@ -126,7 +236,8 @@ void sim_god_check(struct sim *sim) {
 bool sim_god_out_of_reach(const struct sim *sim, struct catalog_entry *entry) {
     for (size_t i = 0; i < sim->node_count; i++) {
         const struct sim_node *node = &sim->nodes[i];
-        if (!sim_required(sim, node) && sim_disk_holds(&node->disk, entry)) {
+        if (!sim_required(sim, node) &&
+            (sim_disk_holds(sim, &node->disk, entry) || kept_holds(sim, &node->disk, entry))) {
             return true;
         }
     }
@@ -136,7 +247,7 @@ bool sim_god_out_of_reach(const struct sim *sim, struct catalog_entry *entry) {
 static bool is_everywhere(const struct sim *sim, const struct sim_acknowledged *write) {
     for (size_t i = 0; i < sim->node_count; i++) {
         const struct sim_node *node = &sim->nodes[i];
-        if (sim_required(sim, node) && !sim_disk_holds(&node->disk, write->entry)) {
+        if (sim_required(sim, node) && !sim_disk_holds(sim, &node->disk, write->entry)) {
             return false;
         }
     }
@@ -146,8 +257,8 @@ static bool is_everywhere(const struct sim *sim, const struct sim_acknowledged *
 void sim_god_follow(struct sim *sim) {
     for (size_t i = 0; i < sim->acknowledged_count; i++) {
         struct sim_acknowledged *write = &sim->acknowledged[i];
-        if (write->everywhere_ms == 0 && !write->lost && !write->out_of_reach &&
-            is_everywhere(sim, write)) {
+        if (write->everywhere_ms == 0 && !write->lost && !write->handed_over &&
+            !write->out_of_reach && is_everywhere(sim, write)) {
             write->everywhere_ms = sim->now_ms;
         }
     }
@@ -158,8 +269,8 @@ uint32_t sim_god_missing(const struct sim *sim, const struct sim_node *node) {
     for (size_t i = 0; i < sim->acknowledged_count; i++) {
         const struct sim_acknowledged *write = &sim->acknowledged[i];
         bool same_cluster = write->cluster == node->cluster;
-        missing += same_cluster && !write->lost && !write->out_of_reach &&
-                   !sim_disk_holds(&node->disk, write->entry);
+        missing += same_cluster && !write->lost && !write->out_of_reach && !write->handed_over &&
+                   !sim_disk_holds(sim, &node->disk, write->entry);
     }
     return missing;
 }
@@ -172,7 +283,8 @@ uint64_t sim_god_lag(const struct sim *sim, size_t except) {
         for (size_t j = 0; j < sim->acknowledged_count && i != except; j++) {
             const struct sim_acknowledged *write = &sim->acknowledged[j];
             lag += sim_required(sim, node) && write->node != except && !write->lost &&
-                   write->cluster == node->cluster && !sim_disk_holds(&node->disk, write->entry);
+                   !write->handed_over && write->cluster == node->cluster &&
+                   !sim_disk_holds(sim, &node->disk, write->entry);
         }
     }
     return lag;

@@ -74,7 +74,7 @@ bool sim_entry_first(struct sim *sim, const struct catalog_entry *entry, enum si
 
 /* A place in a table of the pairs that were compared lately; who comes to a taken place drives out. */
 static struct sim_entry_pair *pair_place(struct sim *sim, const struct catalog_entry *before,
-                                         const struct catalog_entry *after) {
+                                         const struct catalog_entry *after, catalog_clock horizon) {
     uint64_t hash;
     uint64_t other;
     memcpy(&hash, before->digest.bytes, sizeof hash);
@@ -82,15 +82,17 @@ static struct sim_entry_pair *pair_place(struct sim *sim, const struct catalog_e
     if (sim->pairs == NULL) {
         sim->pairs = sim_allocate(PAIRS, sizeof *sim->pairs);
     }
-    return &sim->pairs[(hash ^ other * 31) % PAIRS];
+    return &sim->pairs[(hash ^ other * 31 ^ horizon * UINT64_C(0x9e3779b97f4a7c15) >> 40) % PAIRS];
 }
 
 bool sim_entries_first(struct sim *sim, const struct catalog_entry *before,
-                       const struct catalog_entry *after, enum sim_entry_mark mark) {
-    struct sim_entry_pair *pair = pair_place(sim, before, after);
+                       const struct catalog_entry *after, catalog_clock horizon,
+                       enum sim_entry_mark mark) {
+    struct sim_entry_pair *pair = pair_place(sim, before, after, horizon);
     if (!merkle_digest_equal(&pair->before, &before->digest) ||
-        !merkle_digest_equal(&pair->after, &after->digest)) {
-        *pair = (struct sim_entry_pair){.before = before->digest, .after = after->digest};
+        !merkle_digest_equal(&pair->after, &after->digest) || pair->horizon != horizon) {
+        *pair = (struct sim_entry_pair){
+            .before = before->digest, .after = after->digest, .horizon = horizon};
     }
     bool first = (pair->marks & mark) == 0;
     pair->marks |= (uint8_t)mark;

@@ -195,8 +195,29 @@ static void tick_arm(struct sim *sim, struct sim_node *node) {
     sim_event_node(sim, SIM_EVENT_TICK, node, 0, deadline_ms);
 }
 
+/* What it alone had when it began anew goes to a file of the operator's, at once, and the engine is told in an event of its own.
+ * Where the disk fails there is no file, and it is told again. */
+static void kept_write(struct sim *sim, struct sim_node *node, const struct gossip_update *update) {
+    sim_trace(sim, node, "hands over %zu entries that it alone had%s", update->kept_count,
+              node->disk_failure != 0 ? ", and the disk fails" : "");
+    for (size_t i = 0; i < update->kept_count; i++) {
+        struct catalog_key key = catalog_entry_key(update->kept[i]);
+        sim_trace(sim, node, "  %.*s%s%.*s", (int)key.entity.size_bytes, key.entity.data,
+                  key.name.size_bytes > 0 ? "/" : "", (int)key.name.size_bytes, key.name.data);
+    }
+    if (node->disk_failure != 0) {
+        return;
+    }
+    sim_god_handed_over(sim, node, update);
+    SIM_CHECK(sim, handed_over, sim, node, update);
+    sim_event_node(sim, SIM_EVENT_KEPT, node, 0, sim->now_ms + 1);
+}
+
 static void update_perform(struct sim *sim, struct sim_node *node,
                            const struct gossip_update *update) {
+    if (update->kept_count > 0) {
+        kept_write(sim, node, update);
+    }
     for (size_t i = 0; i < update->batch_count; i++) {
         sim_node_take_batch(sim, node, &update->batches[i]);
     }

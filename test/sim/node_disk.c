@@ -153,6 +153,7 @@ void sim_node_disk_crash(struct sim *sim, struct sim_node *node) {
 
 static void replaced(struct sim *sim, struct sim_node *node) {
     node->outside_promises = true;
+    node->replaced_ms = sim->now_ms;
     SIM_CHECK(sim, disk_replaced, sim, node);
 }
 

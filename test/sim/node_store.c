@@ -80,6 +80,7 @@ static void less_found(struct sim *sim, struct sim_node *node, const struct cata
     sim_disk_close(&node->disk);
     node->disk = after;
     node->outside_promises = true;
+    node->replaced_ms = sim->now_ms;
     sim_trace(sim, node, "found after damage: %zu entries, %zu set aside%s", after.entry_count,
               after.quarantined, load->damaged ? ", the file was set aside" : "");
     SIM_CHECK(sim, disk_replaced, sim, node);
@@ -263,12 +264,13 @@ void sim_node_store_backup(struct sim *sim, struct sim_node *node) {
         sim_backup_close(node->store_backup);
     }
     sim_store_backup(node->store, node->store_backup);
+    node->store_backup->damaged = node->store_damaged;
 }
 
 void sim_node_store_restore(struct sim *sim, struct sim_node *node) {
     (void)sim;
     doubt_clear(node);
-    node->store_damaged = node->disk_lies; /* a lying disk may not have it tomorrow */
+    node->store_damaged = node->disk_lies || node->store_backup->damaged;
     sim_store_restore(node->store, node->store_backup);
 }
 

@@ -58,8 +58,7 @@ unsigned scenario_action_takes(enum scenario_action_type type) {
 }
 
 bool scenario_action_is_operation(enum scenario_action_type type) {
-    return type == SCENARIO_SET || type == SCENARIO_DROP || type == SCENARIO_IMPORT ||
-           type == SCENARIO_SYNC || type == SCENARIO_DIFF;
+    return type >= SCENARIO_SET && type < SCENARIO_ACTION_COUNT;
 }
 
 /* --- memory ----------------------------------------------------------------------------------------------------------- */
@@ -298,7 +297,7 @@ static void say_time(struct words *words, int64_t ms) {
 static void say_where(struct words *words, const struct scenario_action *action) {
     enum scenario_action_type type = action->type;
     unsigned takes = scenario_action_takes(type);
-    if (type == SCENARIO_REMOVE) {
+    if (type == SCENARIO_REMOVE || type == SCENARIO_REMOVE_LIVE) {
         say(words, " ");
         say_nodes(words, &action->to, "nobody");
         say(words, " by way of ");
@@ -306,8 +305,8 @@ static void say_where(struct words *words, const struct scenario_action *action)
     } else if (scenario_action_is_operation(type)) {
         say(words, " at ");
         say_nodes(words, &action->nodes, "all");
-        if (type == SCENARIO_DIFF) {
-            say(words, " with ");
+        if (type == SCENARIO_DIFF || type == SCENARIO_RESOLVE) {
+            say(words, type == SCENARIO_DIFF ? " with " : ", taking ");
             say_nodes(words, &action->to, "all");
         }
     } else if (type == SCENARIO_PARTITION || type == SCENARIO_FLAP || type == SCENARIO_RESET) {
@@ -334,7 +333,7 @@ void scenario_action_describe(const struct scenario_action *action, char *text, 
     for (char *c = strchr(text, '_'); c != NULL; c = strchr(c, '_')) {
         *c = ' ';
     }
-    if ((takes & SCENARIO_TAKES_KEY) != 0) {
+    if ((takes & SCENARIO_TAKES_KEY) != 0 && action->kind != 0) {
         say(&words, " %s/%s%s%s", catalog_kind_name(action->kind), action->entity,
             action->name == NULL ? "" : "/", action->name == NULL ? "" : action->name);
     }
@@ -353,5 +352,10 @@ void scenario_action_describe(const struct scenario_action *action, char *text, 
     if ((takes & SCENARIO_TAKES_FOR) != 0 && action->for_ms != SCENARIO_FOREVER) {
         say(&words, " for ");
         say_time(&words, (int64_t)action->for_ms);
+    }
+    if ((takes & SCENARIO_TAKES_WAIT) != 0 && action->waits) {
+        say(&words, ", waiting for ");
+        say_time(&words, (int64_t)action->wait_ms);
+        say(&words, "%s", action->skip_dead ? ", skipping the dead" : "");
     }
 }

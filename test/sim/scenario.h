@@ -87,9 +87,11 @@ enum {
     SCENARIO_TAKES_COUNT = 64, /* a number: `count` */
     SCENARIO_TAKES_KEY = 128,  /* `key`: schema/ENTITY, constraint/ENTITY/NAME, index/ENTITY/NAME */
     SCENARIO_TAKES_BODY = 256, /* `body`: JSON as PUT takes it; for import: JSON Lines */
+    SCENARIO_TAKES_WAIT = 512, /* `wait`: the deadline of an agreement (0 to 1h); and `skip_dead` */
 };
 #define SCENARIO_WHO (SCENARIO_TAKES_NODES | SCENARIO_NODES_NEEDED)
 #define SCENARIO_LINK (SCENARIO_TAKES_NODES | SCENARIO_TAKES_TO | SCENARIO_TAKES_FOR)
+#define SCENARIO_WRITE (SCENARIO_WHO | SCENARIO_TAKES_WAIT)
 
 /* symbol, name in files, class, arguments. What each means to the nodes:
  *
@@ -128,7 +130,9 @@ enum {
  *   liar          a member's connection to `nodes` carries what no honest member says: malformed and absurd messages
  *  of membership
  *   join          starts a node that is not up from the beginning (a node with a join action is not)
- *   remove        the operator removes the first of `to` by way of `nodes`
+ *   remove        the operator removes the first of `to` by way of `nodes`; it is killed first, and started again after `for`
+ *                 (left out: never), with its disk: then it must come back under a new id
+ *   remove_live   the same, and it is not killed; with `for` it is started again then
  *   other_cluster `nodes` are started as founders of a cluster of their own, and told to dial the others after `span`
  *   upgrade       kill -9, a newer version runs for a moment, writes what this one knows not, and dies; up again after `for`
  *  of clients (at one node each: the first of `nodes`)
@@ -137,6 +141,13 @@ enum {
  *   import        POST /v1/import `body`
  *   sync          exchange now with all
  *   diff          with the first of `to`
+ *   agree         waits for agreement on `key` (left out: on the whole catalog), until `wait`
+ *   staged_set    a staged change of `key` to `body`: all its steps, or going on with them
+ *   staged_drop   the same, to drop it
+ *   staged_abort  back to what was before
+ *   resolve       writes again what the first of `to` says of `key`, over all other versions
+ *   check         checks a record of the schema `key` (left out: e0), with a max_staleness of `span`
+ * set, drop, import and resolve take `wait`, too: once they are stored they wait for agreement.
  */
 #define SCENARIO_ACTIONS(X)                                                                        \
     X(LOSS, "loss", LOSS, SCENARIO_LINK | SCENARIO_TAKES_PERCENT)                                  \
@@ -169,14 +180,21 @@ enum {
     X(STRANGER, "stranger", STRANGER, SCENARIO_WHO | SCENARIO_TAKES_COUNT)                         \
     X(LIAR, "liar", LIAR, SCENARIO_WHO | SCENARIO_TAKES_COUNT)                                     \
     X(JOIN, "join", LATE_JOIN, SCENARIO_WHO)                                                       \
-    X(REMOVE, "remove", REMOVE, SCENARIO_WHO | SCENARIO_TAKES_TO)                                  \
+    X(REMOVE, "remove", REMOVE, SCENARIO_WHO | SCENARIO_TAKES_TO | SCENARIO_TAKES_FOR)             \
+    X(REMOVE_LIVE, "remove_live", REMOVE, SCENARIO_WHO | SCENARIO_TAKES_TO | SCENARIO_TAKES_FOR)   \
     X(OTHER_CLUSTER, "other_cluster", OTHER_CLUSTER, SCENARIO_WHO | SCENARIO_TAKES_SPAN)           \
     X(UPGRADE, "upgrade", UPGRADE, SCENARIO_WHO | SCENARIO_TAKES_FOR)                              \
-    X(SET, "set", NONE, SCENARIO_WHO | SCENARIO_TAKES_KEY | SCENARIO_TAKES_BODY)                   \
-    X(DROP, "drop", NONE, SCENARIO_WHO | SCENARIO_TAKES_KEY)                                       \
-    X(IMPORT, "import", NONE, SCENARIO_WHO | SCENARIO_TAKES_BODY)                                  \
+    X(SET, "set", NONE, SCENARIO_WRITE | SCENARIO_TAKES_KEY | SCENARIO_TAKES_BODY)                 \
+    X(DROP, "drop", NONE, SCENARIO_WRITE | SCENARIO_TAKES_KEY)                                     \
+    X(IMPORT, "import", NONE, SCENARIO_WRITE | SCENARIO_TAKES_BODY)                                \
     X(SYNC, "sync", NONE, SCENARIO_WHO)                                                            \
-    X(DIFF, "diff", NONE, SCENARIO_WHO | SCENARIO_TAKES_TO)
+    X(DIFF, "diff", NONE, SCENARIO_WHO | SCENARIO_TAKES_TO)                                        \
+    X(AGREE, "agree", NONE, SCENARIO_WRITE | SCENARIO_TAKES_KEY)                                   \
+    X(STAGED_SET, "staged_set", NONE, SCENARIO_WRITE | SCENARIO_TAKES_KEY | SCENARIO_TAKES_BODY)   \
+    X(STAGED_DROP, "staged_drop", NONE, SCENARIO_WRITE | SCENARIO_TAKES_KEY)                       \
+    X(STAGED_ABORT, "staged_abort", NONE, SCENARIO_WRITE | SCENARIO_TAKES_KEY)                     \
+    X(RESOLVE, "resolve", NONE, SCENARIO_WRITE | SCENARIO_TAKES_KEY | SCENARIO_TAKES_TO)           \
+    X(CHECK, "check", NONE, SCENARIO_WHO | SCENARIO_TAKES_KEY | SCENARIO_TAKES_SPAN)
 
 enum scenario_action_type {
 #define X(symbol, name, class, takes) SCENARIO_##symbol,
@@ -187,7 +205,7 @@ enum scenario_action_type {
 const char *scenario_action_name(enum scenario_action_type type);
 enum scenario_class scenario_action_class(enum scenario_action_type type);
 unsigned scenario_action_takes(enum scenario_action_type type);
-/* SET, DROP, IMPORT, SYNC, DIFF */
+/* What clients ask: SET and all behind it */
 bool scenario_action_is_operation(enum scenario_action_type type);
 
 /* --- the structure ----------------------------------------------------------------------------------------------- */
@@ -208,22 +226,27 @@ struct scenario_action {
     unsigned percent; /* 0 to 100 */
     int64_t span_ms;  /* only of CLOCK it may be negative */
     uint64_t count;
-    /* of SET and DROP; owned */
+    bool waits; /* for agreement: AGREE and the staged ones always do */
+    uint64_t wait_ms;
+    bool skip_dead;
+    /* of operations on one entry; owned; AGREE, CHECK: kind 0 if it is not said */
     uint16_t kind; /* enum catalog_kind */
     char *entity, *name;
-    char *body;    /* SET, IMPORT; owned */
+    char *body;    /* SET, STAGED_SET, IMPORT; owned */
     unsigned line; /* in the file; 0 */
 };
 
 /* Writes that a file asks for in one line; scenario_expand() makes actions of them. */
 struct scenario_load {
     uint64_t from_ms, until_ms;
-    uint64_t every_ms;        /* on average */
-    uint64_t entries;         /* not 0: so many different schemas instead, evenly over the time */
-    unsigned entities;        /* default 12: few, so that writes collide */
-    unsigned drops_percent;   /* default 20 */
-    unsigned imports_percent; /* default 10: several entries in one batch */
-    uint64_t body_size_bytes; /* default 0: small; else about so many */
+    uint64_t every_ms; /* on average */
+    uint64_t entries;  /* not 0: so many different schemas instead, evenly over the time */
+    uint64_t
+        cycles; /* not 0: so many schemas, each dropped again where it was set, a moment later */
+    unsigned entities;             /* default 12: few, so that writes collide */
+    unsigned drops_percent;        /* default 20 */
+    unsigned imports_percent;      /* default 10: several entries in one batch */
+    uint64_t body_size_bytes;      /* default 0: small; else about so many */
     struct scenario_nodes writers; /* none: all */
     unsigned line;
 };
@@ -267,6 +290,7 @@ struct scenario {
     struct scenario_action *actions; /* in order of at_ms; equal times keep their order */
     size_t action_count, action_capacity;
     bool classes[SCENARIO_CLASS_COUNT]; /* those that are on: drawn, or found in the actions */
+    bool drawn; /* from a seed: what is tried there now and then need not succeed in each run */
 };
 
 /* An empty one with the defaults. */

@@ -240,6 +240,31 @@ static void expand_entries(struct making *making) {
     }
 }
 
+/* So many schemas, evenly over the time and the writers, each dropped again half a turn later where it was set. */
+static void expand_cycles(struct making *making) {
+    const struct scenario_load *load = making->load;
+    uint64_t span_ms = load->until_ms - load->from_ms;
+    for (uint64_t i = 0; i < 2 * load->cycles; i++) {
+        if (making->scenario->action_count == SCENARIO_ACTIONS_MAX) {
+            return;
+        }
+        struct scenario_action action = {.type = i % 2 == 0 ? SCENARIO_SET : SCENARIO_DROP,
+                                         .kind = CATALOG_SCHEMA};
+        char entity[24];
+        (void)snprintf(entity, sizeof entity, "c%" PRIu64, i / 2);
+        action.entity = scenario__text(entity);
+        if (i % 2 == 0) {
+            struct growing text;
+            text_begin(&text);
+            fputc('{', text.file);
+            print_schema(text.file, schemas[i / 2 % SCHEMAS], load->body_size_bytes, i);
+            action.body = text_end(&text);
+        }
+        add(making, action, writer_at(making, i / 2 % writer_count(making)),
+            load->from_ms + span_ms * i / (2 * load->cycles));
+    }
+}
+
 void scenario_expand(struct scenario *scenario) {
     assert(scenario->node_count > 0);
     size_t count = scenario->load_count;
@@ -248,6 +273,8 @@ void scenario_expand(struct scenario *scenario) {
         choice_seed(&making.choice, scenario->seed + SEED_OF_LOADS * (i + 1));
         if (scenario->loads[i].entries > 0) {
             expand_entries(&making);
+        } else if (scenario->loads[i].cycles > 0) {
+            expand_cycles(&making);
         } else {
             expand_paced(&making);
         }

@@ -38,18 +38,6 @@ static bool take_modes(struct scenario_reading *reading) {
     return true;
 }
 
-/* One of two words; none leaves the default. */
-static bool take_word(struct scenario_reading *reading, const char *key, const char *yes,
-                      const char *no, bool *is_yes) {
-    const char *text = scenario__value(reading, key);
-    if (text == NULL) {
-        return true;
-    }
-    *is_yes = strcmp(text, yes) == 0;
-    return *is_yes || strcmp(text, no) == 0 ||
-           scenario__refuse(reading, key, "'%s' must be %s or %s, not '%.40s'", key, yes, no, text);
-}
-
 static bool take_core(struct scenario_reading *reading) {
     struct scenario_nodes *core = &reading->scenario->core;
     return scenario__take_nodes(reading, "core", core) &&
@@ -76,7 +64,7 @@ static bool take_head(struct scenario_reading *reading) {
                                NULL) &&
            scenario__take_number(reading, "quiet", 0, QUIET_MAX, &scenario->quiet_intervals) &&
            take_modes(reading) &&
-           take_word(reading, "store", "real", "memory", &scenario->real_store) &&
+           scenario__take_word(reading, "store", "real", "memory", &scenario->real_store) &&
            take_core(reading) && scenario__take_kept(reading);
 }
 
@@ -86,16 +74,20 @@ static bool take_head(struct scenario_reading *reading) {
 static bool check_load_keys(struct scenario_reading *reading) {
     static const char *const paced[] = {"every", "entities", "drops", "imports"};
     bool entries = scenario__value(reading, "entries") != NULL;
+    bool cycles = scenario__value(reading, "cycles") != NULL;
     if (!scenario__need(reading, "a load", "from") || !scenario__need(reading, "a load", "until")) {
         return false;
     }
-    if (!entries && scenario__value(reading, "every") == NULL) {
-        return scenario__refuse(reading, "", "a load needs 'every' or 'entries'");
+    if (!entries && !cycles && scenario__value(reading, "every") == NULL) {
+        return scenario__refuse(reading, "", "a load needs 'every', 'entries' or 'cycles'");
+    }
+    if (entries && cycles) {
+        return scenario__refuse(reading, "cycles", "a load with 'entries' takes no 'cycles'");
     }
     for (size_t i = 0; i < sizeof paced / sizeof *paced; i++) {
-        if (entries && scenario__value(reading, paced[i]) != NULL) {
-            return scenario__refuse(reading, paced[i], "a load with 'entries' takes no '%s'",
-                                    paced[i]);
+        if ((entries || cycles) && scenario__value(reading, paced[i]) != NULL) {
+            return scenario__refuse(reading, paced[i], "a load with '%s' takes no '%s'",
+                                    entries ? "entries" : "cycles", paced[i]);
         }
     }
     return true;
@@ -110,6 +102,7 @@ static bool take_load_numbers(struct scenario_reading *reading, struct scenario_
         scenario__take_time(reading, "until", 0, SCENARIO_TIME_MS_MAX, &load->until_ms, NULL) &&
         scenario__take_time(reading, "every", 1, SCENARIO_TIME_MS_MAX, &load->every_ms, NULL) &&
         scenario__take_number(reading, "entries", 1, SCENARIO_ACTIONS_MAX, &load->entries) &&
+        scenario__take_number(reading, "cycles", 1, SCENARIO_ACTIONS_MAX / 2, &load->cycles) &&
         scenario__take_number(reading, "entities", 1, SCENARIO_ACTIONS_MAX, &entities) &&
         scenario__take_number(reading, "drops", 0, 100, &drops) &&
         scenario__take_number(reading, "imports", 0, 100, &imports) &&
@@ -136,6 +129,9 @@ static bool check_load_times(struct scenario_reading *reading, const struct scen
 /* What it will be at most, roughly: paced writes are drawn around their pace. */
 static uint64_t writes_of(const struct scenario_load *load) {
     uint64_t paced = load->every_ms == 0 ? 0 : (load->until_ms - load->from_ms) / load->every_ms;
+    if (load->cycles > 0) {
+        return 2 * load->cycles;
+    }
     return load->entries > 0 ? load->entries : paced + paced / 2 + 1;
 }
 
@@ -145,7 +141,10 @@ static bool check_load_amount(struct scenario_reading *reading, const struct sce
         writes += writes_of(&reading->scenario->loads[i]);
     }
     if (writes > SCENARIO_ACTIONS_MAX) {
-        return scenario__refuse(reading, load->entries > 0 ? "entries" : "every",
+        return scenario__refuse(reading,
+                                load->entries > 0  ? "entries"
+                                : load->cycles > 0 ? "cycles"
+                                                   : "every",
                                 "the loads make more than %d writes", SCENARIO_ACTIONS_MAX);
     }
     return writes_of(load) * load->body_size_bytes <= LOAD_SIZE_MAX ||
@@ -250,7 +249,7 @@ static bool take_expect(struct scenario_reading *reading) {
            take_expected(reading, "conflicts", &expect->conflicts) &&
            take_expected(reading, "intervals", &expect->intervals) &&
            scenario__take_line(reading, "seen", expect->seen, sizeof expect->seen) &&
-           take_word(reading, "diverging", "yes", "no", &expect->stale_roots_allowed);
+           scenario__take_word(reading, "diverging", "yes", "no", &expect->stale_roots_allowed);
 }
 
 /* In this order, whatever that of the text is. What the whole says is asked before a part is at hand. */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REPEAT_SPAN_MS_DEFAULT = 2000 };
+enum { REPEAT_SPAN_MS_DEFAULT = 2000, WAIT_MS_DEFAULT = 5000, WAIT_MS_MAX = 3600 * 1000 };
 
 static bool type_find(const char *name, enum scenario_action_type *type) {
     for (unsigned i = 0; i < SCENARIO_ACTION_COUNT; i++) {
@@ -26,12 +26,17 @@ static unsigned needed(enum scenario_action_type type) {
                              SCENARIO_TAKES_BODY);
     need |= (takes & SCENARIO_NODES_NEEDED) != 0 ? SCENARIO_TAKES_NODES : 0U;
     switch (type) {
+    case SCENARIO_AGREE:
+    case SCENARIO_CHECK:
+        return need & ~(unsigned)SCENARIO_TAKES_KEY;
     case SCENARIO_REPEAT:
         return need & ~(unsigned)SCENARIO_TAKES_SPAN;
     case SCENARIO_SLOW_LINK:
         return need | SCENARIO_TAKES_COUNT;
     case SCENARIO_REMOVE:
+    case SCENARIO_REMOVE_LIVE:
     case SCENARIO_DIFF:
+    case SCENARIO_RESOLVE:
         return need | SCENARIO_TAKES_TO;
     default:
         return need;
@@ -47,6 +52,7 @@ static bool check_arguments(struct scenario_reading *reading, enum scenario_acti
         {"for", SCENARIO_TAKES_FOR},     {"percent", SCENARIO_TAKES_PERCENT},
         {"span", SCENARIO_TAKES_SPAN},   {"count", SCENARIO_TAKES_COUNT},
         {"key", SCENARIO_TAKES_KEY},     {"body", SCENARIO_TAKES_BODY},
+        {"wait", SCENARIO_TAKES_WAIT},   {"skip_dead", SCENARIO_TAKES_WAIT},
     };
     unsigned takes = scenario_action_takes(type);
     unsigned needs = needed(type);
@@ -174,16 +180,17 @@ static bool take_body(struct scenario_reading *reading, struct scenario_action *
                                 SCENARIO_TEXT_SIZE_MAX);
     }
     action->body = scenario__text(text);
-    return action->type == SCENARIO_SET ? check_set(reading, action)
-                                        : check_import(reading, action);
+    return action->type == SCENARIO_IMPORT ? check_import(reading, action)
+                                           : check_set(reading, action);
 }
 
 /* --- the action ------------------------------------------------------------------------------------------------------- */
 
 /* A client speaks with one node, and about one: those behind it would be passed over in silence. */
 static bool check_nodes(struct scenario_reading *reading, const struct scenario_action *action) {
-    bool one_node = scenario_action_is_operation(action->type) || action->type == SCENARIO_REMOVE;
-    bool one_to = action->type == SCENARIO_DIFF || action->type == SCENARIO_REMOVE;
+    bool removes = action->type == SCENARIO_REMOVE || action->type == SCENARIO_REMOVE_LIVE;
+    bool one_node = scenario_action_is_operation(action->type) || removes;
+    bool one_to = action->type == SCENARIO_DIFF || action->type == SCENARIO_RESOLVE || removes;
     const char *name = scenario_action_name(action->type);
     if (one_node && action->nodes.count > 1) {
         return scenario__refuse(reading, "nodes", "%s is asked of one node", name);
@@ -194,7 +201,23 @@ static bool check_nodes(struct scenario_reading *reading, const struct scenario_
     if (action->type == SCENARIO_JOIN && scenario_nodes_hold(&action->nodes, 0)) {
         return scenario__refuse(reading, "nodes", "n1 founds the cluster, so it cannot join later");
     }
+    if (action->type == SCENARIO_CHECK && action->kind > CATALOG_SCHEMA) {
+        return scenario__refuse(reading, "key", "a record is checked against a schema");
+    }
     return true;
+}
+
+/* How long it waits for agreement; `skip_dead` without it would mean nothing. */
+static bool take_wait(struct scenario_reading *reading, struct scenario_action *action) {
+    bool always = action->type == SCENARIO_AGREE ||
+                  (action->type >= SCENARIO_STAGED_SET && action->type <= SCENARIO_STAGED_ABORT);
+    action->waits = always || scenario__value(reading, "wait") != NULL;
+    action->wait_ms = action->waits ? WAIT_MS_DEFAULT : 0;
+    if (scenario__value(reading, "skip_dead") != NULL && !action->waits) {
+        return scenario__refuse(reading, "skip_dead", "'skip_dead' goes with a 'wait'");
+    }
+    return scenario__take_word(reading, "skip_dead", "yes", "no", &action->skip_dead) &&
+           scenario__take_time(reading, "wait", 0, WAIT_MS_MAX, &action->wait_ms, NULL);
 }
 
 static bool take_arguments(struct scenario_reading *reading, struct scenario_action *action) {
@@ -206,7 +229,8 @@ static bool take_arguments(struct scenario_reading *reading, struct scenario_act
         scenario__take_nodes(reading, "to", &action->to) &&
         scenario__take_number(reading, "percent", 0, 100, &percent) && take_span(reading, action) &&
         scenario__take_number(reading, "count", 1, SCENARIO__COUNT_MAX, &action->count) &&
-        take_key(reading, action) && take_body(reading, action) && check_nodes(reading, action);
+        take_key(reading, action) && take_body(reading, action) && take_wait(reading, action) &&
+        check_nodes(reading, action);
     action->percent = (unsigned)percent;
     return taken;
 }

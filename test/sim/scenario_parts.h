@@ -88,6 +88,9 @@ bool scenario__take_time(struct scenario_reading *reading, const char *key, uint
 bool scenario__take_nodes(struct scenario_reading *reading, const char *key,
                           struct scenario_nodes *nodes);
 bool scenario__take_kept(struct scenario_reading *reading);
+/* One of two words. */
+bool scenario__take_word(struct scenario_reading *reading, const char *key, const char *yes,
+                         const char *no, bool *is_yes);
 /* One line of text without control characters. */
 bool scenario__take_line(struct scenario_reading *reading, const char *key, char *line,
                          size_t size_bytes);

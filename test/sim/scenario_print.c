@@ -189,6 +189,8 @@ static void print_load(const struct scenario_load *load, FILE *file) {
     print_time(", until: ", load->until_ms, false, file);
     if (load->entries > 0) {
         fprintf(file, ", entries: %" PRIu64, load->entries);
+    } else if (load->cycles > 0) {
+        fprintf(file, ", cycles: %" PRIu64, load->cycles);
     } else {
         print_time(", every: ", load->every_ms, false, file);
         fprintf(file, ", entities: %u, drops: %u, imports: %u", load->entities, load->drops_percent,
@@ -209,11 +211,20 @@ static void print_key(const struct scenario_action *action, FILE *file) {
     print_text(key, file);
 }
 
+static void print_wait(const struct scenario_action *action, const char *before, FILE *file) {
+    if (action->waits) {
+        fprintf(file, "%swait: ", before);
+        print_time("", action->wait_ms, false, file);
+        fprintf(file, action->skip_dead ? "%sskip_dead: yes" : "", before);
+    }
+}
+
 /* An import that can be read: the same keys below each other. */
 static void print_import(const struct scenario_action *action, FILE *file) {
     print_time("  - at: ", action->at_ms, false, file);
     fputs("\n    do: import", file);
     print_nodes("\n    nodes: ", &action->nodes, file);
+    print_wait(action, "\n    ", file);
     fputs("\n    body: ", file);
     print_block(action->body, file);
 }
@@ -242,13 +253,14 @@ static void print_action(const struct scenario_action *action, FILE *file) {
     if (action->for_ms != SCENARIO_FOREVER) {
         print_time(", for: ", action->for_ms, false, file);
     }
-    if ((takes & SCENARIO_TAKES_KEY) != 0) {
+    if ((takes & SCENARIO_TAKES_KEY) != 0 && action->kind != 0) {
         print_key(action, file);
     }
     if ((takes & SCENARIO_TAKES_BODY) != 0) {
         fputs(", body: ", file);
         print_text(action->body, file);
     }
+    print_wait(action, ", ", file);
     fputs("}\n", file);
 }
 

@@ -191,3 +191,14 @@ bool scenario__take_kept(struct scenario_reading *reading) {
     }
     return true;
 }
+
+bool scenario__take_word(struct scenario_reading *reading, const char *key, const char *yes,
+                         const char *no, bool *is_yes) {
+    const char *text = scenario__value(reading, key);
+    if (text == NULL) {
+        return true;
+    }
+    *is_yes = strcmp(text, yes) == 0;
+    return *is_yes || strcmp(text, no) == 0 ||
+           scenario__refuse(reading, key, "'%s' must be %s or %s, not '%.40s'", key, yes, no, text);
+}

@@ -15,31 +15,10 @@ enum {
     REPEATS_INTERVALS = 20,
     REPEATS_INTERVALS_OF_CORE = 36,
     JOIN_EVERY_MS = 10,
+    HORIZON_INTERVALS = 32,
 };
 
 /* --- what all files use ------------------------------------------------------------------------------------------------- */
-
-void *sim_allocate(size_t count, size_t size_bytes) {
-    void *memory = calloc(count, size_bytes);
-    if (memory == NULL) {
-        fputs("attune-chaos: out of memory\n", stderr);
-        exit(CHAOS_USAGE);
-    }
-    return memory;
-}
-
-void *sim_grow(void *memory, size_t count, size_t *capacity, size_t size_bytes) {
-    if (count < *capacity) {
-        return memory;
-    }
-    *capacity = *capacity == 0 ? 16 : *capacity * 2;
-    void *grown = realloc(memory, *capacity * size_bytes);
-    if (grown == NULL) {
-        fputs("attune-chaos: out of memory\n", stderr);
-        exit(CHAOS_USAGE);
-    }
-    return grown;
-}
 
 void sim_fail(struct sim *sim, const char *invariant, enum chaos_verdict verdict,
               const struct sim_node *node, const char *text) {
@@ -136,6 +115,9 @@ static void node_event(struct sim *sim, struct sim_node *node, const struct sim_
     case SIM_EVENT_REOPEN:
         sim_node_reopen(sim, node);
         break;
+    case SIM_EVENT_KEPT:
+        sim_node_step(sim, node, &(struct gossip_event){.type = GOSSIP_KEPT});
+        break;
     default:
         if (node->tick_ms == event->time_ms) {
             node->tick_ms = UINT64_MAX;
@@ -175,6 +157,9 @@ static void world_event(struct sim *sim, const struct sim_event *event) {
         break;
     case SIM_EVENT_UNDO:
         sim_fault_undo(sim, event->node);
+        break;
+    case SIM_EVENT_WAIT:
+        sim_operation_wait(sim, event->node, event->start);
         break;
     case SIM_EVENT_STOPPED: {
         struct sim_node *node = &sim->nodes[event->node];
@@ -262,6 +247,8 @@ static void handle(struct sim *sim, struct sim_event *event) {
 static void interval_passed(struct sim *sim) {
     sim->now_ms = sim->interval_at_ms;
     sim->interval_at_ms += sim->scenario->interval_ms;
+    sim_fault_start_again(sim);
+    sim_fault_ghosts_remove(sim);
     SIM_CHECK(sim, interval, sim);
     for (size_t i = 0; i < sim->node_count; i++) {
         uint64_t up_ms = sim->nodes[i].engine != NULL ? sim->scenario->interval_ms : 0;
@@ -366,6 +353,18 @@ static void settle_phase(struct sim *sim) {
     }
 }
 
+/* The horizon passes all when each member has met each (2(n-1) intervals), has said so to the others, and one of them raises:
+ * once in eight intervals. Then roots move once more, and what is counted as rest begins. */
+static void horizon_wait(struct sim *sim) {
+    uint64_t most = 4 * sim->node_count + HORIZON_INTERVALS;
+    for (uint64_t i = 0; i < most && !sim->failed && !sim->core_only; i++) {
+        if (sim_horizon_is_at_rest(sim) && sim_all_equal(sim)) {
+            return;
+        }
+        run_until(sim, sim->now_ms + sim->scenario->interval_ms);
+    }
+}
+
 /* A few intervals first, in which repeats that were under way end. */
 static void quiet_phase(struct sim *sim) {
     uint64_t interval_ms = sim->scenario->interval_ms;
@@ -378,7 +377,9 @@ static void quiet_phase(struct sim *sim) {
                         ? REPEATS_INTERVALS
                         : REPEATS_INTERVALS_OF_CORE + 2 * sim_settle_bound(sim->node_count);
     run_until(sim, sim->now_ms + wait * interval_ms);
+    horizon_wait(sim);
     sim_god_check(sim);
+    sim_operation_check(sim);
     if (!sim->failed) {
         phase_begin(sim, SIM_QUIET);
     }
@@ -440,6 +441,8 @@ static void world_close(struct sim *sim) {
     }
     sim_checkers_close(sim);
     sim_god_close(sim);
+    sim_operation_close(sim);
+    sim_causal_close(&sim->causal);
     sim_entries_close(sim);
     sim_link_close(sim);
     free(sim->bands);

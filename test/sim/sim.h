@@ -33,8 +33,14 @@ enum sim_operation {
     SIM_OPERATION_IMPORT = 2,
     SIM_OPERATION_SYNC = 3,
     SIM_OPERATION_DIFF = 4,
-    SIM_OPERATION_COUNT = 5,
-};
+    SIM_OPERATION_AGREE = 5,
+    SIM_OPERATION_STAGED_SET = 6,
+    SIM_OPERATION_STAGED_DROP = 7,
+    SIM_OPERATION_STAGED_ABORT = 8,
+    SIM_OPERATION_RESOLVE = 9,
+    SIM_OPERATION_CHECK = 10,
+    SIM_OPERATION_COUNT = 11,
+}; /* in the order of the scenario's actions */
 const char *sim_operation_name(enum sim_operation operation);
 
 struct sim_stats {

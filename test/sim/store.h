@@ -101,6 +101,7 @@ bool sim_store_damage(struct sim_store *store, struct choice *choice, enum vfs_f
 struct sim_backup {
     bool exist[VFS_FILE_COUNT];
     struct vfs_content files[VFS_FILE_COUNT];
+    bool damaged; /* what was copied was not sound */
 };
 /* Copies the files as a reader sees them; the store may be open. May be restored into any store. */
 void sim_store_backup(const struct sim_store *store, struct sim_backup *backup);

@@ -147,6 +147,15 @@ static void anew(struct writing *writing, char entity[24], const struct sim_node
     writing->body_size_bytes = sizeof body;
 }
 
+/* It keeps the rules of this version: no context says what the horizon has passed. */
+static struct catalog_entry *pruned(struct catalog_entry *made, catalog_clock horizon) {
+    struct catalog_entry *shorter = NULL;
+    int result = catalog_prune(&merkle_allocator_libc, made, horizon, &shorter);
+    assert(result == 0 && shorter != NULL); /* what is set stays */
+    catalog_entry_release(made);
+    return shorter;
+}
+
 static bool write_one(struct sim *sim, struct sim_node *node, struct writing *writing, bool known,
                       struct sim_batch *batch) {
     char entity[24];
@@ -165,7 +174,7 @@ static bool write_one(struct sim *sim, struct sim_node *node, struct writing *wr
             return false;
         }
     }
-    struct catalog_entry *made = entry_make(writing);
+    struct catalog_entry *made = pruned(entry_make(writing), disk->state.horizon);
     struct catalog_key key = catalog_entry_key(made);
     for (size_t i = 0; i < batch->entry_count; i++) {
         struct catalog_key other = catalog_entry_key(batch->entries[i]);
@@ -217,6 +226,7 @@ bool sim_upgrade(struct sim *sim, struct sim_node *node) {
     free(batch->entries);
     batch->entries = sim_allocate(WRITES_MAX, sizeof *batch->entries);
     struct writing writing = newer_start(sim, node, batch);
+    node->origin = writing.origin; /* of a start of its own */
     uint64_t count = 1 + choice_below(sim->choice, WRITES_MAX, "newer writes");
     for (uint64_t i = 0; i < count; i++) {
         bool known = choice_below(sim->choice, 3, "newer kind") > 0;

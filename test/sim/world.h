@@ -4,6 +4,7 @@
 
 #include "gossip/gossip.h"
 #include "merkle/instrument.h"
+#include "test/sim/causal.h"
 #include "test/sim/sim.h"
 
 enum {
@@ -23,22 +24,21 @@ struct sim_disk {
     struct catalog_node_state state;
     struct catalog_entry **entries; /* in order of keys, held */
     size_t entry_count, entry_capacity;
+    struct catalog_entry **kept; /* what it had when it began anew (catalog.h), held */
+    size_t kept_count;
+    catalog_clock landing_horizon; /* of the batch that is landing, for the checkers' `put` */
     struct catalog_member_row *members;
     size_t member_count;
-    struct catalog_sum sum;      /* over entries, kept by the disk itself */
-    size_t quarantined;          /* rows that were set aside since they were damaged */
-    struct catalog_entry **kept; /* what it had when it took a new id, held */
-    size_t kept_count;
+    struct catalog_sum sum; /* over entries, kept by the disk itself */
+    size_t quarantined;     /* rows that were set aside since they were damaged */
 };
 
 /* A batch on its way. */
 struct sim_batch {
     uint64_t ticket;
     bool reset, kept_cleared;
-    struct catalog_entry **kept;
-    size_t kept_count;
-    struct catalog_entry **removed;
-    size_t removed_count;
+    struct catalog_entry **removed, **kept;
+    size_t removed_count, kept_count;
     struct catalog_entry **entries;
     size_t entry_count;
     struct catalog_member_row *members;
@@ -81,9 +81,16 @@ struct sim_node {
     bool ever_ready;
     bool removed; /* the operator removed it */
     bool
+        landing_known; /* the version in force of the entry that is landing was on some disk before */
+    bool returned;     /* and started it again: it is a member under a new id, or becomes one */
+    unsigned
+        removals_asked;   /* of the operator, and not refused: members may count it out already */
+    uint64_t replaced_ms; /* when a fault last changed its disk; 0: never */
+    bool
         outside_promises; /* its disk was put back, or lied: what others concluded of it may be wrong */
     bool stopping;
     size_t clone_of; /* SIZE_MAX: an original */
+    struct catalog_id ghost; /* of a clone whose disk was thrown away: the id that it had taken; none */
     unsigned
         cluster;    /* 0, or the other one (OTHER_CLUSTER): nothing may cross; disk.c follows it */
     bool founder;   /* starts without seeds */
@@ -131,11 +138,13 @@ enum sim_event_type {
     SIM_EVENT_STORED,
     SIM_EVENT_REOPEN,
     SIM_EVENT_TICK,
+    SIM_EVENT_KEPT,   /* what it handed over is in a file */
     SIM_EVENT_ACTION, /* the scenario's; from here on events of the world */
     SIM_EVENT_UNDO,
     SIM_EVENT_START,
     SIM_EVENT_STOPPED,
     SIM_EVENT_CRASH, /* with a commit under way */
+    SIM_EVENT_WAIT,  /* a write was acknowledged, and is to be agreed on */
 };
 
 struct sim_event {
@@ -167,8 +176,20 @@ struct sim_acknowledged {
     size_t node;
     unsigned cluster;                /* of the node, then */
     uint64_t time_ms, everywhere_ms; /* on the last required disk; 0: not yet */
-    bool out_of_reach;               /* when all was healed, only nodes that stay away had it */
+    bool doubled;                    /* two processes had the id of the one that acknowledged it */
+    bool drop_forgotten;             /* a disk began anew on which only a drop was left of it */
+    bool handed_over;  /* its last disk began anew, and it is in a file of the operator's */
+    bool out_of_reach; /* when all was healed, only nodes that stay away had it */
     bool lost; /* no disk holds it, and only faults outside the promises took it from them */
+};
+
+/* A write that is to wait for agreement (operation_wait.c). */
+struct sim_wait {
+    uint64_t token; /* of the write; 0: the place is free */
+    size_t node;
+    uint64_t wait_ms;
+    bool skip_dead;
+    struct catalog_entry *entry; /* once it is acknowledged, held; NULL: several */
 };
 
 /* An action that was performed, for the report. */
@@ -182,6 +203,7 @@ struct sim_band {
 /* Two entries, and which checkers have compared them (enum sim_entry_mark). */
 struct sim_entry_pair {
     struct merkle_digest before, after;
+    catalog_clock horizon; /* of the disk for which they were */
     uint8_t marks;
 };
 
@@ -215,12 +237,15 @@ struct sim {
     uint64_t fault_numbers;
     struct sim_acknowledged *acknowledged;
     size_t acknowledged_count, acknowledged_capacity;
+    struct sim_wait *waits;
+    size_t wait_count, wait_capacity;
     struct sim_band *bands;
     size_t band_count, band_capacity;
     struct catalog_entry **interned; /* intern.c: an open hash table by digest */
     uint8_t *interned_marks;         /* of each: enum sim_entry_mark */
     size_t interned_count, interned_capacity;
     struct sim_entry_pair *pairs; /* of entries that were compared lately */
+    struct sim_causal causal;     /* what each version that was ever made had seen */
     void **check_states;          /* one for each checker */
     uint64_t *check_looks;
 
@@ -266,13 +291,21 @@ void sim_event_hasten(struct sim *sim, uint64_t time_ms);
 void sim_event_node(struct sim *sim, enum sim_event_type type, const struct sim_node *node,
                     uint32_t connection, uint64_t time_ms);
 
-/* --- disk.c ---------------------------------------------------------------------------------------------------------- */
+/* --- disk_batch.c, disk.c ---------------------------------------------------------------------------------------------- */
 
 struct sim_batch *sim_batch_new(struct sim *sim, const struct catalog_batch *batch);
 void sim_batch_free(struct sim_batch *batch);
 void sim_disk_apply(struct sim *sim, struct sim_node *node, const struct sim_batch *batch);
 /* The same without showing it to anybody. */
 void sim_disk_take(struct sim_disk *disk, const struct sim_batch *batch);
+/* Parts of it. What stood there is the caller's to release; NULL: nothing did. */
+struct catalog_entry *sim__disk_entry_set(struct sim_disk *disk, struct catalog_entry *entry);
+struct catalog_entry *sim__disk_entry_remove(struct sim_disk *disk, const struct catalog_key *key);
+void sim__disk_entries_clear(struct sim_disk *disk);
+void sim__disk_kept_add(struct sim_disk *disk, struct catalog_entry *const *kept, size_t count);
+void sim__disk_kept_clear(struct sim_disk *disk);
+void sim__disk_member_set(struct sim_disk *disk, const struct catalog_member_row *row);
+void sim__entries_free(struct catalog_entry **entries, size_t count); /* and the list */
 struct catalog_entry *sim_disk_find(const struct sim_disk *disk, const struct catalog_key *key);
 /* What an engine gets at its start. Valid until the disk changes; free `entries`, `kept` and `members` with free(). */
 void sim_disk_load(const struct sim_disk *disk, struct catalog_load *load);
@@ -282,8 +315,9 @@ void sim_disk_copy(struct sim_disk *to, const struct sim_disk *from);
 void sim_disk_from_load(struct sim_disk *disk, const struct catalog_load *load);
 /* Damages rows: they are set aside as the store does it (DESIGN 4.8). */
 void sim_disk_damage(struct sim *sim, struct sim_node *node, size_t rows);
-/* Whether this disk holds the version, or what superseded it. */
-bool sim_disk_holds(const struct sim_disk *disk, struct catalog_entry *entry);
+/* Whether this disk holds each version of the entry, or what superseded it; a drop may have been removed since (causal.h). */
+bool sim_disk_holds(const struct sim *sim, const struct sim_disk *disk,
+                    struct catalog_entry *entry);
 
 /* --- network.c, link.c --------------------------------------------------------------------------------------------------- */
 
@@ -373,9 +407,12 @@ enum sim_entry_mark {
     SIM_MARK_S9 = 4,
     SIM_MARK_S12 = 8,
     SIM_MARK_S3 = 16,
+    SIM_MARK_NOTED = 32, /* by causal.h */
 };
+/* Of two (or twice the same), on disks with this horizon. */
 bool sim_entries_first(struct sim *sim, const struct catalog_entry *before,
-                       const struct catalog_entry *after, enum sim_entry_mark mark); /* of two */
+                       const struct catalog_entry *after, catalog_clock horizon,
+                       enum sim_entry_mark mark);
 bool sim_entry_first(struct sim *sim, const struct catalog_entry *entry, enum sim_entry_mark mark);
 
 /* memory.c */
@@ -392,6 +429,12 @@ void sim_fault_crash(struct sim *sim, struct sim_node *node);
 void sim_fault_node_undo(struct sim *sim, struct sim_node *node);
 /* fault_heal.c: the end of the load: all (or the core) is healed, started, reachable. */
 void sim_fault_heal(struct sim *sim);
+/* Members that were removed, were started again, and learn only now that they are removed: started once more. */
+/* Whether who runs on it can admit others, and goes on as the member that it is: one that is older than a horizon has to
+ * begin anew. */
+bool sim_fault_disk_serves(const struct sim *sim, const struct sim_disk *disk);
+void sim_fault_start_again(struct sim *sim);
+void sim_fault_ghosts_remove(struct sim *sim); /* of clones */
 void sim_hostile_stranger(struct sim *sim, struct sim_node *node);
 void sim_hostile_liar(struct sim *sim, struct sim_node *node);
 void sim_hostile_answer(struct sim *sim, struct sim_node *node, size_t connection, unsigned end,
@@ -406,6 +449,11 @@ void sim_operation_perform(struct sim *sim, const struct scenario_action *action
 /* One more exchange and one more diff, when all is healed. */
 void sim_operation_ask(struct sim *sim);
 void sim_operation_remove(struct sim *sim, struct sim_node *by, struct sim_node *gone);
+/* SIM_EVENT_WAIT: of this place in `waits`, meant for this life of its node. */
+void sim_operation_wait(struct sim *sim, size_t place, unsigned start);
+/* At rest all are asked whether they are fresh. */
+void sim_operation_check(struct sim *sim);
+void sim_operation_close(struct sim *sim);
 void sim_operation_reply(struct sim *sim, struct sim_node *node, const struct gossip_reply *reply);
 
 /* --- god.c --------------------------------------------------------------------------------------------------------------------- */
@@ -413,6 +461,11 @@ void sim_operation_reply(struct sim *sim, struct sim_node *node, const struct go
 void sim_god_acknowledged(struct sim *sim, struct sim_node *node, struct catalog_entry *entry);
 /* A fault outside the promises takes what this disk holds: call before, with the disk that comes after (NULL: nothing). */
 void sim_god_disk_replaced(struct sim *sim, struct sim_node *node, const struct sim_disk *after);
+/* An update hands over what a node alone had when it began anew. */
+void sim_god_handed_over(struct sim *sim, struct sim_node *node,
+                         const struct gossip_update *update);
+/* A disk is about to begin anew. */
+void sim_god_reset(struct sim *sim, struct sim_node *node);
 /* Which acknowledged writes no required disk holds; compared with what is excused. */
 void sim_god_check(struct sim *sim);
 /* The heal has come: from here on only what no required disk holds is excused. */

@@ -1,5 +1,6 @@
 /* test_agreement_ask.c - how members are asked for agreement, and when their answers are void again (G6, G8). */
 #include "test/unit/support/cluster.h"
+#include "test/unit/support/solo.h"
 
 #include <check.h>
 #include <string.h>
@@ -30,6 +31,50 @@ START_TEST(no_storm_of_dials) {
     ck_assert_int_eq(code_of(pair, 'a', 59), GOSSIP_ENOTAGREED);
     ck_assert_uint_le(b->dial_failures - failures, 12); /* the interval's own */
     pair_free(pair);
+}
+END_TEST
+
+static void agree_whole(struct solo *solo) {
+    const struct gossip_operation operation = {
+        .type = GOSSIP_AGREEMENT, .token = 9, .timeout_ms = 60000};
+    solo_step(solo, (struct gossip_event){.type = GOSSIP_OPERATION, .operation = &operation});
+}
+
+START_TEST(whole_under_equal_tables) {
+    /* Equal roots under another member table confirm nothing: the tables are exchanged, and it is asked again. */
+    struct solo *solo = solo_new();
+    (void)solo_peer(solo, 1);
+    solo_clear(solo);
+    agree_whole(solo);
+    struct gossip__message digest = {.type = GOSSIP__DIGEST_ANSWER};
+    solo_digest(solo, &digest, solo_sent_last(solo, 1, GOSSIP__DIGEST)->digest.exchange);
+    digest.digest.table.bytes[0] ^= 1;
+    solo_receive(solo, 1, &digest);
+    ck_assert_uint_eq(solo_sent(solo, 1, GOSSIP__MEMBERS), 1);
+    ck_assert_int_eq(solo_reply(solo, 9), 1);
+    solo_run(solo, 50);
+    ck_assert_uint_eq(solo_sent(solo, 1, GOSSIP__DIGEST), 2);
+    solo_answer_equal(solo, 1);
+    ck_assert_int_eq(solo_reply(solo, 9), 0);
+    solo_free(solo);
+}
+END_TEST
+
+START_TEST(dialled_at_once) {
+    /* A member without a connection is dialled, and asked as soon as it says hello. */
+    struct solo *solo = solo_new();
+    (void)solo_peer(solo, 1);
+    solo_step(solo, (struct gossip_event){.type = GOSSIP_DISCONNECTED, .connection = 1});
+    solo_clear(solo);
+    agree_whole(solo);
+    ck_assert_uint_eq(solo->update->connection_count, 1);
+    ck_assert_int_eq(solo->update->connections[0].action, GOSSIP_DIAL);
+    ck_assert_str_eq(solo->update->connections[0].address, "p1:1");
+    (void)solo_peer(solo, 1);
+    ck_assert_uint_eq(solo_sent(solo, 1, GOSSIP__DIGEST), 1);
+    solo_answer_equal(solo, 1);
+    ck_assert_int_eq(solo_reply(solo, 9), 0);
+    solo_free(solo);
 }
 END_TEST
 
@@ -163,6 +208,8 @@ Suite *agreement_ask_suite(void) {
     tcase_add_test(asking, transcript_of_an_entry);
     tcase_add_test(asking, lagging_is_named);
     tcase_add_test(asking, no_storm_of_dials);
+    tcase_add_test(asking, whole_under_equal_tables);
+    tcase_add_test(asking, dialled_at_once);
     suite_add_tcase(suite, asking);
     TCase *restart = tcase_create("agreement_restart");
     tcase_add_test(restart, restart_is_asked_again);

@@ -1,5 +1,6 @@
 /* test_agreement_tell.c - what is told of each member (G6): agreed, lagging, unreachable, or not known. */
 #include "test/unit/support/cluster.h"
+#include "test/unit/support/solo.h"
 
 #include <check.h>
 #include <string.h>
@@ -93,6 +94,22 @@ START_TEST(known_only_if_all_of_it_is) {
 }
 END_TEST
 
+START_TEST(this_node_first_then_by_name) {
+    /* The lines stand in order of names, whatever the ids are. */
+    struct solo *solo = solo_new();
+    (void)solo_peer(solo, 2);
+    (void)solo_peer(solo, 10);
+    const struct gossip_operation operation = {.type = GOSSIP_AGREEMENT, .token = 9};
+    solo_step(solo, (struct gossip_event){.type = GOSSIP_OPERATION, .operation = &operation});
+    const struct gossip_reply *reply = &solo->update->replies[0];
+    ck_assert_uint_eq(reply->agreement_count, 3);
+    ck_assert_str_eq(reply->agreement[0].name, "solo");
+    ck_assert_str_eq(reply->agreement[1].name, "p10");
+    ck_assert_str_eq(reply->agreement[2].name, "p2");
+    solo_free(solo);
+}
+END_TEST
+
 Suite *agreement_tell_suite(void);
 Suite *agreement_tell_suite(void) {
     Suite *suite = suite_create("agreement_tell");
@@ -100,6 +117,7 @@ Suite *agreement_tell_suite(void) {
     tcase_add_test(told, unreachable_is_named);
     tcase_add_test(told, times_of_any_length);
     tcase_add_test(told, known_only_if_all_of_it_is);
+    tcase_add_test(told, this_node_first_then_by_name);
     suite_add_tcase(suite, told);
     return suite;
 }

@@ -114,7 +114,7 @@ START_TEST(the_list_has_all_that_there_is) {
                                         "  loss           loss           [nodes] to for percent\n",
                                         "  damage         damage         nodes count\n",
                                         "  S3     no entry moves to an older version",
-                                        "  set            nodes key body\n",
+                                        "  set            nodes key body wait skip_dead\n",
                                         "  diff           nodes to\n"};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         ck_assert_msg(strstr(said, words[i]) != NULL, "%s is missing", words[i]);

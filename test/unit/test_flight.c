@@ -182,6 +182,33 @@ START_TEST(first_batch_fails) {
 }
 END_TEST
 
+START_TEST(pruned_is_given_to_nobody) {
+    /* G8: what a horizon left of an entry is pushed to nobody, in a large cluster either; who watches is told if versions
+     * left with it. */
+    enum { PEERS = GOSSIP__PUSH_ALL_MEMBERS_MAX + 1 };
+    struct solo *solo = solo_new();
+    for (unsigned peer = 1; peer <= PEERS; peer++) {
+        (void)solo_peer(solo, peer);
+    }
+    (void)solo_write(solo, 1, "posts", "f");
+    solo_store_all(solo);
+    for (unsigned same = 0; same <= 1; same++) {
+        const struct gossip__arrival pruned = {.pruned = true, .same = same == 1};
+        ck_assert_int_eq(gossip__flight_put(solo->engine, solo_find(solo, "posts"), &pruned), 0);
+        solo_step(solo, (struct gossip_event){.type = GOSSIP_TICK});
+        solo_clear(solo);
+        solo_store_all(solo);
+        size_t pushes = 0;
+        for (unsigned peer = 1; peer <= PEERS; peer++) {
+            pushes += solo_sent(solo, peer, GOSSIP__PUSH);
+        }
+        ck_assert_uint_eq(pushes, 0);
+        ck_assert_uint_eq(solo->notices[GOSSIP_NOTICE_CHANGED], 1 - same);
+    }
+    solo_free(solo);
+}
+END_TEST
+
 Suite *flight_suite(void);
 Suite *flight_suite(void) {
     Suite *suite = suite_create("flight");
@@ -192,6 +219,7 @@ Suite *flight_suite(void) {
     tcase_add_test(order, older_ticket_goes_first);
     tcase_add_test(order, batches_are_bounded);
     tcase_add_test(order, sum_is_of_what_flies);
+    tcase_add_test(order, pruned_is_given_to_nobody);
     tcase_add_test(failed, one_failure_fails_all_behind);
     tcase_add_test(failed, failed_store_takes_nothing);
     tcase_add_test(failed, state_falls_back_but_not_clocks);

@@ -155,12 +155,33 @@ START_TEST(stop_tells_all_that_wait) {
 }
 END_TEST
 
+START_TEST(answer_of_the_owner_counts) {
+    /* A change that has agreed upon what stood, and finds it pending at another's hand by then, tells what its owner says, not
+     * the agreement before. */
+    struct pair *pair = cluster(3);
+    pair_write(pair, 'a', CATALOG_SCHEMA, "posts", "", ONE);
+    pair_run(pair, 3000);
+    pair_transcript_clear(pair);
+    pair_stage(pair, 'a', 10, GOSSIP_STAGED_SET, "posts", TWO, 500);
+    pair_run(pair, 2); /* a has written its pending_add, b has not heard of it */
+    pair_stage(pair, 'b', 11, GOSSIP_STAGED_SET, "posts", TWO, 400);
+    pair_cut(pair, 'a', 'c', true);
+    pair_run(pair, 600);
+    ck_assert_str_eq(stands(pair, 'b'), "pending_add 2");
+    ck_assert_uint_gt(pair_sent(pair, 'b', 'a', "forward"), 0);
+    ck_assert_int_eq(code_of(pair, 'b', 11), GOSSIP_ENOTAGREED);
+    ck_assert_str_eq(pair_agreement(pair, 'b', 11), "b agreed, a agreed, c unreachable");
+    pair_free(pair);
+}
+END_TEST
+
 Suite *forward_suite(void);
 Suite *forward_suite(void) {
     Suite *suite = suite_create("forward");
     TCase *passed_on = tcase_create("forward");
     tcase_add_test(passed_on, transcript_of_one_passed_on);
     tcase_add_test(passed_on, goes_on_from_another_node);
+    tcase_add_test(passed_on, answer_of_the_owner_counts);
     tcase_add_test(passed_on, owner_is_gone);
     tcase_add_test(passed_on, owner_restarts);
     tcase_add_test(passed_on, stop_tells_all_that_wait);

@@ -97,6 +97,9 @@ START_TEST(age_by_word) {
     struct solo *solo = solo_with(4);
     gossip__freshness_told(solo->engine, 9000, -1);
     ck_assert_int_eq(age(solo), -1);
+    /* Never fail open: what was before this node's clock began cannot be said, and is not taken for its beginning. */
+    gossip__freshness_told(solo->engine, 9000, 9001);
+    ck_assert_int_eq(age(solo), -1);
     gossip__freshness_told(solo->engine, 9000, 500);
     ck_assert_int_eq(age(solo), 1500);
     gossip__freshness_told(solo->engine, 9500, 2000); /* asked later, and older */
@@ -110,6 +113,37 @@ START_TEST(age_by_word) {
     ck_assert_int_eq(age(solo), 900);
     gossip__freshness_told(solo->engine, 100, UINT32_MAX); /* before its clock began */
     ck_assert_int_eq(age(solo), 900);
+    solo_free(solo);
+}
+END_TEST
+
+START_TEST(word_goes_with_the_table) {
+    /* A majority of the members that another knew is none of ours once we know of one more, or of one less (seeds 4117 and
+     * 6152 of the simulator); what this node has seen itself stands. */
+    struct solo *solo = solo_with(4);
+    gossip__freshness_agreed(solo->engine, member(solo, 1), 8000);
+    gossip__freshness_agreed(solo->engine, member(solo, 2), 8000);
+    gossip__freshness_told(solo->engine, 9000, 500);
+    ck_assert_int_eq(age(solo), 1500);
+    (void)solo_peer(solo, 5);
+    ck_assert_int_eq(age(solo), -1);
+    gossip__freshness_agreed(solo->engine, member(solo, 3), 7000);
+    ck_assert_int_eq(age(solo), 3000);
+    gossip__freshness_told(solo->engine, 9000, 500);
+    gossip__member_set_state(solo->engine, member(solo, 5), GOSSIP_MEMBER_REMOVED);
+    ck_assert_int_eq(age(solo), 2000);
+    solo_free(solo);
+}
+END_TEST
+
+START_TEST(word_of_another_cluster) {
+    /* What was said in the cluster that this node leaves says nothing of the one that it joins. */
+    struct solo *solo = solo_with(4);
+    gossip__freshness_told(solo->engine, 9000, 500);
+    ck_assert_int_eq(age(solo), 1500);
+    solo->engine->state.had_entry = false; /* as if its cluster were empty */
+    gossip__join_give_way(solo->engine, "other:1");
+    ck_assert(!solo->engine->freshness_told_known);
     solo_free(solo);
 }
 END_TEST
@@ -168,6 +202,8 @@ Suite *freshness_suite(void) {
     tcase_add_test(ages, age_of_five);
     tcase_add_test(ages, age_is_unknown);
     tcase_add_test(ages, age_by_word);
+    tcase_add_test(ages, word_goes_with_the_table);
+    tcase_add_test(ages, word_of_another_cluster);
     suite_add_tcase(suite, ages);
     TCase *asks = tcase_create("freshness_tick");
     tcase_add_test(asks, asked_until_fresh);

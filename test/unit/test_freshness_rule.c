@@ -37,11 +37,17 @@ START_TEST(majority_is_the_needed_latest) {
 END_TEST
 
 START_TEST(lifted_is_before_the_question) {
-    /* The other answered after it was asked: its moment is not later than the question less its age, and never below 0. */
-    ck_assert_uint_eq(gossip__freshness_lifted(100, 30), 70);
-    ck_assert_uint_eq(gossip__freshness_lifted(100, 0), 100);
-    ck_assert_uint_eq(gossip__freshness_lifted(100, 100), 0);
-    ck_assert_uint_eq(gossip__freshness_lifted(100, UINT64_MAX), 0);
+    /* The other answered after it was asked: its moment is not later than the question less its age. One before this node's
+     * clock began is none. */
+    gossip_time_ms moment = 7;
+    ck_assert(gossip__freshness_lifted(100, 30, &moment));
+    ck_assert_uint_eq(moment, 70);
+    ck_assert(gossip__freshness_lifted(100, 0, &moment));
+    ck_assert_uint_eq(moment, 100);
+    ck_assert(gossip__freshness_lifted(100, 100, &moment));
+    ck_assert_uint_eq(moment, 0);
+    ck_assert(!gossip__freshness_lifted(100, 101, &moment));
+    ck_assert(!gossip__freshness_lifted(100, UINT64_MAX, &moment));
 }
 END_TEST
 

@@ -78,6 +78,12 @@ START_TEST(who_is_away_holds_it_back) {
     struct gossip_status status = gossip_status(pair_engine(pair, 'b'), pair_now(pair), 1);
     ck_assert_str_eq(status.horizon_holder, "c");
     ck_assert_uint_ge(status.horizon_age_ms, SETTLED_MS / 2);
+    pair_kill(pair, 'b', true); /* a process knows only of its own time */
+    pair_start(pair, 'b', (struct pair_start){0});
+    pair_run(pair, 3000);
+    status = gossip_status(pair_engine(pair, 'b'), pair_now(pair), 1);
+    ck_assert_str_eq(status.horizon_holder, "c");
+    ck_assert_uint_eq(status.horizon_age_ms, 3000);
     pair_start(pair, 'c', (struct pair_start){0});
     pair_run(pair, SETTLED_MS);
     for (char letter = 'a'; letter <= 'c'; letter++) {

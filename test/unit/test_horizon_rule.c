@@ -5,10 +5,13 @@
 
 START_TEST(seen_takes_the_largest) {
     /* G3: `seen` never falls, and rises to what is counted of all, or to what the member has seen. */
-    ck_assert_uint_eq(gossip__seen_rule(5, 3, 2), 5);
-    ck_assert_uint_eq(gossip__seen_rule(5, 7, 2), 7);
-    ck_assert_uint_eq(gossip__seen_rule(5, 7, 9), 9);
-    ck_assert_uint_eq(gossip__seen_rule(0, 0, 0), 0);
+    ck_assert_uint_eq(gossip__seen_rule(5, true, 3, 2), 5);
+    ck_assert_uint_eq(gossip__seen_rule(5, true, 7, 2), 7);
+    ck_assert_uint_eq(gossip__seen_rule(5, true, 7, 9), 9);
+    ck_assert_uint_eq(gossip__seen_rule(0, true, 0, 0), 0);
+    ck_assert_uint_eq(gossip__seen_rule(5, false, 7, 2),
+                      5); /* who is not whole counts for nothing */
+    ck_assert_uint_eq(gossip__seen_rule(5, false, 7, 6), 6); /* but another's word */
 }
 END_TEST
 

@@ -1,7 +1,9 @@
 /* test_lineage.c - old disks, removed ids, newcomers that begin again: transcripts of a few engines. */
 #include "test/unit/support/pair.h"
+#include "test/unit/support/solo.h"
 
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char body[] = "{\"fields\":{\"a\":{\"type\":\"string\"}}}";
@@ -220,8 +222,14 @@ START_TEST(newcomer_whose_admitter_is_removed_begins_again) {
     pair_kill(pair, 'b', true);
     pair_remove(pair, 'a', "b");
     pair_cut(pair, 'a', 'c', false);
-    pair_run(pair, SETTLED_MS);
+    for (unsigned i = 0; i < SETTLED_MS && !pair_saw(pair, "that admitted it was removed"); i++) {
+        pair_run(pair, 1);
+    }
     ck_assert(pair_saw(pair, "the member that admitted it was removed"));
+    /* It does not ask for entries under the horizon of nobody. */
+    ck_assert(catalog_id_equal(&pair_disk_state(pair, 'c')->admitter_id,
+                               &pair_member(pair, 'c', "a")->row.id));
+    pair_run(pair, SETTLED_MS);
     ck_assert(pair_disk_state(pair, 'c')->ready);
     ck_assert_ptr_nonnull(entry(pair, 'c', "posts"));
     must_agree(pair, 'a', 'c');
@@ -246,8 +254,15 @@ START_TEST(newcomer_below_the_horizon_begins_again) {
                      GOSSIP__HORIZON_EMPTY);
     ck_assert_uint_eq(c->state.seen, 0);
     ck_assert_ptr_null(catalog_pending_next(c->catalog, 0, (struct catalog_text){"", 0}, NULL));
+    size_t notices = c->out.notices.size_bytes;
+    ck_assert_uint_eq(notices, sizeof(struct gossip_notice));
+    ck_assert_ptr_nonnull(strstr((const char *)c->out.texts.data + strlen("a") + 1,
+                                 "this newcomer starts again, empty"));
+    ck_assert_int_eq(gossip__horizon_heard(c, pair_member(pair, 'c', "a"), 7),
+                     GOSSIP__HORIZON_EMPTY); /* it has begun nothing that it could begin again */
+    ck_assert_uint_eq(c->out.notices.size_bytes, notices);
     pair_run(pair, 5000);
-    ck_assert(pair_saw(pair, "this newcomer starts again, empty"));
+    ck_assert(!pair_saw(pair, "this newcomer starts again, empty"));
     ck_assert(catalog_id_equal(&c->state.node_id, &id));
     ck_assert_ptr_nonnull(entry(pair, 'c', "posts")); /* admitted and fetched anew */
     pair_cut(pair, 'b', 'c', false);
@@ -255,6 +270,174 @@ START_TEST(newcomer_below_the_horizon_begins_again) {
     ck_assert(pair_disk_state(pair, 'c')->ready);
     must_agree(pair, 'b', 'c');
     pair_free(pair);
+}
+END_TEST
+
+/* A newcomer "c" that "b" has admitted, with what it fetched; it cannot be ready without "a". */
+static struct pair *admitted(void) {
+    struct pair *pair = cluster(2);
+    set(pair, 'b', "posts", body);
+    pair_run(pair, 2000);
+    pair_cut(pair, 'a', 'c', true);
+    pair_start(pair, 'c', (struct pair_start){.join = {"b:1"}});
+    pair_run(pair, 3000);
+    ck_assert(!pair_disk_state(pair, 'c')->ready);
+    ck_assert_ptr_nonnull(entry(pair, 'c', "posts"));
+    pair_transcript_clear(pair);
+    return pair;
+}
+
+START_TEST(newcomer_without_store_waits_to_begin_again) {
+    /* A full disk recovers by itself: a newcomer that has to begin again meanwhile waits for it, and takes nothing. */
+    struct pair *pair = admitted();
+    struct gossip *c = pair_engine(pair, 'c');
+    struct gossip__member *b = pair_member(pair, 'c', "b");
+    catalog_clock heard = c->state.seen + 1;
+    c->store_error = CATALOG_EFULL;
+    ck_assert_int_eq(gossip__horizon_heard(c, b, heard), GOSSIP__HORIZON_EMPTY);
+    ck_assert(!c->fatal);
+    ck_assert_ptr_nonnull(entry(pair, 'c', "posts"));
+    c->store_error = 0;
+    ck_assert_int_eq(gossip__horizon_heard(c, b, heard), GOSSIP__HORIZON_EMPTY);
+    ck_assert_ptr_null(catalog_pending_next(c->catalog, 0, (struct catalog_text){"", 0}, NULL));
+    pair_cut(pair, 'a', 'c', false);
+    pair_run(pair, 8000);
+    ck_assert(pair_disk_state(pair, 'c')->ready);
+    pair_free(pair);
+}
+END_TEST
+
+START_TEST(removal_of_admitter_outlasts_a_failed_store) {
+    /* DESIGN 4.7: with the removal of its admitter a newcomer begins again, also if the store could not take that at first;
+     * before that it is not ready. */
+    struct pair *pair = admitted();
+    struct gossip *c = pair_engine(pair, 'c');
+    c->store_error = CATALOG_EIO;
+    gossip__member_set_state(c, pair_member(pair, 'c', "b"), GOSSIP_MEMBER_REMOVED);
+    ck_assert(!c->fatal);
+    pair_cut(pair, 'a', 'c', false);
+    pair_run(pair, 5000);
+    ck_assert(!c->state.ready);
+    c->store_error = 0;
+    pair_run(pair, 2000);
+    ck_assert(pair_saw(pair, "the member that admitted it was removed"));
+    pair_free(pair);
+}
+END_TEST
+
+START_TEST(removed_id_stays_removed_without_store) {
+    /* An id that was removed serves nobody: not either if the new one could not be stored. */
+    struct pair *pair = cluster(2);
+    pair_kill(pair, 'b', true);
+    pair_disk_state(pair, 'b')->removed = true;
+    pair_start(pair, 'b', (struct pair_start){0});
+    struct gossip *b = pair_engine(pair, 'b');
+    ck_assert(b->lineage_replacing);
+    gossip__flight_stored(b, b->ticket_last, CATALOG_EIO);
+    ck_assert(b->state.removed);
+    ck_assert_int_eq(gossip__write_refusal(b), GOSSIP_EREMOVED);
+    pair_free(pair);
+}
+END_TEST
+
+/* A peer says, for the second time, that this disk is too old. */
+static void doubt_twice(struct solo *solo, unsigned peer) {
+    struct gossip__message digest = {.type = GOSSIP__DIGEST};
+    solo_digest(solo, &digest, 1);
+    digest.digest.clock = digest.digest.seen = digest.digest.horizon = solo_clock(900);
+    solo_receive(solo, peer, &digest);
+    solo->now_ms += 1000;
+    solo_receive(solo, peer, &digest);
+}
+
+static bool is_kept(const struct catalog_batch *batch, const char *entity) {
+    for (size_t i = 0; i < batch->kept_count; i++) {
+        struct catalog_key key = catalog_entry_key(batch->kept[i]);
+        if (key.entity.size_bytes == strlen(entity) &&
+            memcmp(key.entity.data, entity, strlen(entity)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+START_TEST(write_in_flight_is_kept) {
+    /* G2: a write that is acknowledged while the new id is on its way to the disk is kept, as one before it is. */
+    struct solo *solo = solo_new();
+    struct gossip__member *member = solo_peer(solo, 1);
+    (void)solo_write(solo, 1, "before", "f");
+    solo_store_all(solo);
+    member->met = true;
+    (void)solo_write(solo, 2, "meanwhile", "f");
+    doubt_twice(solo, 1);
+    ck_assert(solo->engine->lineage_replacing);
+    ck_assert_uint_eq(solo->update->batch_count, 1);
+    ck_assert(solo->update->batches[0].reset);
+    ck_assert(is_kept(&solo->update->batches[0], "before"));
+    ck_assert(is_kept(&solo->update->batches[0], "meanwhile"));
+    solo_store_all(solo);
+    ck_assert_int_eq(solo_reply(solo, 2), 0);
+    ck_assert_uint_eq(solo->engine->kept_count, 2);
+    ck_assert(!gossip__seen_whole(solo->engine)); /* what it had of the others is gone (seen.c) */
+    solo_free(solo);
+}
+END_TEST
+
+START_TEST(lost_rows_of_kept_are_told) {
+    /* Decision 0033: rows of what was kept that are damaged or gone are told at each start. */
+    const struct gossip_config config = {
+        .allocator = &merkle_allocator_libc,
+        .cluster_name = "test",
+        .node_name = "a",
+        .address = "a:1",
+        .interval_ms = 1000,
+        .freshness_limit_ms = 5000,
+        .origin = {{1}},
+        .fresh_node_id = {{2}},
+        .fresh_cluster_id = {{3}},
+    };
+    const struct catalog_load load = {.fresh = true, .kept_lost_count = 2};
+    struct gossip *engine;
+    ck_assert_int_eq(gossip_new(&config, &load, &engine), 0);
+    const struct gossip_update *update;
+    ck_assert_int_eq(
+        gossip_step(engine, &(struct gossip_event){.type = GOSSIP_START, .now_ms = 1}, &update), 0);
+    ck_assert_uint_gt(update->notice_count, 0);
+    ck_assert_int_eq(update->notices[0].type, GOSSIP_NOTICE_STORE);
+    ck_assert_int_eq(update->notices[0].severity, GOSSIP_ERROR);
+    ck_assert_ptr_nonnull(strstr(update->notices[0].text, "2 rows"));
+    gossip_free(engine);
+}
+END_TEST
+
+START_TEST(kept_is_written_once) {
+    /* G8: a file that is written is not asked for again while the store does not take the word. */
+    struct solo *solo = solo_new();
+    (void)solo_write(solo, 1, "posts", "f");
+    solo_store_all(solo);
+    struct gossip *engine = solo->engine;
+    engine->kept = malloc(sizeof *engine->kept);
+    engine->kept[0] = catalog_entry_hold(solo_find(solo, "posts"));
+    engine->kept_count = 1;
+    engine->kept_ready = true;
+    (void)solo_write(solo, 2, "lost", "f");
+    ck_assert_uint_eq(solo->update->kept_count, 1);
+    solo_store(solo, CATALOG_EIO);
+    solo_step(solo, (struct gossip_event){.type = GOSSIP_KEPT});
+    for (unsigned i = 0; i < 3; i++) {
+        solo->now_ms += 1000;
+        solo_step(solo, (struct gossip_event){.type = GOSSIP_TICK});
+        ck_assert_uint_eq(solo->update->kept_count, 0);
+    }
+    struct catalog_load load = {.entries = solo->disk.entries,
+                                .entry_count = solo->disk.entry_count,
+                                .kept = engine->kept,
+                                .kept_count = 1,
+                                .state = solo->disk.state};
+    solo_step(solo, (struct gossip_event){.type = GOSSIP_REOPENED, .reopened = &load});
+    ck_assert(solo->update->batches[0].kept_cleared);
+    ck_assert_uint_eq(engine->kept_count, 0);
+    solo_free(solo);
 }
 END_TEST
 
@@ -295,14 +478,20 @@ Suite *lineage_suite(void) {
     TCase *kept = tcase_create("lineage_kept");
     tcase_add_test(kept, what_it_alone_had_is_handed_out);
     tcase_add_test(kept, kept_survives_a_crash);
+    tcase_add_test(kept, write_in_flight_is_kept);
+    tcase_add_test(kept, kept_is_written_once);
+    tcase_add_test(kept, lost_rows_of_kept_are_told);
     suite_add_tcase(suite, kept);
     TCase *removed = tcase_create("lineage_removed");
     tcase_add_test(removed, removed_id_that_comes_back_starts_over);
     tcase_add_test(removed, removed_while_it_serves_stops);
+    tcase_add_test(removed, removed_id_stays_removed_without_store);
     suite_add_tcase(suite, removed);
     TCase *again = tcase_create("lineage_start_again");
     tcase_add_test(again, newcomer_whose_admitter_is_removed_begins_again);
     tcase_add_test(again, newcomer_below_the_horizon_begins_again);
+    tcase_add_test(again, newcomer_without_store_waits_to_begin_again);
+    tcase_add_test(again, removal_of_admitter_outlasts_a_failed_store);
     suite_add_tcase(suite, again);
     return suite;
 }

@@ -154,6 +154,28 @@ START_TEST(too_many_wait) {
 }
 END_TEST
 
+START_TEST(removal_of_a_namesake) {
+    /* A member that took a new id is here twice; removed is what is gone, also where it is this node's own former self. */
+    struct solo *solo = solo_new();
+    struct gossip__member *alive = solo_peer(solo, 1);
+    struct gossip__member *gone = solo_peer(solo, 2);
+    struct gossip__member *former = solo_peer(solo, 3);
+    memcpy(gone->row.name, alive->row.name, sizeof gone->row.name);
+    memcpy(former->row.name, "solo", sizeof "solo");
+    ck_assert_int_eq(solo_ask(solo, 1, GOSSIP_MEMBER_REMOVE, "solo", 0), GOSSIP_ESELF);
+    gossip__member_set_state(solo->engine, gone, GOSSIP_MEMBER_DEAD);
+    gossip__member_set_state(solo->engine, former, GOSSIP_MEMBER_DEAD);
+    (void)solo_ask(solo, 2, GOSSIP_MEMBER_REMOVE, alive->row.name, 0);
+    ck_assert_int_eq(gone->state, GOSSIP_MEMBER_REMOVED);
+    ck_assert_int_ne(alive->state, GOSSIP_MEMBER_REMOVED);
+    (void)solo_ask(solo, 3, GOSSIP_MEMBER_REMOVE, "solo", 0);
+    ck_assert_int_eq(former->state, GOSSIP_MEMBER_REMOVED);
+    solo_store_all(solo);
+    ck_assert_int_eq(solo_reply(solo, 3), 0);
+    solo_free(solo);
+}
+END_TEST
+
 START_TEST(removal) {
     /* A removal is answered when it is on disk; oneself, a stranger and the removed are refused. While the store is down it
      * stands all the same, as gossip.h says, and the answer says that it is not stored. */
@@ -189,6 +211,7 @@ Suite *operation_suite(void) {
     tcase_add_test(write, whole_or_not_at_all);
     tcase_add_test(write, too_many_wait);
     tcase_add_test(removed, removal);
+    tcase_add_test(removed, removal_of_a_namesake);
     suite_add_tcase(suite, write);
     suite_add_tcase(suite, removed);
     return suite;

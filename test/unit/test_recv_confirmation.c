@@ -83,6 +83,23 @@ START_TEST(no_and_not_ready) {
 }
 END_TEST
 
+START_TEST(digest_of_one_that_is_not_ready) {
+    /* A member that says in a digest that it is not ready has to confirm anew. */
+    struct solo *solo = solo_waiting();
+    struct gossip__message digest = {.type = GOSSIP__DIGEST};
+    answer(solo, 2, GOSSIP__CONFIRMATION_HAS);
+    solo_digest(solo, &digest, 5);
+    solo_receive(solo, 2, &digest);
+    ck_assert_uint_eq(solo_sent(solo, 2, GOSSIP__CONFIRM), 1);
+    digest.digest.ready = false;
+    solo_receive(solo, 2, &digest);
+    ck_assert_uint_eq(solo_sent(solo, 2, GOSSIP__CONFIRM), 2);
+    answer(solo, 1, GOSSIP__CONFIRMATION_HAS);
+    ck_assert_int_eq(solo_reply(solo, 9), 1);
+    solo_free(solo);
+}
+END_TEST
+
 START_TEST(asked_after_a_push) {
     /* Whoever lacked it is asked at once when it has acknowledged a push. */
     struct solo *solo = solo_waiting();
@@ -154,6 +171,7 @@ Suite *recv_confirmation_suite(void) {
     TCase *confirmation = tcase_create("recv_confirmation");
     tcase_add_test(confirmation, all_must_say_yes);
     tcase_add_test(confirmation, no_and_not_ready);
+    tcase_add_test(confirmation, digest_of_one_that_is_not_ready);
     tcase_add_test(confirmation, asked_after_a_push);
     tcase_add_test(confirmation, given_what_it_lacks);
     tcase_add_test(confirmation, another_table);

@@ -116,6 +116,39 @@ START_TEST(many_are_bounded) {
 }
 END_TEST
 
+/* Whether this one begins a change of its own: of an entry that does not exist, from what is known. */
+static bool begins(struct solo *solo, uint64_t sequence) {
+    solo_clear(solo);
+    forward(solo, 1, sequence, "nothing", 0);
+    bool begun = solo->engine->staged != NULL;
+    solo_store_all(solo);
+    ck_assert_uint_eq(solo_sent(solo, 1, GOSSIP__FORWARD_ANSWER), 1);
+    return begun;
+}
+
+START_TEST(named_by_process_and_sequence) {
+    /* The same sequence of another process is another change; of what has ended the oldest is forgotten first. */
+    struct solo *solo = solo_new();
+    struct gossip__member *member = solo_peer(solo, 1);
+    ck_assert(begins(solo, 1)); /* pending_add: each later one only asks what is known of it */
+    uint64_t ended = solo->engine->forwards_ended;
+    (void)begins(solo, 1);
+    ck_assert_uint_eq(solo->engine->forwards_ended, ended);
+    member->session->peer_origin.bytes[0] ^= 1;
+    (void)begins(solo, 1);
+    ck_assert_uint_eq(solo->engine->forwards_ended, ended + 1);
+    for (uint64_t i = 3; i <= GOSSIP__FORWARDS_MAX + 2; i++) { /* two more than there is room for */
+        (void)begins(solo, i);
+    }
+    ended = solo->engine->forwards_ended;
+    for (uint64_t i = 3; i <= GOSSIP__FORWARDS_MAX + 2; i++) {
+        (void)begins(solo, i);
+    }
+    ck_assert_uint_eq(solo->engine->forwards_ended, ended);
+    solo_free(solo);
+}
+END_TEST
+
 START_TEST(only_members_are_heard) {
     /* A peer whose row is not on disk here, or that was removed, passes nothing on. */
     struct solo *solo = solo_new();
@@ -139,6 +172,7 @@ Suite *recv_forward_suite(void) {
     tcase_add_test(taken, runs_once);
     tcase_add_test(taken, not_passed_on);
     tcase_add_test(taken, many_are_bounded);
+    tcase_add_test(taken, named_by_process_and_sequence);
     tcase_add_test(taken, only_members_are_heard);
     suite_add_tcase(suite, taken);
     return suite;

@@ -1,4 +1,5 @@
 /* test_recv_forward_answer.c - what the caller of a staged change hears that was passed on: the test plays its owner. */
+#include "gossip/staged.h"
 #include "test/unit/support/entry_maker.h"
 #include "test/unit/support/solo.h"
 
@@ -82,6 +83,21 @@ START_TEST(told_as_the_owner_tells) {
 }
 END_TEST
 
+START_TEST(told_although_something_was_agreed_here) {
+    /* A change that had come to an agreement here before it was passed on tells what the owner told, not that. */
+    struct solo *solo = solo_asking(5000);
+    struct gossip__staged *staged = solo->engine->staged;
+    staged->last = merkle_allocate_zeroed(solo->engine->allocator, 1, sizeof *staged->last);
+    staged->last->lines =
+        merkle_allocate_zeroed(solo->engine->allocator, 1, sizeof *staged->last->lines);
+    staged->last->line_capacity = 1;
+    answer(solo, 2, sequence_of(solo), 0, "");
+    ck_assert_int_eq(solo_reply(solo, 9), 0);
+    ck_assert_uint_eq(solo->update->replies[0].agreement_count, 3);
+    solo_free(solo);
+}
+END_TEST
+
 START_TEST(repeated_until_answered) {
     /* It is repeated under one sequence, and on a new session; without an answer the owner is unreachable at the deadline. */
     struct solo *solo = solo_asking(3000);
@@ -139,6 +155,7 @@ Suite *recv_forward_answer_suite(void) {
     Suite *suite = suite_create("recv_forward_answer");
     TCase *told = tcase_create("recv_forward_answer");
     tcase_add_test(told, told_as_the_owner_tells);
+    tcase_add_test(told, told_although_something_was_agreed_here);
     tcase_add_test(told, repeated_until_answered);
     tcase_add_test(told, answers_that_are_none);
     tcase_add_test(told, owner_removed_meanwhile);

@@ -106,6 +106,25 @@ START_TEST(as_asked) {
 }
 END_TEST
 
+/* `cycles` makes so many schemas, each under its own name, and drops each where it was set. */
+START_TEST(cycles) {
+    struct scenario scenario;
+    expand(3, 7, "  - {from: 1s, until: 9s, cycles: 20, writers: [n1, n3]}\n", &scenario);
+    ck_assert_uint_eq(scenario.action_count, 40);
+    for (size_t i = 0; i < 40; i += 2) {
+        const struct scenario_action *set = &scenario.actions[i];
+        const struct scenario_action *drop = &scenario.actions[i + 1];
+        ck_assert(set->type == SCENARIO_SET && drop->type == SCENARIO_DROP);
+        ck_assert_str_eq(set->entity, drop->entity);
+        ck_assert(set->nodes.indexes[0] == drop->nodes.indexes[0] && set->nodes.indexes[0] != 1);
+        ck_assert_uint_eq(drop->at_ms - set->at_ms, 200);
+        ck_assert(i == 0 || strcmp(set->entity, scenario.actions[i - 2].entity) != 0);
+    }
+    ck_assert(scenario.actions[0].at_ms == 1000 && scenario.actions[39].at_ms == 8800);
+    scenario_close(&scenario);
+}
+END_TEST
+
 /* `entries` makes so many different schemas, evenly over the time and the writers. */
 START_TEST(entries) {
     struct scenario scenario;
@@ -207,6 +226,7 @@ Suite *scenario_load_suite(void) {
     tcase_add_test(expands, from_the_seed_alone);
     tcase_add_test(expands, paced);
     tcase_add_test(expands, as_asked);
+    tcase_add_test(expands, cycles);
     tcase_add_test(expands, entries);
     tcase_add_test(expands, loads_are_apart);
     tcase_add_test(expands, all_can_be_sent);

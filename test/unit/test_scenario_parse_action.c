@@ -57,6 +57,34 @@ START_TEST(defaults_of_actions) {
 }
 END_TEST
 
+/* Who waits for agreement, how long, and for whom not; what is staged always waits; a check and an agreement need no key. */
+START_TEST(waits) {
+    struct scenario scenario;
+    scenario_kit_parse("nodes: 3\nactions:\n"
+                       "  - {at: 1s, do: drop, nodes: [n1], key: schema/a}\n"
+                       "  - {at: 2s, do: drop, nodes: [n1], key: schema/a, wait: 0s}\n"
+                       "  - {at: 3s, do: agree, nodes: [n1], wait: 1h, skip_dead: yes}\n"
+                       "  - {at: 4s, do: staged_abort, nodes: [n1], key: schema/a, skip_dead: no}\n"
+                       "  - {at: 5s, do: check, nodes: [n1], span: 5s}\n"
+                       "  - {at: 6s, do: resolve, nodes: [n1], key: schema/a, to: [n2], wait: 2s}\n"
+                       "  - {at: 7s, do: remove_live, nodes: [n1], to: [n2], for: 2s}\n",
+                       &scenario);
+    const struct scenario_action *actions = scenario.actions;
+    ck_assert(!actions[0].waits && !actions[0].skip_dead);
+    ck_assert(actions[1].waits && actions[1].wait_ms == 0 && !actions[1].skip_dead);
+    ck_assert(actions[2].waits && actions[2].wait_ms == 3600000 && actions[2].skip_dead);
+    ck_assert(actions[2].kind == 0 && actions[4].kind == 0 && actions[4].span_ms == 5000);
+    ck_assert(actions[3].waits && actions[3].wait_ms == 5000 && !actions[3].skip_dead);
+    ck_assert(actions[5].to.indexes[0] == 1 && actions[5].wait_ms == 2000);
+    ck_assert(actions[6].for_ms == 2000 && scenario.classes[SCENARIO_CLASS_REMOVE]);
+    for (size_t i = 0; i < 6; i++) {
+        ck_assert(scenario_action_is_operation(actions[i].type));
+    }
+    ck_assert(!scenario_action_is_operation(actions[6].type));
+    scenario_close(&scenario);
+}
+END_TEST
+
 /* Times have one of four units; a text of several lines is a body as it stands. */
 START_TEST(times_and_blocks) {
     struct scenario scenario;
@@ -136,6 +164,33 @@ START_TEST(actions) {
 }
 END_TEST
 
+/* The same of those that wait for agreement, and of what goes with that. */
+START_TEST(agreements) {
+    static const struct scenario_mistake mistakes[] = {
+        {HEAD "  - {at: 1s, do: resolve, nodes: [n1], key: schema/a, to: [n2, n3]}\n",
+         "f: line 4: resolve is about one node"},
+        {HEAD "  - {at: 1s, do: resolve, nodes: [n1], key: schema/a}\n",
+         "f: line 4: resolve needs 'to'"},
+        {HEAD "  - {at: 1s, do: remove_live, nodes: [n1, n3], to: [n2]}\n",
+         "f: line 4: remove_live is asked of one node"},
+        {HEAD "  - {at: 1s, do: sync, nodes: [n1], wait: 5s}\n", "f: line 4: sync takes no 'wait'"},
+        {HEAD "  - {at: 1s, do: agree, nodes: [n1], wait: 61m}\n",
+         "f: line 4: 'wait' must be a time like 250ms, 31s, 10m or 2h, at most 1h"},
+        {HEAD "  - {at: 1s, do: drop, nodes: [n1], key: schema/a, skip_dead: yes}\n",
+         "f: line 4: 'skip_dead' goes with a 'wait'"},
+        {HEAD "  - {at: 1s, do: agree, nodes: [n1], skip_dead: perhaps}\n",
+         "f: line 4: 'skip_dead' must be yes or no, not 'perhaps'"},
+        {HEAD "  - {at: 1s, do: staged_set, nodes: [n1], key: schema/a}\n",
+         "f: line 4: staged_set needs 'body'"},
+        {HEAD "  - {at: 1s, do: staged_drop, nodes: [n1]}\n", "f: line 4: staged_drop needs 'key'"},
+        {HEAD "  - {at: 1s, do: check, nodes: [n1]}\n", "f: line 4: check needs 'span'"},
+        {HEAD "  - {at: 1s, do: check, nodes: [n1], span: 1s, key: index/a/b}\n",
+         "f: line 4: a record is checked against a schema"},
+    };
+    SCENARIO_ALL_REFUSED(mistakes);
+}
+END_TEST
+
 /* Keys that name no entry, and bodies that the catalog itself refuses. */
 START_TEST(keys_and_bodies) {
 #define SET(key, body)                                                                             \
@@ -173,10 +228,12 @@ Suite *scenario_parse_action_suite(void) {
     TCase *taken = tcase_create("scenario_action_taken");
     tcase_add_test(taken, actions_in_order);
     tcase_add_test(taken, defaults_of_actions);
+    tcase_add_test(taken, waits);
     tcase_add_test(taken, times_and_blocks);
     suite_add_tcase(suite, taken);
     TCase *wrong = tcase_create("scenario_action_refused");
     tcase_add_test(wrong, actions);
+    tcase_add_test(wrong, agreements);
     tcase_add_test(wrong, keys_and_bodies);
     suite_add_tcase(suite, wrong);
     return suite;

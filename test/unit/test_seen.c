@@ -9,7 +9,7 @@ static struct solo *solo_with(unsigned peers) {
     ck_assert_int_eq(solo_write(solo, 77, "posts", "f"), 1);
     solo_store_all(solo);
     for (unsigned peer = 1; peer <= peers; peer++) {
-        (void)solo_peer(solo, peer);
+        solo_peer(solo, peer)->met = true; /* whole, unless a test says otherwise */
     }
     solo_clear(solo);
     return solo;
@@ -211,11 +211,12 @@ START_TEST(whole_once_all_were_met) {
      * not required, and a newcomer is met, too. */
     struct solo *solo = solo_with(2);
     struct gossip *engine = solo->engine;
-    ck_assert(!gossip__seen_whole(engine));
-    member(solo, 1)->met = true;
-    ck_assert(!gossip__seen_whole(engine));
-    member(solo, 2)->met = true;
     ck_assert(gossip__seen_whole(engine));
+    member(solo, 1)->met = false;
+    ck_assert(!gossip__seen_whole(engine));
+    member(solo, 2)->met = false;
+    ck_assert(!gossip__seen_whole(engine));
+    member(solo, 1)->met = member(solo, 2)->met = true;
     (void)solo_peer(solo, 3);
     ck_assert(!gossip__seen_whole(engine));
     gossip__member_set_state(engine, member(solo, 3), GOSSIP_MEMBER_REMOVED);
@@ -263,6 +264,41 @@ START_TEST(walk_across_a_removal_does_not_count) {
 }
 END_TEST
 
+START_TEST(not_whole_does_not_vouch_for_itself) {
+    /* G3: a process that is not whole may lack what its id has made: its own clock counts for nothing, another's word does. */
+    struct solo *solo = solo_with(2);
+    struct gossip *engine = solo->engine;
+    engine->stored.high_water = solo_clock(100);
+    engine->state.seen = solo_clock(1);
+    member(solo, 2)->met = false;
+    member(solo, 1)->counted = member(solo, 2)->counted = solo_clock(60);
+    gossip__seen_count(engine, member(solo, 1), solo_clock(70), solo_clock(5));
+    ck_assert_uint_eq(engine->state.seen, solo_clock(5));
+    member(solo, 2)->met = true;
+    gossip__seen_count(engine, member(solo, 1), solo_clock(70), 0);
+    ck_assert_uint_eq(engine->state.seen, solo_clock(60));
+    solo_free(solo);
+}
+END_TEST
+
+START_TEST(seen_is_believed_under_one_table) {
+    /* G3: what a member has seen moves the horizon only if it was said under our table: it may have stored a newcomer that we
+     * do not know, and seen on together with it. */
+    for (unsigned other = 0; other < 2; other++) {
+        struct solo *solo = solo_with(1);
+        ck_assert_int_eq(solo_ask(solo, 9, GOSSIP_SYNC, "p1", 0), 1);
+        struct gossip__message answer = {.type = GOSSIP__DIGEST_ANSWER};
+        solo_digest(solo, &answer, solo_sent_last(solo, 1, GOSSIP__DIGEST)->digest.exchange);
+        catalog_clock before = member(solo, 1)->seen;
+        answer.digest.seen = answer.digest.clock = solo_clock(50);
+        answer.digest.table.bytes[0] ^= (uint8_t)other;
+        solo_receive(solo, 1, &answer);
+        ck_assert_uint_eq(member(solo, 1)->seen, other == 0 ? solo_clock(50) : before);
+        solo_free(solo);
+    }
+}
+END_TEST
+
 START_TEST(restarted_member_counts_anew) {
     /* G3: another process of a member may have an older disk: what was counted of the former one is forgotten. */
     struct solo *solo = solo_with(1);
@@ -295,6 +331,8 @@ Suite *seen_suite(void) {
     tcase_add_test(counts, whole_once_all_were_met);
     tcase_add_test(counts, answer_counts_if_whole);
     tcase_add_test(counts, walk_across_a_removal_does_not_count);
+    tcase_add_test(counts, not_whole_does_not_vouch_for_itself);
+    tcase_add_test(counts, seen_is_believed_under_one_table);
     tcase_add_test(counts, restarted_member_counts_anew);
     suite_add_tcase(suite, counts);
     suite_add_tcase(suite, seen);

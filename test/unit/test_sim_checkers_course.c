@@ -254,6 +254,9 @@ static const char *const busy =
     "  - {at: 8s, do: crash, nodes: [n3], for: 2s}\n"
     "  - {at: 10s, do: wipe, nodes: [n4], for: 1s}\n"
     "  - {at: 12s, do: sync, nodes: [n1]}\n"
+    "  - {at: 14s, do: staged_set, nodes: [n2], key: schema/staged, body: '{\"fields\":{}}', wait: "
+    "30s}\n"
+    "  - {at: 17s, do: remove_live, nodes: [n3], to: [n1], for: 2s}\n"
     "  - {at: 21s, do: partition, nodes: [n1, n2], for: 35s}\n";
 
 START_TEST(each_has_looked) {

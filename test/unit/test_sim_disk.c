@@ -37,7 +37,7 @@ static bool holds(const struct sim_disk *at, unsigned number, catalog_clock cloc
     char entity[16];
     (void)snprintf(entity, sizeof entity, "e%u", number);
     struct catalog_entry *entry = sim_kit_entry(entity, clock);
-    bool found = sim_disk_holds(at, entry);
+    bool found = sim_disk_holds(sim, at, entry);
     catalog_entry_release(entry);
     return found;
 }
@@ -218,6 +218,37 @@ static void add(Suite *suite, const char *name, const TTest *test) {
     suite_add_tcase(suite, tcase);
 }
 
+START_TEST(rows_leave_and_all_begins_anew) {
+    /* In one batch: a reset forgets all, what is kept is put beside, rows are taken away by their key, and entries come last. */
+    fill();
+    struct catalog_entry *gone = sim_kit_entry("e3", 7); /* by its key, whatever its version */
+    struct catalog_entry *come = sim_kit_entry("e4", 300);
+    struct sim_batch batch = {
+        .removed = &gone, .removed_count = 1, .entries = &come, .entry_count = 1};
+    sim_disk_take(disk, &batch);
+    ck_assert_uint_eq(disk->entry_count, ENTRIES - 1);
+    ck_assert(!holds(disk, 3, 100) && holds(disk, 4, 300));
+    batch = (struct sim_batch){
+        .reset = true, .kept = &come, .kept_count = 1, .entries = &gone, .entry_count = 1};
+    sim_disk_take(disk, &batch);
+    ck_assert(disk->entry_count == 1 && disk->kept_count == 1 && disk->sum.entry_count == 1);
+    struct sim_disk copy;
+    struct catalog_load load;
+    sim_disk_copy(&copy, disk);
+    sim_disk_load(&copy, &load);
+    ck_assert(load.kept_count == 1 && load.kept[0] == come && load.entry_count == 1);
+    free(load.entries);
+    free(load.kept);
+    free(load.members);
+    sim_disk_close(&copy);
+    batch = (struct sim_batch){.kept_cleared = true};
+    sim_disk_take(disk, &batch);
+    ck_assert(disk->kept_count == 0 && disk->entry_count == 1);
+    catalog_entry_release(gone);
+    catalog_entry_release(come);
+}
+END_TEST
+
 Suite *sim_disk_suite(void);
 Suite *sim_disk_suite(void) {
     Suite *suite = suite_create("sim_disk");
@@ -225,6 +256,7 @@ Suite *sim_disk_suite(void) {
     add(suite, "sim_disk_holds", what_it_holds);
     add(suite, "sim_disk_apply", batches_as_a_whole);
     add(suite, "sim_disk_take", batch_takes_away_first);
+    add(suite, "sim_disk_take", rows_leave_and_all_begins_anew);
     add(suite, "sim_disk_take", members_one_row_each);
     add(suite, "sim_disk_copy", copies_stay_what_they_were);
     add(suite, "sim_disk_load", loads_what_is_there);

@@ -55,6 +55,35 @@ START_TEST(refusals_are_no_success) {
 }
 END_TEST
 
+START_TEST(waiting_staging_asking) {
+    /* A write that waits is acknowledged, and then agreed on; staged changes end, and go back; a resolution needs a conflict; who
+     * is cut off is stale. */
+    const char *trace = sim_kit_trace(
+        SIM_KIT_HEAD SIM_KIT_WRITES
+        "  - {at: 6s, do: set, nodes: [n1], key: schema/c, body: '{\"fields\":{}}', wait: 2s}\n"
+        "  - {at: 6500ms, do: agree, nodes: [n2], key: schema/zz, wait: 2s}\n"
+        "  - {at: 7s, do: staged_set, nodes: [n2], key: schema/s, body: '{\"fields\":{}}'}\n"
+        "  - {at: 8s, do: staged_drop, nodes: [n3], key: schema/s}\n"
+        "  - {at: 8500ms, do: staged_abort, nodes: [n3], key: schema/a}\n"
+        "  - {at: 8600ms, do: resolve, nodes: [n1], key: schema/a, to: [n1]}\n"
+        "  - {at: 8700ms, do: check, nodes: [n3], span: 1s}\n"
+        "  - {at: 8800ms, do: partition, nodes: [n3], for: 2500ms}\n"
+        "  - {at: 11s, do: check, nodes: [n3], span: 1s}\n",
+        &result);
+    ck_assert_msg(result.verdict == CHAOS_UNKNOWN, "%s", result.reason); /* no conflict, no abort */
+    counts(SIM_OPERATION_SET, 3, 3);
+    counts(SIM_OPERATION_STAGED_SET, 1, 1);
+    counts(SIM_OPERATION_STAGED_DROP, 1, 1);
+    counts(SIM_OPERATION_STAGED_ABORT, 1, 0);
+    counts(SIM_OPERATION_RESOLVE, 1, 0);
+    counts(SIM_OPERATION_CHECK, 5, 4); /* at rest all three are asked */
+    counts(SIM_OPERATION_AGREE, 5, 4);
+    ck_assert_ptr_nonnull(strstr(trace, "n3  check: agreement age"));
+    ck_assert_ptr_nonnull(strstr(trace, "stale"));
+    ck_assert_ptr_nonnull(strstr(trace, "n2  reply not_found"));
+}
+END_TEST
+
 START_TEST(acknowledged_and_not_there) {
     /* S2: a node that acknowledges what is not on its disk is caught in that instant; what is there is remembered by god. */
     struct sim_kit kit;
@@ -63,8 +92,8 @@ START_TEST(acknowledged_and_not_there) {
     struct catalog_entry *entry = sim_kit_entry("a", 5);
     struct catalog_outcome outcome = {.entry = entry};
     const struct catalog_plan plan = {.outcomes = &outcome, .outcome_count = 1};
-    const struct gossip_reply reply = {.token = 8 + SIM_OPERATION_SET, .plan = &plan};
-    const struct gossip_reply refused = {.token = 16 + SIM_OPERATION_SET, .code = -1};
+    const struct gossip_reply reply = {.token = 16 + SIM_OPERATION_SET, .plan = &plan};
+    const struct gossip_reply refused = {.token = 32 + SIM_OPERATION_SET, .code = -1};
     sim_operation_reply(&kit.sim, node, &refused);
     ck_assert(!kit.sim.failed);
     ck_assert_uint_eq(kit.sim.stats.succeeded[SIM_OPERATION_SET], 0);
@@ -82,7 +111,7 @@ START_TEST(removed_when_it_is_answered) {
     /* A member counts as removed once the operator was told so. */
     struct sim_kit kit;
     sim_kit_open(&kit, 3);
-    const struct gossip_reply reply = {.token = (2 + 1) * 8 + 7};
+    const struct gossip_reply reply = {.token = (2 + 1) * 16 + 15};
     sim_operation_reply(&kit.sim, &kit.sim.nodes[0], &reply);
     ck_assert(kit.sim.nodes[2].removed && !kit.sim.nodes[1].removed);
     ck_assert(!sim_required(&kit.sim, &kit.sim.nodes[2]));
@@ -97,6 +126,7 @@ Suite *sim_operation_suite(void) {
     TCase *perform = tcase_create("sim_operation_perform");
     tcase_add_test(perform, each_operation);
     tcase_add_test(perform, refusals_are_no_success);
+    tcase_add_test(perform, waiting_staging_asking);
     suite_add_tcase(suite, perform);
     TCase *reply = tcase_create("sim_operation_reply");
     tcase_add_test(reply, acknowledged_and_not_there);

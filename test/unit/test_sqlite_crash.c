@@ -262,10 +262,12 @@ static void run_history(uint64_t seed, bool faulty, size_t image_count, struct t
     vfs_open(&history->vfs, history->place.directory, seed);
     history->vfs.recording = true;
     catalog__store_vfs = "recording";
+    catalog__shrink_limits = (struct catalog__shrink_limits){1, 512}; /* whenever rows go */
     work(history, faulty);
     ck_assert(!faulty || history->faults_fired > 3);
     crash(history, image_count, tally);
     catalog__store_vfs = NULL;
+    catalog__shrink_limits = (struct catalog__shrink_limits){16, 512};
     vfs_close(&history->vfs);
     store_kit_place_close(&history->place);
     for (size_t i = 0; i <= COMMITS; i++) {

@@ -116,7 +116,8 @@ START_TEST(first_format_opens) {
     ck_assert_uint_eq(load->entry_count, 2);
     catalog_load_free(load);
     catalog_store_close(store);
-    ck_assert_int_eq(store_kit_sql(&place, NULL, "PRAGMA user_version"), CATALOG__FILE_FORMAT);
+    ck_assert_int_eq(store_kit_sql(&place, NULL, "PRAGMA user_version"),
+                     CATALOG__FILE_FORMAT_TABLES);
     ck_assert(!store_kit_file_exists(&place, "catalog.db.damaged-1"));
 }
 END_TEST

@@ -186,11 +186,11 @@ START_TEST(open_refuses_a_newer_format) {
     store_kit_fill(store, &model, 0, 3, 100);
     catalog_load_free(load);
     catalog_store_close(store);
-    (void)store_kit_sql(&place, NULL, "PRAGMA user_version = 3");
+    (void)store_kit_sql(&place, NULL, "PRAGMA user_version = 4");
     struct catalog_problem problem;
     ck_assert_int_eq(open_code(place.inside, "", &problem), CATALOG_EFORMAT);
     ck_assert(!store_kit_file_exists(&place, "catalog.db.damaged-1"));
-    (void)store_kit_sql(&place, NULL, "PRAGMA user_version = 2");
+    (void)store_kit_sql(&place, NULL, "PRAGMA user_version = 3");
     store = store_kit_open(&place, &load);
     store_kit_model_compare(&model, load);
 }
@@ -400,14 +400,14 @@ START_TEST(reopen_waits_until_the_files_are_right) {
     vfs.fault.calls = 0;
     struct catalog_load *reopened = NULL;
     struct catalog_problem problem;
-    (void)store_kit_sql(&place, NULL, "PRAGMA user_version = 3");
+    (void)store_kit_sql(&place, NULL, "PRAGMA user_version = 4");
     for (size_t i = 0; i < 2; i++) {
         ck_assert_int_eq(catalog_store_reopen(store, &reopened, &problem), CATALOG_EFORMAT);
         ck_assert_ptr_nonnull(strstr(problem.message, "install a newer one"));
         ck_assert_int_eq(commit_one(), CATALOG_EIO);
     }
     ck_assert_int_eq(open_code(place.inside, "", &problem), CATALOG_EINUSE);
-    (void)store_kit_sql(&place, NULL, "PRAGMA user_version = 2");
+    (void)store_kit_sql(&place, NULL, "PRAGMA user_version = 3");
     ck_assert_int_eq(catalog_store_reopen(store, &reopened, NULL), 0);
     catalog_load_free(reopened);
     (void)strcpy(store->cluster_name, "green"); /* as if the file were blue's */

@@ -214,6 +214,33 @@ START_TEST(torn_headers_are_no_damage) {
 }
 END_TEST
 
+/* A restart of the log that failed within its header: what is committed afterwards is no damage in the middle of what lies
+ * behind, although SQLite would make its next log of the salts that it finds. */
+START_TEST(torn_headers_leave_no_salts) {
+    remove_aside();
+    write_file("catalog.db", &database);
+    wal.bytes[15] ^= 1; /* the counter of the next log, and the salts of this one */
+    write_file("catalog.db-wal", &wal);
+    wal.bytes[15] ^= 1;
+    struct catalog_load *load = NULL;
+    struct catalog_store *store = store_kit_open(&place, &load);
+    uint64_t found = load->state.incarnation;
+    ck_assert_uint_eq(found, 1); /* all that is in the database */
+    catalog_load_free(load);
+    struct store_kit_model model = {0};
+    store_kit_model_copy(&model, &models[found]);
+    store_kit_fill(store, &model, 0, 1, 200);
+    catalog__store_disconnect(store, false); /* a crash */
+    catalog_store_close(store);
+    store = store_kit_open(&place, &load);
+    ck_assert(!load->damaged);
+    store_kit_model_compare(&model, load);
+    catalog_load_free(load);
+    catalog_store_close(store);
+    store_kit_model_close(&model);
+}
+END_TEST
+
 /* Transactions that failed lie behind the end, in one another's remains: each is whole and has an end, but none goes on
  * from another's. */
 START_TEST(remains_are_no_damage) {
@@ -258,6 +285,7 @@ Suite *sqlite_wal_check_suite(void) {
     tcase_add_test(check, wrong_pages_are_found);
     tcase_add_test(check, cut_transactions_are_no_damage);
     tcase_add_test(check, torn_headers_are_no_damage);
+    tcase_add_test(check, torn_headers_leave_no_salts);
     tcase_add_test(check, remains_are_no_damage);
     tcase_add_test(check, short_files_are_no_damage);
     suite_add_tcase(suite, check);

@@ -1,5 +1,7 @@
 /* test_staged_step.c - the steps of a staged change as all nodes see them, and what refuses one (DESIGN 7.6). */
 #include "test/unit/support/cluster.h"
+#include "test/unit/support/entry_maker.h"
+#include "test/unit/support/solo.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -100,6 +102,42 @@ START_TEST(drop_goes_through_pending) {
     ck_assert_str_eq(stands(pair, 'c'), "dropped 3");
     pair_stage(pair, 'b', 11, GOSSIP_STAGED_DROP, "nothing", NULL, 5000);
     ck_assert_int_eq(code_of(pair, 'b', 11), CATALOG_ENOTFOUND);
+    pair_free(pair);
+}
+END_TEST
+
+static enum catalog_state constraint_state(struct pair *pair, char letter) {
+    struct catalog_key key = {.kind = CATALOG_CONSTRAINT, .entity = {"posts", 5}, .name = {"c", 1}};
+    struct catalog_entry *entry = catalog_find(pair_engine(pair, letter)->catalog, &key);
+    return entry == NULL ? CATALOG_DROPPED : (enum catalog_state)entry->state;
+}
+
+START_TEST(what_goes_along_is_agreed_upon) {
+    /* What hangs on a schema goes through the same states, and is agreed upon as well: a member that has got the schema of a
+     * step and not the constraint holds the next step up. */
+    struct pair *pair = cluster(2);
+    pair_write(pair, 'a', CATALOG_SCHEMA, "posts", "", ONE);
+    pair_write(pair, 'a', CATALOG_CONSTRAINT, "posts", "c",
+               "{\"type\":\"not_null\",\"fields\":[\"f\"]}");
+    pair_run(pair, 3000);
+    struct gossip *b = pair_engine(pair, 'b');
+    struct catalog_key key = {.kind = CATALOG_CONSTRAINT, .entity = {"posts", 5}, .name = {"c", 1}};
+    pair_stage(pair, 'a', 10, GOSSIP_STAGED_DROP, "posts", NULL, 20000);
+    bool held = false;
+    for (unsigned i = 0; i < 20000 && code_of(pair, 'a', 10) == 1; i++) {
+        pair_run(pair, 1);
+        if (!held && strcmp(stands(pair, 'b'), "pending_drop 2") == 0) {
+            /* As if the constraint had come alone, and been lost with its push. */
+            held = true;
+            ck_assert_int_eq(catalog_unload(b->catalog, &key), 0);
+        }
+        bool lacks = held && catalog_find(b->catalog, &key) == NULL;
+        ck_assert(!lacks || constraint_state(pair, 'a') != CATALOG_DROPPED);
+    }
+    ck_assert(held);
+    ck_assert_int_eq(code_of(pair, 'a', 10), 0);
+    ck_assert_int_eq(constraint_state(pair, 'b'), CATALOG_DROPPED);
+    ck_assert_str_eq(stands(pair, 'b'), "dropped 3");
     pair_free(pair);
 }
 END_TEST
@@ -210,6 +248,126 @@ START_TEST(skipping_the_dead_waits) {
 }
 END_TEST
 
+/* A staged set asked of a solo node, if that number stands (0: whatever stands). */
+static void stage_solo_if(struct solo *solo, uint64_t token, const char *entity, const char *json,
+                          uint64_t number) {
+    struct merkle_buffer body;
+    struct catalog_problem problem;
+    merkle_buffer_init(&body, &merkle_allocator_libc);
+    ck_assert_int_eq(catalog_body_parse(CATALOG_SCHEMA, json, strlen(json), true, &body, &problem),
+                     0);
+    const struct catalog_write write = {
+        .operation = CATALOG_SET,
+        .key = {.kind = CATALOG_SCHEMA, .entity = {entity, strlen(entity)}, .name = {"", 0}},
+        .body = body.data,
+        .body_size_bytes = body.size_bytes,
+        .number_expected = number != 0,
+        .number = number,
+    };
+    const struct gossip_operation operation = {.type = GOSSIP_STAGED,
+                                               .token = token,
+                                               .writes = &write,
+                                               .write_count = 1,
+                                               .staged = GOSSIP_STAGED_SET,
+                                               .timeout_ms = 60000};
+    solo_step(solo, (struct gossip_event){.type = GOSSIP_OPERATION, .operation = &operation});
+    merkle_buffer_close(&body);
+}
+
+static void stage_solo(struct solo *solo, uint64_t token, const char *entity, const char *json) {
+    stage_solo_if(solo, token, entity, json, 0);
+}
+
+START_TEST(number_holds_until_it_is_written) {
+    /* If-Match: a change that has to wait for a batch of its own looks at the number again when it has one. */
+    struct solo *solo = solo_new();
+    (void)solo_peer(solo, 1);
+    (void)solo_write(solo, 1, "posts", "f");
+    solo_store_all(solo);
+    stage_solo_if(solo, 11, "posts", TWO, 1);
+    (void)solo_ask(solo, 12, GOSSIP_MEMBER_REMOVE, "p1",
+                   0); /* all agree, but its row is in the batch */
+    ck_assert_uint_eq(gossip_deadline(solo->engine), solo->now_ms);
+    (void)solo_write(solo, 13, "posts", "h");
+    for (unsigned i = 0; i < 10; i++) {
+        solo_store_all(solo);
+        solo_run(solo, 1);
+    }
+    ck_assert_int_eq(solo_reply(solo, 13), 0);
+    ck_assert_int_eq(solo_reply(solo, 11), CATALOG_EPRECONDITION);
+    ck_assert_uint_eq(solo_find(solo, "posts")->number, 2);
+    solo_free(solo);
+}
+END_TEST
+
+START_TEST(one_batch_each) {
+    /* Two changes that may go on in the same step, beside a member row: each has a batch of its own, in steps at once. */
+    struct solo *solo = solo_new();
+    (void)solo_peer(solo, 1);
+    (void)solo_write(solo, 1, "posts", "f");
+    (void)solo_write(solo, 2, "users", "f");
+    solo_store_all(solo);
+    stage_solo(solo, 11, "posts", TWO);
+    stage_solo(solo, 12, "users", TWO);
+    ck_assert_uint_eq(solo_flying(solo), 0); /* p1 has not confirmed what stands */
+    (void)solo_ask(solo, 13, GOSSIP_MEMBER_REMOVE, "p1", 0);
+    ck_assert_uint_eq(solo_flying(solo), 1); /* the row */
+    ck_assert_uint_eq(gossip_deadline(solo->engine), solo->now_ms);
+    solo_run(solo, 1);
+    ck_assert_uint_eq(solo_flying(solo), 3);
+    for (unsigned i = 0; i < 10; i++) {
+        solo_store_all(solo);
+        solo_run(solo, 1);
+    }
+    ck_assert_int_eq(solo_reply(solo, 11), 0);
+    ck_assert_int_eq(solo_reply(solo, 12), 0);
+    ck_assert_uint_eq(solo_find(solo, "users")->number, 3);
+    solo_free(solo);
+}
+END_TEST
+
+START_TEST(store_that_fails) {
+    /* A step that did not get to the disk ends the change with the store's error; what stood stands. */
+    struct solo *solo = solo_new();
+    stage_solo(solo, 11, "posts", ONE);
+    ck_assert_int_eq(solo_reply(solo, 11), 1);
+    solo_store(solo, CATALOG_EIO);
+    ck_assert_int_eq(solo_reply(solo, 11), CATALOG_EIO);
+    ck_assert_ptr_null(solo->update->replies[0].staged_entry);
+    stage_solo(solo, 12, "posts", ONE);
+    ck_assert_int_eq(solo_reply(solo, 12), CATALOG_EIO);
+    solo_free(solo);
+}
+END_TEST
+
+START_TEST(owner_that_is_nobody) {
+    /* What a node of a name that no member has left pending belongs to whoever is asked. */
+    static const uint8_t body[] = {0x81, 0xa6, 'f', 'i', 'e', 'l', 'd', 's', 0x80};
+    struct solo *solo = solo_new();
+    (void)solo_peer(solo, 1);
+    const struct catalog_key key = entry_maker_key(CATALOG_SCHEMA, "posts", "");
+    const struct made_version version = {
+        solo_clock(1),      0x31,        "ghost", 1, CATALOG_PENDING_ADD,
+        (const char *)body, sizeof body, NULL,    0, 0};
+    const struct made_pair pair = {0x31, solo_clock(1)};
+    struct merkle_buffer bytes;
+    merkle_buffer_init(&bytes, &merkle_allocator_libc);
+    entry_maker_bytes(&key, &version, 1, &pair, 1, &bytes);
+    const struct gossip__span span = {bytes.data, bytes.size_bytes};
+    solo_receive(
+        solo, 1,
+        &(struct gossip__message){.type = GOSSIP__PUSH,
+                                  .push = {.sequence = 1, .entries = &span, .entry_count = 1}});
+    solo_store_all(solo);
+    solo_clear(solo);
+    stage_solo(solo, 11, "posts", "{\"fields\":{}}");
+    ck_assert_uint_eq(solo_sent(solo, 1, GOSSIP__CONFIRM), 1);
+    ck_assert_uint_eq(solo_sent(solo, 1, GOSSIP__FORWARD), 0);
+    merkle_buffer_close(&bytes);
+    solo_free(solo);
+}
+END_TEST
+
 Suite *staged_step_suite(void);
 Suite *staged_step_suite(void) {
     Suite *suite = suite_create("staged_step");
@@ -217,9 +375,14 @@ Suite *staged_step_suite(void) {
     tcase_add_test(steps, set_goes_through_pending);
     tcase_add_test(steps, transcript_of_a_set);
     tcase_add_test(steps, drop_goes_through_pending);
+    tcase_add_test(steps, what_goes_along_is_agreed_upon);
     tcase_add_test(steps, asked_step_by_step);
     tcase_add_test(steps, refused_as_a_write_is);
     tcase_add_test(steps, skipping_the_dead_waits);
+    tcase_add_test(steps, one_batch_each);
+    tcase_add_test(steps, number_holds_until_it_is_written);
+    tcase_add_test(steps, store_that_fails);
+    tcase_add_test(steps, owner_that_is_nobody);
     suite_add_tcase(suite, steps);
     return suite;
 }

@@ -220,14 +220,14 @@ START_TEST(refused_file_is_tried_again) {
     vfs.fault = (struct vfs_fault){.calls = VFS_FAIL_SYNCS, .repeat = true};
     ck_assert_int_eq(submit(2), 0);
     ck_assert_int_eq(take_one().result, CATALOG_EIO);
-    (void)store_kit_sql(&place, "unix", "PRAGMA user_version = 3");
+    (void)store_kit_sql(&place, "unix", "PRAGMA user_version = 4");
     vfs.fault.calls = 0;
     (void)poll(NULL, 0, 1500); /* time for a reopen that must fail */
     struct catalog_store_done none;
     ck_assert_uint_eq(catalog_store_thread_take(thread, &none, 1), 0);
     ck_assert_int_eq(submit(3), 0);
     ck_assert_int_eq(take_one().result, CATALOG_EIO);
-    (void)store_kit_sql(&place, "unix", "PRAGMA user_version = 2");
+    (void)store_kit_sql(&place, "unix", "PRAGMA user_version = 3");
     struct catalog_store_done done = take_one();
     ck_assert_ptr_nonnull(done.reopened);
     ck_assert(!done.reopened->damaged);

@@ -11,14 +11,14 @@
     .changes = 123456, .table = {{1, 2, 3, 4, 5}}, .ready = true
 
 enum {
-    MESSAGE_SAMPLE_COUNT = 31,
-    MESSAGE_SAMPLE_DIGEST = 3,
-    MESSAGE_SAMPLE_PROBE = 20,
-    MESSAGE_SAMPLE_ADMIT = 24,
-    MESSAGE_SAMPLE_CONFIRM = 25,
-    MESSAGE_SAMPLE_CONFIRMATION = 26,
-    MESSAGE_SAMPLE_FORWARD = 27,
-    MESSAGE_SAMPLE_FORWARD_ANSWER = 29
+    MESSAGE_SAMPLE_COUNT = 32,
+    MESSAGE_SAMPLE_DIGEST = 4,
+    MESSAGE_SAMPLE_PROBE = 21,
+    MESSAGE_SAMPLE_ADMIT = 25,
+    MESSAGE_SAMPLE_CONFIRM = 26,
+    MESSAGE_SAMPLE_CONFIRMATION = 27,
+    MESSAGE_SAMPLE_FORWARD = 28,
+    MESSAGE_SAMPLE_FORWARD_ANSWER = 30
 };
 extern const struct gossip__message message_samples[MESSAGE_SAMPLE_COUNT];
 extern const struct gossip__member_update message_sample_rows[2];

@@ -235,10 +235,10 @@ static char *some_import(struct choice *choice) {
     return text_of(body);
 }
 
-static void fill_key(struct choice *choice, struct scenario_action *action) {
+static void fill_key(struct choice *choice, struct scenario_action *action, bool schema) {
     static const char *const names[] = {"posts", "it's", "a b", "\xc3\xa4",
                                         "x:y",   "#",    "1",   "\xe2\x80\xa8"};
-    action->kind = (uint16_t)(CATALOG_SCHEMA + below(choice, 3));
+    action->kind = (uint16_t)(CATALOG_SCHEMA + (schema ? 0 : below(choice, 3)));
     action->entity = text_of(names[below(choice, 8)]);
     if (action->kind != CATALOG_SCHEMA) {
         action->name = text_of(names[below(choice, 8)]);
@@ -247,7 +247,8 @@ static void fill_key(struct choice *choice, struct scenario_action *action) {
 
 static void fill_nodes(struct choice *choice, struct scenario_action *action, size_t node_count) {
     unsigned takes = scenario_action_takes(action->type);
-    bool single = scenario_action_is_operation(action->type) || action->type == SCENARIO_REMOVE;
+    bool removes = action->type == SCENARIO_REMOVE || action->type == SCENARIO_REMOVE_LIVE;
+    bool single = scenario_action_is_operation(action->type) || removes;
     uint16_t one = (uint16_t)below(choice, node_count);
     uint16_t other = (uint16_t)below(choice, node_count);
     if (single) {
@@ -255,10 +256,21 @@ static void fill_nodes(struct choice *choice, struct scenario_action *action, si
     } else if ((takes & SCENARIO_NODES_NEEDED) != 0 || below(choice, 2) == 0) {
         action->nodes = some_nodes(choice, node_count, action->type == SCENARIO_JOIN ? 1 : 0);
     }
-    if (action->type == SCENARIO_REMOVE || action->type == SCENARIO_DIFF) {
+    if (removes || action->type == SCENARIO_DIFF || action->type == SCENARIO_RESOLVE) {
         action->to = scenario_nodes_of(1, &other);
     } else if ((takes & SCENARIO_TAKES_TO) != 0 && below(choice, 2) == 0) {
         action->to = some_nodes(choice, node_count, 0);
+    }
+}
+
+static void fill_wait(struct choice *choice, struct scenario_action *action) {
+    bool always = action->type == SCENARIO_AGREE || action->type == SCENARIO_STAGED_SET ||
+                  action->type == SCENARIO_STAGED_DROP || action->type == SCENARIO_STAGED_ABORT;
+    bool takes = (scenario_action_takes(action->type) & SCENARIO_TAKES_WAIT) != 0;
+    action->waits = always || (takes && below(choice, 2) == 0);
+    if (action->waits) {
+        action->wait_ms = below(choice, 3) == 0 ? 0 : some_time(choice, 1800 * 1000);
+        action->skip_dead = below(choice, 2) == 0;
     }
 }
 
@@ -283,10 +295,12 @@ static void add_action(struct scenario *scenario, struct choice *choice,
     if ((takes & SCENARIO_TAKES_COUNT) != 0) {
         action.count = 1 + below(choice, 1000000000);
     }
-    if ((takes & SCENARIO_TAKES_KEY) != 0) {
-        fill_key(choice, &action);
+    bool key_optional = type == SCENARIO_AGREE || type == SCENARIO_CHECK;
+    if ((takes & SCENARIO_TAKES_KEY) != 0 && (!key_optional || below(choice, 2) == 0)) {
+        fill_key(choice, &action, type == SCENARIO_CHECK);
     }
-    if (type == SCENARIO_SET) {
+    fill_wait(choice, &action);
+    if (type == SCENARIO_SET || type == SCENARIO_STAGED_SET) {
         action.body = some_body(choice, action.kind);
     } else if (type == SCENARIO_IMPORT) {
         action.body = some_import(choice);
@@ -305,6 +319,8 @@ static void add_load(struct scenario *scenario, struct choice *choice) {
                                    .body_size_bytes = below(choice, 2) * below(choice, 2000)};
     if (below(choice, 3) == 0) {
         load->entries = 1 + below(choice, 1000);
+    } else if (below(choice, 3) == 0) {
+        load->cycles = 1 + below(choice, 1000);
     } else {
         load->every_ms = some_time(choice, 100000) + 100;
         load->entities = 1 + (unsigned)below(choice, 100);

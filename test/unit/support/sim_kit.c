@@ -70,7 +70,9 @@ void sim_kit_close(struct sim_kit *kit) {
     }
     sim_checkers_close(sim);
     sim_god_close(sim);
+    sim_operation_close(sim);
     sim_link_close(sim);
+    sim_causal_close(&sim->causal);
     sim_entries_close(sim);
     free(sim->heap);
     free(sim->connections);

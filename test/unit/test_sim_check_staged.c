@@ -1,0 +1,168 @@
+/* test_sim_check_staged.c - the checker of staged changes: silent while all have one state before its owner takes the next, and
+ * not when somebody lacks it, when another takes the step, or when something else is enforced. (check_staged.c) */
+#include "test/sim/check_agreement.h"
+#include "test/unit/support/entry_maker.h"
+#include "test/unit/support/sim_kit.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ACTIVE = CATALOG_ACTIVE, PENDING = CATALOG_PENDING_ADD, DROPPING = CATALOG_PENDING_DROP };
+
+static struct sim_kit kit;
+static struct sim *const sim = &kit.sim;
+static struct sim_node *node, *other;
+static struct gossip__member *member;
+static const struct gossip_update nothing;
+
+/* n1 is up and knows n2, whose disk is a member's. */
+static void setup(void) {
+    sim_kit_open(&kit, 2);
+    node = &sim->nodes[0];
+    other = &sim->nodes[1];
+    sim_kit_start(&kit, 0);
+    node->disk.state = node->engine->state;
+    other->disk.exists = true;
+    other->disk.state = (struct catalog_node_state){.node_id = entry_maker_id(7), .ready = true};
+    struct catalog_member_row row = {
+        .id = entry_maker_id(7), .name = "n2", .address = "x:1", .ready = true};
+    member = gossip__member_add(node->engine, &row, GOSSIP_MEMBER_ALIVE);
+    ck_assert_ptr_nonnull(member);
+}
+
+static void teardown(void) {
+    sim_kit_close(&kit);
+}
+
+/* A version by this node's present start, made there under this name; with a `previous` if that is a letter. */
+static struct catalog_entry *made(const char *by, catalog_clock clock, uint8_t state, char field,
+                                  char previous) {
+    uint8_t origin[sizeof(struct catalog_id)];
+    memset(origin, 3, sizeof origin);
+    memcpy(node->origin.bytes, origin, sizeof origin); /* what the checker compares with */
+    struct made_version version = {clock, 3, by, clock, state, NULL, 0, NULL, 0, 0};
+    struct made_pair pair = {3, clock};
+    struct catalog_key key = entry_maker_key(CATALOG_CONSTRAINT, "a", "c");
+    char before[64];
+    if (previous != 0) {
+        const char *body = entry_maker_body(previous, &version.tail_size_bytes);
+        memcpy(before, body, version.tail_size_bytes);
+        version.tail = before;
+        version.tail_count = 1;
+    }
+    if (state != CATALOG_DROPPED) {
+        version.body = entry_maker_body(field, &version.body_size_bytes);
+    }
+    return entry_maker_entry(&key, &version, 1, &pair, 1);
+}
+
+/* Somebody asks n1 for a staged change, or for a plain write, of that entry. */
+static void ask(enum gossip_operation_type type, bool skip_dead) {
+    const struct catalog_write write = {.operation = CATALOG_SET,
+                                        .key = entry_maker_key(CATALOG_CONSTRAINT, "a", "c")};
+    struct gossip_operation operation = {
+        .type = type, .token = 5, .writes = &write, .write_count = 1, .skip_dead = skip_dead};
+    struct gossip_event event = {.type = GOSSIP_OPERATION, .operation = &operation};
+    sim_check_staged.stepped(sim, node, &event, &nothing);
+}
+
+static void step(struct catalog_entry *before, struct catalog_entry *after) {
+    sim_check_staged.put(sim, node, before, after);
+    catalog_entry_release(before);
+    catalog_entry_release(after);
+}
+
+static void give(struct sim_node *to, struct catalog_entry *entry) {
+    struct catalog_node_state state = to->disk.state;
+    sim_kit_put(&to->disk, entry);
+    to->disk.state = state;
+    catalog_entry_release(entry);
+}
+
+START_TEST(one_state_apart) {
+    /* A step lands once all members have what it replaces; an abort may land before. */
+    ask(GOSSIP_STAGED, false);
+    give(node, made("n1", 5, PENDING, 'b', 'a'));
+    give(other, made("n1", 5, PENDING, 'b', 'a'));
+    step(made("n1", 5, PENDING, 'b', 'a'), made("n1", 6, ACTIVE, 'b', 0));
+    sim_kit_verdict(&kit, NULL, "");
+    sim_disk_close(&other->disk);
+    other->disk.exists = true;
+    other->disk.state = (struct catalog_node_state){.node_id = entry_maker_id(7), .ready = true};
+    step(made("n1", 5, PENDING, 'b', 'a'), made("n1", 6, ACTIVE, 'b', 0));
+    sim_kit_verdict(&kit, "STAGED", "n2 does not have the one before");
+    step(made("n1", 5, ACTIVE, 'a', 0), made("n1", 6, DROPPING, 'a', 0));
+    sim_kit_verdict(&kit, "STAGED", "n2 does not have the one before");
+    step(made("n1", 5, PENDING, 'b', 'a'), made("n1", 6, ACTIVE, 'a', 0));
+    step(made("n1", 5, PENDING, 'b', 0), made("n1", 6, CATALOG_DROPPED, 'b', 0));
+    step(made("n1", 5, DROPPING, 'a', 0), made("n1", 6, ACTIVE, 'a', 0));
+    sim_kit_verdict(&kit, NULL, "");
+}
+END_TEST
+
+START_TEST(who_does_not_count) {
+    /* A plain write is under way; or the member is skipped: dead, silent for long, and a majority has it. */
+    give(node, made("n1", 5, ACTIVE, 'a', 0));
+    ask(GOSSIP_STAGED, false);
+    ask(GOSSIP_WRITE, false);
+    step(made("n1", 5, ACTIVE, 'a', 0), made("n1", 6, ACTIVE, 'b', 0));
+    sim_kit_verdict(&kit, NULL, "");
+    const struct gossip_reply reply = {.token = 5};
+    const struct gossip_update update = {.replies = &reply, .reply_count = 1};
+    sim_check_staged.stepped(sim, node, &(struct gossip_event){.type = GOSSIP_TICK}, &update);
+    step(made("n1", 5, ACTIVE, 'a', 0), made("n1", 6, ACTIVE, 'b', 0));
+    sim_kit_verdict(&kit, "STAGED", "n2 does not have");
+    ask(GOSSIP_STAGED, true);
+    member->state = GOSSIP_MEMBER_DEAD;
+    member->heard = true;
+    member->heard_ms = sim->now_ms;
+    step(made("n1", 5, ACTIVE, 'a', 0), made("n1", 6, PENDING, 'b', 'a'));
+    sim_kit_verdict(&kit, "STAGED", "n2 does not have");
+    sim->now_ms += 2 * node->engine->config.freshness_limit_ms;
+    step(made("n1", 5, ACTIVE, 'a', 0), made("n1", 6, PENDING, 'b', 'a'));
+    sim_kit_verdict(&kit, "STAGED", "no majority");
+}
+END_TEST
+
+START_TEST(who_may) {
+    /* What is pending belongs to whoever made it so, until that member is removed. */
+    step(made("n2", 5, PENDING, 'b', 'a'), made("n1", 6, ACTIVE, 'b', 0));
+    sim_kit_verdict(&kit, "STAGED", "belongs to n2");
+    step(made("n1", 5, PENDING, 'b', 'a'), made("n1", 6, ACTIVE, 'b', 0));
+    step(made("n2", 5, ACTIVE, 'a', 0), made("n1", 6, ACTIVE, 'b', 0));
+    member->state = GOSSIP_MEMBER_REMOVED;
+    step(made("n2", 5, PENDING, 'b', 'a'), made("n1", 6, ACTIVE, 'b', 0));
+    sim_kit_verdict(&kit, NULL, "");
+}
+END_TEST
+
+START_TEST(what_is_enforced) {
+    /* While a schema is being added over another, that one is what records are checked by; and it is looked at. */
+    struct sim_result result;
+    const char *trace =
+        sim_kit_trace(SIM_KIT_HEAD SIM_KIT_WRITES
+                      "  - {at: 6s, do: set, nodes: [n1], key: schema/s, body: "
+                      "'{\"fields\":{\"a\":{\"type\":\"string\"}}}'}\n"
+                      "  - {at: 7s, do: freeze, nodes: [n3], for: 3s}\n"
+                      "  - {at: 7100ms, do: staged_set, nodes: [n1], key: schema/s, body: "
+                      "'{\"fields\":{\"a\":{\"type\":\"integer\"}}}', wait: 10s}\n",
+                      &result);
+    ck_assert_msg(result.verdict == CHAOS_HELD, "%s", result.reason);
+    ck_assert_uint_eq(result.stats.succeeded[SIM_OPERATION_STAGED_SET], 1);
+    ck_assert_ptr_nonnull(strstr(trace, "staged set schema/s at n1, waiting for 10s"));
+}
+END_TEST
+
+Suite *sim_check_staged_suite(void);
+Suite *sim_check_staged_suite(void) {
+    Suite *suite = suite_create("sim_check_staged");
+    TCase *staged = tcase_create("sim_check_staged");
+    tcase_add_checked_fixture(staged, setup, teardown);
+    tcase_add_test(staged, one_state_apart);
+    tcase_add_test(staged, who_does_not_count);
+    tcase_add_test(staged, who_may);
+    tcase_add_test(staged, what_is_enforced);
+    suite_add_tcase(suite, staged);
+    return suite;
+}
