@@ -217,8 +217,8 @@ static int case_run(const struct explore_case *one, const struct explore_argumen
     struct explore_limits given = limits_of(one->model, arguments);
     world.limits.states = given.states;
     world.limits.bytes = given.bytes;
-    world.plant = one->plant == NULL ? EXPLORE_PLANT_NONE
-                                     : explore_plant_find(one->model, one->plant);
+    world.plant =
+        one->plant == NULL ? EXPLORE_PLANT_NONE : explore_plant_find(one->model, one->plant);
     if ((one->plant != NULL && world.plant == EXPLORE_PLANT_NONE) ||
         !world_fits(one->model, &world)) {
         return CHAOS_USAGE;
@@ -233,8 +233,7 @@ static int case_run(const struct explore_case *one, const struct explore_argumen
     return expected ? CHAOS_HELD : unknown ? CHAOS_UNKNOWN : CHAOS_VIOLATED;
 }
 
-static int suite_run(const struct explore_model *model,
-                     const struct explore_arguments *arguments) {
+static int suite_run(const struct explore_model *model, const struct explore_arguments *arguments) {
     bool all = strcmp(arguments->suite, "all") == 0;
     bool large = strcmp(arguments->suite, "large") == 0;
     if (!all && !large && strcmp(arguments->suite, "small") != 0) {

@@ -64,7 +64,7 @@ struct node {
     uint8_t has;             /* writes on its disk */
     uint8_t got[WRITES_MAX]; /* ghost: the true tick; NEVER */
     uint8_t moments[NODES_MAX];
-    uint8_t told; /* the latest moment by another's word; NEVER */
+    uint8_t told;  /* the latest moment by another's word; NEVER */
     uint8_t stood; /* the true tick at which its clock did not go; NEVER */
     struct exchange exchanges[NODES_MAX];
 };
@@ -363,11 +363,10 @@ static uint64_t signature(const struct state *state, unsigned id) {
     uint64_t others = 0;
     for (unsigned other = 0; other < state->node_count; other++) {
         const struct node *peer = &state->nodes[other];
-        uint64_t pair = node->moments[other] | (uint64_t)peer->moments[id] << 8 |
-                        (uint64_t)node->exchanges[other].sent << 16 |
-                        (uint64_t)peer->exchanges[id].sent << 24 |
-                        (uint64_t)node->exchanges[other].has << 32 |
-                        (uint64_t)peer->exchanges[id].has << 40;
+        uint64_t pair =
+            node->moments[other] | (uint64_t)peer->moments[id] << 8 |
+            (uint64_t)node->exchanges[other].sent << 16 | (uint64_t)peer->exchanges[id].sent << 24 |
+            (uint64_t)node->exchanges[other].has << 32 | (uint64_t)peer->exchanges[id].has << 40;
         others += (pair + 1) * UINT64_C(0x9E3779B97F4A7C15) >> 5;
     }
     return sum * UINT64_C(1000003) + others;
@@ -479,7 +478,9 @@ static void print_step(const void *before, struct explore_step step, const void 
     const struct state *old = before;
     const struct state *state = after;
     for (const char *word = words[step.kind]; *word != '\0'; word++) {
-        int shown = *word == '@' ? 'A' + labels[step.a] : *word == '%' ? 'A' + labels[step.b] : *word;
+        int shown = *word == '@'   ? 'A' + labels[step.a]
+                    : *word == '%' ? 'A' + labels[step.b]
+                                   : *word;
         fputc(shown, file);
     }
     if (step.kind == STEP_TICK || step.kind == STEP_STAND) {

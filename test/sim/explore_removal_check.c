@@ -111,10 +111,9 @@ static uint64_t signature(const struct removal_state *state, unsigned id) {
     const struct removal_node *node = &state->nodes[id];
     const struct removal_disk *disk = &node->disk;
     uint64_t sum = (uint64_t)node->status << 6 ^ (uint64_t)disk->ready << 4 ^
-                   (uint64_t)disk->horizon << 12 ^
-                   (uint64_t)disk->seen << 16 ^ (uint64_t)disk->high_water << 20 ^
-                   (uint64_t)node->origin << 24 ^ (uint64_t)node->again << 30 ^
-                   (uint64_t)node->reached << 32;
+                   (uint64_t)disk->horizon << 12 ^ (uint64_t)disk->seen << 16 ^
+                   (uint64_t)disk->high_water << 20 ^ (uint64_t)node->origin << 24 ^
+                   (uint64_t)node->again << 30 ^ (uint64_t)node->reached << 32;
     for (unsigned key = 0; key < REMOVAL_KEYS_MAX; key++) {
         sum = sum * 1000003 + disk->entries[key].pairs * 256u + disk->entries[key].alive;
     }

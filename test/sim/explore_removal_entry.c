@@ -70,9 +70,9 @@ struct removal_message removal_entry_of(const struct removal_state *state, unsig
 static bool may_take(struct removal_state *state, unsigned plant,
                      const struct removal_message *message) {
     const struct removal_node *it = &state->nodes[message->to];
-    bool heard = removal_deals(state, message->to, message->from) ||
-                 (plant == REMOVAL_PLANT_REMOVED_HEARD &&
-                  it->disk.table[message->from] == REMOVAL_GONE);
+    bool heard =
+        removal_deals(state, message->to, message->from) ||
+        (plant == REMOVAL_PLANT_REMOVED_HEARD && it->disk.table[message->from] == REMOVAL_GONE);
     if (!removal_in_cluster(it) || !heard) {
         return false;
     }
@@ -92,8 +92,8 @@ bool removal_take(struct removal_state *state, unsigned plant,
     struct removal_node *it = &state->nodes[node];
     struct removal_disk *disk = &it->disk;
     struct removal_entry own = disk->entries[message->key];
-    bool walked = pulled && it->walk.peer == message->from &&
-                  (it->walk.keys & bit_of(message->key)) != 0;
+    bool walked =
+        pulled && it->walk.peer == message->from && (it->walk.keys & bit_of(message->key)) != 0;
     if (!removal_takes(plant, own.alive != 0, disk->horizon, message->horizon)) {
         if (walked) {
             removal_gone(state, plant, node, message->key);

@@ -203,8 +203,7 @@ bool removal_hear(struct removal_state *state, unsigned plant,
         if (!message->ready) {
             return false; /* a newcomer's word makes nobody begin anew */
         }
-        state->thrown_out |=
-            state->restores == 0 && !it->again && !removal_is_removed(state, node);
+        state->thrown_out |= state->restores == 0 && !it->again && !removal_is_removed(state, node);
         removal_new_id(state, node);
         return false;
     case GOSSIP__HORIZON_BEHIND:
@@ -238,7 +237,8 @@ static uint8_t owed_by_all(const struct removal_state *state) {
     uint8_t owed = 0;
     for (unsigned id = 0; id < state->ids_used; id++) {
         const struct removal_node *node = &state->nodes[id];
-        bool counts = removal_in_cluster(node) && node->disk.ready && !removal_is_removed(state, id);
+        bool counts =
+            removal_in_cluster(node) && node->disk.ready && !removal_is_removed(state, id);
         owed |= counts ? node->disk.owed : 0;
     }
     return owed;
@@ -350,8 +350,7 @@ bool removal_admit(struct removal_state *state, unsigned plant,
     unsigned node = message->to;
     struct removal_node *it = &state->nodes[node];
     struct removal_disk *disk = &it->disk;
-    bool stored =
-        message->table[node] == REMOVAL_JOINING || message->table[node] == REMOVAL_READY;
+    bool stored = message->table[node] == REMOVAL_JOINING || message->table[node] == REMOVAL_READY;
     if (it->status != REMOVAL_LIVE || disk->ready || !message->ready || !stored ||
         disk->table[message->from] == REMOVAL_GONE) {
         return false;
@@ -364,7 +363,7 @@ bool removal_admit(struct removal_state *state, unsigned plant,
         if (message->high_water > disk->high_water) {
             disk->high_water = message->high_water;
         }
-            counted_reset(it);
+        counted_reset(it);
         rows_take(state, plant, message);
     } else {
         rows_take(state, plant, message);

@@ -46,7 +46,9 @@ static void begin_emit(const struct explore_world *world, const struct staged_st
                        unsigned node, struct explore_sink *sink) {
     static const struct {
         uint8_t kind, body;
-    } kinds[] = {{GOSSIP_STAGED_SET, 1}, {GOSSIP_STAGED_SET, 2}, {GOSSIP_STAGED_DROP, 0},
+    } kinds[] = {{GOSSIP_STAGED_SET, 1},
+                 {GOSSIP_STAGED_SET, 2},
+                 {GOSSIP_STAGED_DROP, 0},
                  {GOSSIP_STAGED_ABORT, 0}};
     unsigned place = 0;
     while (place < STAGED_CHANGES_MAX && state->changes[place].kind != 0) {
@@ -105,10 +107,9 @@ static void take_emit(const struct explore_world *world, const struct staged_sta
 static void late_emit(const struct explore_world *world, const struct staged_state *state,
                       unsigned node, struct explore_sink *sink) {
     const struct staged_node *own = &state->nodes[node];
-    bool removed = (own->removed >> state->late_from & 1) != 0 &&
-                   world->plant != STAGED_PLANT_REMOVED_HEARD;
-    if (state->late_count == 0 || own->ended || removed ||
-        (state->late_known & ~own->known) == 0) {
+    bool removed =
+        (own->removed >> state->late_from & 1) != 0 && world->plant != STAGED_PLANT_REMOVED_HEARD;
+    if (state->late_count == 0 || own->ended || removed || (state->late_known & ~own->known) == 0) {
         return;
     }
     struct staged_state next = *state;
@@ -140,8 +141,7 @@ static void members_emit(const struct explore_world *world, const struct staged_
     const struct staged_node *own = &state->nodes[a];
     const struct staged_node *other = &state->nodes[b];
     struct staged_state next = *state;
-    if (!own->ended && (own->removed >> b & 1) == 0 &&
-        state->removals < world->limits.removals) {
+    if (!own->ended && (own->removed >> b & 1) == 0 && state->removals < world->limits.removals) {
         next.removals++;
         next.removed_ever |= (uint8_t)(1u << b);
         next.nodes[a].removed |= (uint8_t)(1u << b);

@@ -83,8 +83,8 @@ static void writes_emit(const struct explore_world *world, const struct staged_s
     const struct staged_change *change = &state->changes[index];
     unsigned own = clock_highest(state, state->nodes[change->node].known);
     unsigned highest = clock_highest(state, 0xff);
-    for (unsigned clock = own + 1; clock <= highest + 1 && state->write_count < world->limits.writes;
-         clock++) {
+    for (unsigned clock = own + 1;
+         clock <= highest + 1 && state->write_count < world->limits.writes; clock++) {
         struct staged_state next = *state;
         write_step(&next, &next.changes[index], step, clock);
         staged_emit(sink, &next, STAGED_STEP_WRITE, change->node, step->state, clock);
@@ -182,8 +182,8 @@ static void agreed_emit(const struct explore_world *world, const struct staged_s
     const struct staged_change *change = &state->changes[index];
     unsigned dead_max = change->skip_dead ? bit_of(state->node_count) - 1u : 0;
     for (unsigned dead = 0; dead <= dead_max; dead++) {
-        uint8_t taken = change->confirmed | bit_of(change->node) |
-                        state->nodes[change->node].removed;
+        uint8_t taken =
+            change->confirmed | bit_of(change->node) | state->nodes[change->node].removed;
         if ((dead & taken) != 0 || !succeeds(state, change, (uint8_t)dead)) {
             continue;
         }
