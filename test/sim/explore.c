@@ -230,6 +230,7 @@ static void way_print(struct run *run, const struct merkle_digest *way, unsigned
     model->begin(run->world, sink.state);
     canonical_of(model, run->world, sink.state, state, names);
     memcpy(labels, names, sizeof labels);
+    fputc('\n', file);
     for (unsigned i = 0; i < length; i++) {
         sink.wanted = way[i];
         sink.found = false;

@@ -27,14 +27,11 @@
  * brings what the member has by then, which is more. Between two ticks all orders of events are explored, so ticks stand for
  * any span.
  */
-#include "test/sim/explore.h"
+#include "test/sim/explore_freshness.h"
 
 #include "gossip/freshness_rule.h"
 
-#include <assert.h>
 #include <string.h>
-
-enum { NODES_MAX = 4, WRITES_MAX = 4, NEVER = 0xff };
 
 #define PLANTS(X)                                                                                  \
     X(RECEIVED, "receive-time", "the moment is when the answer came, not when it was asked for")   \
@@ -53,91 +50,54 @@ enum plant {
 #undef X
 };
 
-struct exchange {
-    uint8_t sent;     /* the asker's clock; NEVER: none is open */
-    uint8_t answered; /* there is an answer under way: */
-    uint8_t has;      /* what the member had then */
-    uint8_t age;      /* its own, then; NEVER: unknown */
-};
-
-struct node {
-    uint8_t has;             /* writes on its disk */
-    uint8_t got[WRITES_MAX]; /* ghost: the true tick; NEVER */
-    uint8_t moments[NODES_MAX];
-    uint8_t told;  /* the latest moment by another's word; NEVER */
-    uint8_t stood; /* the true tick at which its clock did not go; NEVER */
-    struct exchange exchanges[NODES_MAX];
-};
-
-struct state {
-    struct node nodes[NODES_MAX];
-    uint8_t node_count, write_count;
-    uint8_t now; /* true time, in ticks from 1 */
-    uint8_t crashes, restores, copied, copy;
-};
-static_assert(sizeof(struct state) <= EXPLORE_STATE_SIZE_MAX, "a state fits");
-
-enum step {
-    STEP_TICK = 1,
-    STEP_STAND, /* a tick with which a's clock does not go */
-    STEP_WRITE,
-    STEP_PUSH,
-    STEP_ASK,    /* a asks b */
-    STEP_ANSWER, /* b answers a */
-    STEP_RECEIVE,
-    STEP_EXCHANGE, /* all three at once */
-    STEP_CRASH,
-    STEP_COPY,
-    STEP_RESTORE,
-};
-
 /* --- clocks and moments ---------------------------------------------------------------------------------------------- */
 
-static unsigned clock_of(const struct state *state, const struct node *node) {
+unsigned freshness_clock(const struct freshness_state *state, const struct freshness_node *node) {
     return state->now - (node->stood <= state->now ? 1u : 0u);
 }
 
 /* The true tick at which its clock first showed this. */
-static unsigned true_of(const struct node *node, unsigned clock) {
+static unsigned true_of(const struct freshness_node *node, unsigned clock) {
     return clock + (clock >= node->stood ? 1u : 0u);
 }
 
 /* False: it knows none. */
-static bool moment_of(const struct state *state, unsigned plant, const struct node *node,
-                      unsigned *moment) {
-    gossip_time_ms moments[NODES_MAX];
+static bool moment_of(const struct freshness_state *state, unsigned plant,
+                      const struct freshness_node *node, unsigned *moment) {
+    gossip_time_ms moments[FRESHNESS_NODES_MAX];
     gossip_time_ms majority = 0;
     size_t count = 0;
     size_t needed = state->node_count / 2u;
     needed -= plant == PLANT_ALONE ? 1 : 0;
     for (unsigned id = 0; id < state->node_count; id++) {
-        if (node->moments[id] != NEVER) {
+        if (node->moments[id] != FRESHNESS_NEVER) {
             moments[count++] = node->moments[id];
         }
     }
     if (needed == 0) {
-        *moment = clock_of(state, node);
+        *moment = freshness_clock(state, node);
         return true;
     }
     bool known = gossip__freshness_majority(moments, count, needed, &majority);
     *moment = (unsigned)majority;
-    if (node->told != NEVER && (!known || node->told > majority)) {
+    if (node->told != FRESHNESS_NEVER && (!known || node->told > majority)) {
         *moment = node->told;
         known = true;
     }
     return known;
 }
 
-static uint8_t age_of(const struct state *state, unsigned plant, const struct node *node) {
+static uint8_t age_of(const struct freshness_state *state, unsigned plant,
+                      const struct freshness_node *node) {
     unsigned moment;
-    return moment_of(state, plant, node, &moment) ? (uint8_t)(clock_of(state, node) - moment)
-                                                  : NEVER;
+    return moment_of(state, plant, node, &moment) ? (uint8_t)(freshness_clock(state, node) - moment)
+                                                  : FRESHNESS_NEVER;
 }
 
 static const char *broken(const struct explore_world *world, const void *memory) {
-    const struct state *state = memory;
+    const struct freshness_state *state = memory;
     for (unsigned a = 0; a < state->node_count; a++) {
-        const struct node *node = &state->nodes[a];
+        const struct freshness_node *node = &state->nodes[a];
         unsigned moment;
         unsigned as_fresh = 0;
         if (!moment_of(state, world->plant, node, &moment)) {
@@ -160,14 +120,14 @@ static const char *broken(const struct explore_world *world, const void *memory)
 
 /* --- steps ------------------------------------------------------------------------------------------------------------ */
 
-static void emit(struct explore_sink *sink, const struct state *after, unsigned kind, unsigned a,
-                 unsigned b) {
+static void emit(struct explore_sink *sink, const struct freshness_state *after, unsigned kind,
+                 unsigned a, unsigned b) {
     struct explore_step step = {(uint8_t)kind, (uint8_t)a, (uint8_t)b, 0};
     explore_emit(sink, step, after);
 }
 
-static void get(struct state *state, unsigned id, uint8_t set) {
-    struct node *node = &state->nodes[id];
+static void get(struct freshness_state *state, unsigned id, uint8_t set) {
+    struct freshness_node *node = &state->nodes[id];
     for (unsigned i = 0; i < state->write_count; i++) {
         if ((set >> i & 1) != 0 && (node->has >> i & 1) == 0) {
             node->got[i] = state->now;
@@ -176,30 +136,30 @@ static void get(struct state *state, unsigned id, uint8_t set) {
     node->has |= set;
 }
 
-static void forget(struct state *state, unsigned plant, unsigned id) {
-    struct node *node = &state->nodes[id];
+static void forget(struct freshness_state *state, unsigned plant, unsigned id) {
+    struct freshness_node *node = &state->nodes[id];
     if (plant != PLANT_RESTART) {
-        memset(node->moments, NEVER, sizeof node->moments);
-        node->told = NEVER;
+        memset(node->moments, FRESHNESS_NEVER, sizeof node->moments);
+        node->told = FRESHNESS_NEVER;
     }
-    for (unsigned other = 0; other < NODES_MAX; other++) {
-        node->exchanges[other] = (struct exchange){.sent = NEVER};
+    for (unsigned other = 0; other < FRESHNESS_NODES_MAX; other++) {
+        node->exchanges[other] = (struct freshness_exchange){.sent = FRESHNESS_NEVER};
     }
 }
 
-static void receive(struct state *state, unsigned plant, unsigned a, unsigned b) {
-    struct node *node = &state->nodes[a];
-    struct exchange exchange = node->exchanges[b];
-    unsigned now = clock_of(state, node);
+static void receive(struct freshness_state *state, unsigned plant, unsigned a, unsigned b) {
+    struct freshness_node *node = &state->nodes[a];
+    struct freshness_exchange exchange = node->exchanges[b];
+    unsigned now = freshness_clock(state, node);
     unsigned moment = plant == PLANT_RECEIVED ? now : exchange.sent;
     if (plant != PLANT_UNFINISHED) {
         get(state, a, exchange.has);
     }
-    node->exchanges[b] = (struct exchange){.sent = NEVER};
-    if (node->moments[b] == NEVER || moment > node->moments[b]) {
+    node->exchanges[b] = (struct freshness_exchange){.sent = FRESHNESS_NEVER};
+    if (node->moments[b] == FRESHNESS_NEVER || moment > node->moments[b]) {
         node->moments[b] = (uint8_t)moment;
     }
-    if (exchange.age == NEVER) {
+    if (exchange.age == FRESHNESS_NEVER) {
         return;
     }
     unsigned from = plant == PLANT_WORD_RECEIVED ? now : exchange.sent;
@@ -207,133 +167,134 @@ static void receive(struct state *state, unsigned plant, unsigned a, unsigned b)
     if (plant != PLANT_WORD && !gossip__freshness_lifted(from, exchange.age, &told)) {
         return;
     }
-    if (node->told == NEVER || told > node->told) {
+    if (node->told == FRESHNESS_NEVER || told > node->told) {
         node->told = (uint8_t)told;
     }
 }
 
-static unsigned exchanges_open(const struct state *state) {
+static unsigned exchanges_open(const struct freshness_state *state) {
     unsigned open = 0;
     for (unsigned a = 0; a < state->node_count; a++) {
         for (unsigned b = 0; b < state->node_count; b++) {
-            open += state->nodes[a].exchanges[b].sent != NEVER;
+            open += state->nodes[a].exchanges[b].sent != FRESHNESS_NEVER;
         }
     }
     return open;
 }
 
 /* `b` answers what `a` has asked. */
-static void answer(struct state *state, unsigned plant, unsigned a, unsigned b) {
-    struct exchange *exchange = &state->nodes[a].exchanges[b];
+static void answer(struct freshness_state *state, unsigned plant, unsigned a, unsigned b) {
+    struct freshness_exchange *exchange = &state->nodes[a].exchanges[b];
     exchange->answered = 1;
     exchange->has = state->nodes[b].has;
     exchange->age = age_of(state, plant, &state->nodes[b]);
 }
 
-static void exchange_emit(const struct explore_world *world, const struct state *state, unsigned a,
-                          unsigned b, struct explore_sink *sink) {
-    const struct node *node = &state->nodes[a];
-    const struct exchange *exchange = &node->exchanges[b];
-    struct state next = *state;
-    if (exchange->sent == NEVER) {
-        next.nodes[a].exchanges[b].sent = (uint8_t)clock_of(state, node);
+static void exchange_emit(const struct explore_world *world, const struct freshness_state *state,
+                          unsigned a, unsigned b, struct explore_sink *sink) {
+    const struct freshness_node *node = &state->nodes[a];
+    const struct freshness_exchange *exchange = &node->exchanges[b];
+    struct freshness_state next = *state;
+    if (exchange->sent == FRESHNESS_NEVER) {
+        next.nodes[a].exchanges[b].sent = (uint8_t)freshness_clock(state, node);
         answer(&next, world->plant, a, b);
         receive(&next, world->plant, a, b);
-        emit(sink, &next, STEP_EXCHANGE, a, b);
+        emit(sink, &next, FRESHNESS_STEP_EXCHANGE, a, b);
         next = *state;
     }
-    if (exchange->sent != NEVER || exchanges_open(state) < world->limits.walks) {
-        struct exchange *asked = &next.nodes[a].exchanges[b];
-        asked->sent = (uint8_t)clock_of(state, node);
+    if (exchange->sent != FRESHNESS_NEVER || exchanges_open(state) < world->limits.walks) {
+        struct freshness_exchange *asked = &next.nodes[a].exchanges[b];
+        asked->sent = (uint8_t)freshness_clock(state, node);
         asked->answered &= world->plant == PLANT_OLD_ANSWER;
         if (!asked->answered) {
-            *asked = (struct exchange){.sent = asked->sent};
+            *asked = (struct freshness_exchange){.sent = asked->sent};
         }
-        emit(sink, &next, STEP_ASK, a, b);
+        emit(sink, &next, FRESHNESS_STEP_ASK, a, b);
     }
-    if (exchange->sent != NEVER) {
+    if (exchange->sent != FRESHNESS_NEVER) {
         next = *state;
         answer(&next, world->plant, a, b);
-        emit(sink, &next, STEP_ANSWER, b, a);
+        emit(sink, &next, FRESHNESS_STEP_ANSWER, b, a);
     }
     if (exchange->answered) {
         next = *state;
         receive(&next, world->plant, a, b);
-        emit(sink, &next, STEP_RECEIVE, a, b);
+        emit(sink, &next, FRESHNESS_STEP_RECEIVE, a, b);
     }
 }
 
-static void node_emit(const struct explore_world *world, const struct state *state, unsigned a,
-                      struct explore_sink *sink) {
+static void node_emit(const struct explore_world *world, const struct freshness_state *state,
+                      unsigned a, struct explore_sink *sink) {
     const struct explore_limits *limits = &world->limits;
-    struct state next = *state;
+    struct freshness_state next = *state;
     if (state->write_count < limits->writes) {
         next.write_count++;
         get(&next, a, (uint8_t)(1u << state->write_count));
-        emit(sink, &next, STEP_WRITE, a, 0);
+        emit(sink, &next, FRESHNESS_STEP_WRITE, a, 0);
     }
     if (state->crashes < limits->crashes) {
         next = *state;
         next.crashes++;
         forget(&next, world->plant, a);
-        emit(sink, &next, STEP_CRASH, a, 0);
+        emit(sink, &next, FRESHNESS_STEP_CRASH, a, 0);
     }
-    if (state->copied == NEVER && state->restores < limits->restores) {
+    if (state->copied == FRESHNESS_NEVER && state->restores < limits->restores) {
         next = *state;
         next.copied = (uint8_t)a;
         next.copy = state->nodes[a].has;
-        emit(sink, &next, STEP_COPY, a, 0);
+        emit(sink, &next, FRESHNESS_STEP_COPY, a, 0);
     }
     if (state->copied == a) {
         next = *state;
         next.restores++;
-        next.copied = NEVER;
+        next.copied = FRESHNESS_NEVER;
         next.copy = 0;
         next.nodes[a].has = state->copy;
         for (unsigned i = 0; i < state->write_count; i++) {
-            next.nodes[a].got[i] = (state->copy >> i & 1) != 0 ? state->nodes[a].got[i] : NEVER;
+            next.nodes[a].got[i] =
+                (state->copy >> i & 1) != 0 ? state->nodes[a].got[i] : FRESHNESS_NEVER;
         }
         forget(&next, world->plant, a);
-        emit(sink, &next, STEP_RESTORE, a, 0);
+        emit(sink, &next, FRESHNESS_STEP_RESTORE, a, 0);
     }
 }
 
-static void ticks_emit(const struct explore_world *world, const struct state *state,
+static void ticks_emit(const struct explore_world *world, const struct freshness_state *state,
                        struct explore_sink *sink) {
-    struct state next = *state;
+    struct freshness_state next = *state;
     if (state->now > world->limits.ticks) {
         return;
     }
     next.now++;
-    emit(sink, &next, STEP_TICK, 0, 0);
+    emit(sink, &next, FRESHNESS_STEP_TICK, 0, 0);
     for (unsigned a = 0; a < state->node_count && world->plant == PLANT_CLOCK; a++) {
         bool stood = false;
         for (unsigned id = 0; id < state->node_count; id++) {
-            stood = stood || state->nodes[id].stood != NEVER;
+            stood = stood || state->nodes[id].stood != FRESHNESS_NEVER;
         }
         if (!stood) {
-            struct state stands = next;
+            struct freshness_state stands = next;
             stands.nodes[a].stood = next.now;
-            emit(sink, &stands, STEP_STAND, a, 0);
+            emit(sink, &stands, FRESHNESS_STEP_STAND, a, 0);
         }
     }
 }
 
 static void begin(const struct explore_world *world, void *memory) {
-    struct state *state = memory;
+    struct freshness_state *state = memory;
     state->node_count = (uint8_t)world->limits.nodes;
     state->now = 1;
-    state->copied = NEVER;
-    for (unsigned id = 0; id < NODES_MAX; id++) {
-        memset(state->nodes[id].got, NEVER, sizeof state->nodes[id].got);
-        state->nodes[id].stood = NEVER;
+    state->copied = FRESHNESS_NEVER;
+    for (unsigned id = 0; id < FRESHNESS_NODES_MAX; id++) {
+        memset(state->nodes[id].got, FRESHNESS_NEVER, sizeof state->nodes[id].got);
+        state->nodes[id].stood = FRESHNESS_NEVER;
         forget(state, PLANT_NONE, id);
     }
 }
 
 static void expand(const struct explore_world *world, const void *memory,
                    struct explore_sink *sink) {
-    const struct state *state = memory;
+    const struct freshness_state *state = memory;
     for (unsigned a = 0; a < state->node_count; a++) {
         node_emit(world, state, a, sink);
         for (unsigned b = 0; b < state->node_count; b++) {
@@ -342,9 +303,9 @@ static void expand(const struct explore_world *world, const void *memory,
             }
             exchange_emit(world, state, a, b, sink);
             if ((state->nodes[b].has & ~state->nodes[a].has) != 0) {
-                struct state next = *state;
+                struct freshness_state next = *state;
                 get(&next, a, state->nodes[b].has);
-                emit(sink, &next, STEP_PUSH, a, b);
+                emit(sink, &next, FRESHNESS_STEP_PUSH, a, b);
             }
         }
     }
@@ -353,16 +314,16 @@ static void expand(const struct explore_world *world, const void *memory,
 
 /* --- canonical form --------------------------------------------------------------------------------------------------- */
 
-static uint64_t signature(const struct state *state, unsigned id) {
-    const struct node *node = &state->nodes[id];
+static uint64_t signature(const struct freshness_state *state, unsigned id) {
+    const struct freshness_node *node = &state->nodes[id];
     uint64_t sum = node->has | (uint64_t)node->told << 8 | (uint64_t)node->stood << 16 |
                    (uint64_t)(state->copied == id) << 24;
-    for (unsigned i = 0; i < WRITES_MAX; i++) {
+    for (unsigned i = 0; i < FRESHNESS_WRITES_MAX; i++) {
         sum = sum * 257 + node->got[i];
     }
     uint64_t others = 0;
     for (unsigned other = 0; other < state->node_count; other++) {
-        const struct node *peer = &state->nodes[other];
+        const struct freshness_node *peer = &state->nodes[other];
         uint64_t pair =
             node->moments[other] | (uint64_t)peer->moments[id] << 8 |
             (uint64_t)node->exchanges[other].sent << 16 | (uint64_t)peer->exchanges[id].sent << 24 |
@@ -374,21 +335,21 @@ static uint64_t signature(const struct state *state, unsigned id) {
 
 /* The moment that a node knows only rises, until it starts again: wherever it is from, it is as good as another's word; and
  * what is known of single members up to it cannot make a later one. */
-static void moments_reduce(const struct explore_world *world, const struct state *state,
-                           struct node *node) {
+static void moments_reduce(const struct explore_world *world, const struct freshness_state *state,
+                           struct freshness_node *node) {
     unsigned moment;
     if (world->plant == PLANT_ALONE || !moment_of(state, world->plant, node, &moment)) {
         return;
     }
     node->told = (uint8_t)moment;
-    for (unsigned other = 0; other < NODES_MAX; other++) {
+    for (unsigned other = 0; other < FRESHNESS_NODES_MAX; other++) {
         uint8_t *of = &node->moments[other];
-        *of = *of != NEVER && *of > moment ? *of : NEVER;
+        *of = *of != FRESHNESS_NEVER && *of > moment ? *of : FRESHNESS_NEVER;
     }
 }
 
 /* When a node got what all have by now makes no difference any more, unless a disk is put back. */
-static void forget_what_is_past(const struct explore_world *world, struct state *state) {
+static void forget_what_is_past(const struct explore_world *world, struct freshness_state *state) {
     uint8_t all = 0xff;
     for (unsigned id = 0; id < state->node_count; id++) {
         all &= state->nodes[id].has;
@@ -403,11 +364,11 @@ static void forget_what_is_past(const struct explore_world *world, struct state 
 }
 
 static void canonical(const struct explore_world *world, void *memory, uint8_t *names) {
-    struct state *state = memory;
+    struct freshness_state *state = memory;
     forget_what_is_past(world, state);
-    struct state old = *state;
-    uint64_t signatures[NODES_MAX];
-    uint8_t order[NODES_MAX];
+    struct freshness_state old = *state;
+    uint64_t signatures[FRESHNESS_NODES_MAX];
+    uint8_t order[FRESHNESS_NODES_MAX];
     for (unsigned id = 0; id < state->node_count; id++) {
         signatures[id] = signature(state, id);
         unsigned at = id;
@@ -420,86 +381,21 @@ static void canonical(const struct explore_world *world, void *memory, uint8_t *
         names[order[at]] = (uint8_t)at;
     }
     for (unsigned id = 0; id < state->node_count; id++) {
-        struct node *node = &state->nodes[names[id]];
+        struct freshness_node *node = &state->nodes[names[id]];
         *node = old.nodes[id];
         for (unsigned other = 0; other < state->node_count; other++) {
             node->moments[names[other]] = old.nodes[id].moments[other];
             node->exchanges[names[other]] = old.nodes[id].exchanges[other];
         }
     }
-    state->copied = old.copied == NEVER ? NEVER : names[old.copied];
-}
-
-/* --- words ------------------------------------------------------------------------------------------------------------ */
-
-static void node_print(const struct state *state, unsigned id, const uint8_t *labels, FILE *file) {
-    const struct node *node = &state->nodes[id];
-    fprintf(file, "%c (its clock %u) has", 'A' + labels[id], clock_of(state, node));
-    fputs(node->has == 0 ? " nothing" : "", file);
-    for (unsigned i = 0; i < state->write_count; i++) {
-        if ((node->has >> i & 1) != 0) {
-            fprintf(file, " w%u since %u", i + 1, node->got[i]);
-        }
-    }
-    for (unsigned other = 0; other < state->node_count; other++) {
-        if (node->moments[other] != NEVER) {
-            fprintf(file, "; all of %c as of %u", 'A' + labels[other], node->moments[other]);
-        }
-    }
-    if (node->told != NEVER) {
-        fprintf(file, "; by another's word as of %u", node->told);
-    }
-}
-
-static void print_state(const void *memory, const uint8_t *labels, FILE *file) {
-    const struct state *state = memory;
-    for (unsigned id = 0; id < state->node_count; id++) {
-        fputs("       ", file);
-        node_print(state, id, labels, file);
-        fputc('\n', file);
-    }
-}
-
-static void print_step(const void *before, struct explore_step step, const void *after,
-                       const uint8_t *labels, FILE *file) {
-    static const char *const words[] = {
-        [STEP_TICK] = "a tick",
-        [STEP_STAND] = "a tick, with which the clock of @ does not go",
-        [STEP_WRITE] = "@ writes",
-        [STEP_PUSH] = "@ gets all that % has, by pushes",
-        [STEP_ASK] = "@ asks %",
-        [STEP_ANSWER] = "@ answers %",
-        [STEP_RECEIVE] = "@ receives the answer of %",
-        [STEP_EXCHANGE] = "@ asks %, and is answered at once",
-        [STEP_CRASH] = "@ crashes and starts again",
-        [STEP_COPY] = "the disk of @ is copied",
-        [STEP_RESTORE] = "the disk of @ is put back to the copy",
-    };
-    const struct state *old = before;
-    const struct state *state = after;
-    for (const char *word = words[step.kind]; *word != '\0'; word++) {
-        int shown = *word == '@'   ? 'A' + labels[step.a]
-                    : *word == '%' ? 'A' + labels[step.b]
-                                   : *word;
-        fputc(shown, file);
-    }
-    if (step.kind == STEP_TICK || step.kind == STEP_STAND) {
-        fprintf(file, ": it is %u", state->now);
-        return;
-    }
-    for (unsigned id = 0; id < state->node_count; id++) {
-        if (memcmp(&old->nodes[id], &state->nodes[id], sizeof state->nodes[id]) != 0) {
-            fputs("\n        ", file);
-            node_print(state, id, labels, file);
-        }
-    }
+    state->copied = old.copied == FRESHNESS_NEVER ? FRESHNESS_NEVER : names[old.copied];
 }
 
 static const char *unfit(const struct explore_world *world) {
     const struct explore_limits *limits = &world->limits;
-    return limits->nodes < 2 || limits->nodes > NODES_MAX ? "there are 2 to 4 nodes"
-           : limits->writes > WRITES_MAX                  ? "there are at most 4 writes"
-                                                          : NULL;
+    return limits->nodes < 2 || limits->nodes > FRESHNESS_NODES_MAX ? "there are 2 to 4 nodes"
+           : limits->writes > FRESHNESS_WRITES_MAX                  ? "there are at most 4 writes"
+                                                                    : NULL;
 }
 
 static const struct explore_plant plants[] = {
@@ -511,7 +407,7 @@ static const struct explore_plant plants[] = {
 const struct explore_model explore_freshness = {
     .name = "freshness",
     .what = "who says how fresh it is has all that a majority had then",
-    .state_size_bytes = sizeof(struct state),
+    .state_size_bytes = sizeof(struct freshness_state),
     .plants = plants,
     .plant_count = sizeof plants / sizeof plants[0],
     .small = {.nodes = 3, .writes = 1, .walks = 1, .ticks = 3},
@@ -520,6 +416,6 @@ const struct explore_model explore_freshness = {
     .expand = expand,
     .canonical = canonical,
     .broken = broken,
-    .print_step = print_step,
-    .print_state = print_state,
+    .print_step = freshness_print_step,
+    .print_state = freshness_print_state,
 };
