@@ -37,7 +37,7 @@ size_t explore_kit_plants(const struct explore_model *model) {
     const struct explore_case *cases = explore_cases(&count);
     for (size_t i = 0; i < count; i++) {
         const struct explore_case *one = &cases[i];
-        if (one->model != model || one->plant == NULL || one->large) {
+        if (one->model != model || one->outcome != EXPLORE_BREAKS || one->large) {
             continue;
         }
         struct explore_world world = {.limits = one->limits, .settle = one->settle};
