@@ -13,6 +13,7 @@
  *                      --> agreement.c   waiting until all have something          recv_confirm*.c
  *                      --> staged.c      changes in steps; forward.c: passed on    recv_forward*.c
  *                      --> seen.c        what may be concluded; freshness.c: how old this copy may be
+ *                      --> healing.c     a store that has lost rows
  *                      --> operation.c   local callers
  *                      --> flight.c      batches on their way to the disk, and who waits for them
  */

@@ -67,6 +67,10 @@ static void batch_fill(struct gossip *engine, struct gossip__exchange *exchange)
             PROBE("gossip.have_settled");
             continue;
         }
+        if (gossip__healing_withholds(engine, exchange->member, entry)) {
+            gossip__healing_lacked(engine, exchange, entry);
+            continue;
+        }
         if (PLANTED(ATTUNE_B35) && entry->clock_highest <= engine->state.horizon &&
             gossip__flight_remove(engine, entry) == 0) {
             continue;

@@ -263,6 +263,14 @@ bool gossip__exchange_pull(struct gossip *engine, struct gossip__exchange *excha
                            const struct merkle_walk_want *wants, size_t count, unsigned round);
 void gossip__exchange_range_resume(struct gossip *engine, struct gossip__exchange *exchange,
                                    const struct gossip__range *range);
+/* What an exchange that counts means for a node that heals (healing.c). */
+void gossip__healing_concluded(struct gossip *engine, const struct gossip__exchange *exchange);
+/* Whether this is not given to the member: a row of a node that heals, which may be an old one. */
+bool gossip__healing_withholds(const struct gossip *engine, const struct gossip__member *member,
+                               const struct catalog_entry *entry);
+/* A walk has found that the member lacks what is withheld from it; removes it where that tells that it was dropped. */
+void gossip__healing_lacked(struct gossip *engine, const struct gossip__exchange *exchange,
+                            struct catalog_entry *entry);
 /* The state PUSH (exchange_push.c). */
 void gossip__exchange_push(struct gossip *engine, struct gossip__exchange *exchange);
 

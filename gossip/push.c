@@ -91,7 +91,7 @@ static void message_transmit(struct gossip *engine, struct gossip__member *membe
     for (; taken < push->handle_count && size_bytes < GOSSIP__ENTRIES_SIZE_SOFT; taken++) {
         struct catalog_entry *entry =
             catalog_entry_of_handle(engine->catalog, push->handles[taken]);
-        if (entry != NULL) {
+        if (entry != NULL && !gossip__healing_withholds(engine, member, entry)) {
             spans[count++] =
                 (struct gossip__span){.data = entry->bytes, .size_bytes = entry->size_bytes};
             size_bytes += entry->size_bytes;

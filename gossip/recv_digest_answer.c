@@ -10,35 +10,10 @@
  */
 #include "gossip/engine.h"
 
-/* Where every node is damaged nobody can confirm, or all would wait for ever: what all of them hold is all there is. */
-static bool healed_through_all(const struct gossip *engine) {
-    for (size_t i = 0; i < engine->member_count; i++) {
-        const struct gossip__member *member = engine->members[i];
-        if (member->state != GOSSIP_MEMBER_REMOVED && !member->healed_through) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void heal(struct gossip *engine, const struct gossip__member *member) {
-    engine->state.healing = false;
-    engine->quarantined_count = 0; /* the store forgets them with the commit that says so */
-    gossip__flight_state_dirty(engine);
-    gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_WARNING, member->row.name,
-                   "all entries that were lost have been fetched again");
-}
-
 void gossip__exchange_conclude(struct gossip *engine, struct gossip__exchange *exchange,
                                catalog_clock clock, catalog_clock seen, gossip_time_ms sent_ms) {
     struct gossip__member *member = exchange->member;
-    member->healed_through = true;
-    /* A newcomer has only what it has fetched so far. */
-    bool whole = !exchange->answer_healing && gossip__member_is_ready(member);
-    if (engine->state.healing && (whole || healed_through_all(engine))) {
-        PROBE("gossip.healed");
-        heal(engine, member);
-    }
+    gossip__healing_concluded(engine, exchange);
     if (exchange->answer_healing) {
         PROBE("gossip.answer_of_healing");
         return; /* it confirms nothing until it has healed */

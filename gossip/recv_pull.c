@@ -11,6 +11,7 @@
 
 struct answering {
     struct gossip *engine;
+    const struct gossip__member *member;
     struct merkle_buffer spans; /* struct gossip__span */
     size_t size_bytes;
     size_t looks; /* at items */
@@ -24,6 +25,10 @@ static bool full(const struct answering *answering) {
 static void answer_item(struct answering *answering, const struct merkle_item *item) {
     struct catalog_entry *entry = catalog_entry_of_handle(answering->engine->catalog, item->handle);
     assert(entry != NULL);
+    if (gossip__healing_withholds(answering->engine, answering->member, entry)) {
+        answering->missing++;
+        return;
+    }
     struct gossip__span span = {.data = entry->bytes, .size_bytes = entry->size_bytes};
     if (merkle_buffer_append(&answering->spans, &span, sizeof span) == 0) {
         answering->size_bytes += entry->size_bytes;
@@ -57,7 +62,7 @@ static void answer_path(struct answering *answering, uint32_t salt,
 void gossip__recv_pull(struct gossip *engine, struct gossip__session *session,
                        const struct gossip__message *message) {
     const struct gossip__pull *pull = &message->pull;
-    struct answering answering = {.engine = engine};
+    struct answering answering = {.engine = engine, .member = session->member};
     merkle_buffer_init(&answering.spans, engine->allocator);
     for (size_t i = 0; i < pull->path_count && !full(&answering); i++) {
         answer_path(&answering, pull->exchange, &pull->paths[i]);

@@ -9,6 +9,7 @@ enum { ITEMS_AT_ONCE = 64 };
 
 struct answering {
     struct gossip *engine;
+    const struct gossip__member *member;
     struct merkle_buffer spans; /* struct gossip__span */
     uint64_t slot, skip;        /* where the next item is read */
     size_t size_bytes, size_max;
@@ -20,11 +21,13 @@ static bool answer_item(struct answering *answering, const struct merkle_item *i
     struct catalog_entry *entry = catalog_entry_of_handle(answering->engine->catalog, item->handle);
     assert(entry != NULL);
     struct gossip__span span = {.data = entry->bytes, .size_bytes = entry->size_bytes};
-    if (answering->size_bytes >= answering->size_max ||
-        merkle_buffer_append(&answering->spans, &span, sizeof span) != 0) {
-        return false;
+    if (!gossip__healing_withholds(answering->engine, answering->member, entry)) {
+        if (answering->size_bytes >= answering->size_max ||
+            merkle_buffer_append(&answering->spans, &span, sizeof span) != 0) {
+            return false;
+        }
+        answering->size_bytes += entry->size_bytes;
     }
-    answering->size_bytes += entry->size_bytes;
     answering->skip = item->slot == answering->slot ? answering->skip + 1 : 1;
     answering->slot = item->slot;
     return true;
@@ -53,6 +56,7 @@ void gossip__recv_pull_range(struct gossip *engine, struct gossip__session *sess
     const struct gossip__pull_range *pull = &message->pull_range;
     struct answering answering = {
         .engine = engine,
+        .member = session->member,
         .slot = pull->slot_first,
         .skip = pull->skip,
         .size_max = pull->size_max < GOSSIP__ENTRIES_SIZE_SOFT ? (size_t)pull->size_max

@@ -56,10 +56,10 @@ struct attune_probe {
       "S9,G11,L1,S3,G6")                                                                           \
     X(B05, "tombstones are removed by their age", "HORIZON,S3,L1,G6")                              \
     X(B06, "acknowledged before it is stored; SQLite does not sync", "S2")                         \
-    X(B07, "the error of a commit is ignored", "S2,L8,G6")                                         \
-    X(B08, "agreement does not wait for a member that is gone", "S4,unit:agreement_rule")          \
+    X(B07, "the error of a commit is ignored", "S2,L8,G6,FRESH")                                   \
+    X(B08, "agreement does not wait for a member that is gone", "S4,STAGED,unit:agreement_rule")   \
     X(B09, "a confirmation stands although its member has started again",                          \
-      "S4,unit:agreement_restart")                                                                 \
+      "unit:agreement_restart")                                                                    \
     X(B10, "agreement does not wait for members that were learnt of meanwhile",                    \
       "S4,unit:agreement_table")                                                                   \
     X(B11, "origin and clock begin anew with the same name on an empty disk", "S7,S15")            \
@@ -67,16 +67,17 @@ struct attune_probe {
     X(B13, "clocks past the year 2200 are taken from peers", "S11,S12,unit:message_decode")        \
     X(B14, "any write may follow on a staged one, and a drop on a drop",                           \
       "S7,unit:catalog_plan_new")                                                                  \
-    X(B15, "an answer that ended at its limit counts as the whole", "SEEN,S14,S3,L1")              \
+    X(B15, "an answer that ended at its limit counts as the whole", "SEEN,S14,S3,L1,FRESH")        \
     X(B16, "the member with the highest index never has its turn", "L2,L1")                        \
     X(B17, "after a failed dial the interval is not armed again", "L2,L1")                         \
-    X(B18, "neither a silent hello nor a silent exchange is ended", "L3,L1")                       \
-    X(B19, "a malformed message leaves its exchange in its slot", "L3,L2")                         \
+    X(B18, "neither a silent hello nor a silent exchange is ended", "L3,L1,L4,HORIZON")            \
+    X(B19, "a malformed message leaves its exchange in its slot", "L3,L2,L4")                      \
     X(B20, "what a member does not acknowledge is repeated and kept without bound",                \
       "S10,unit:push_tick")                                                                        \
     X(B21, "an inner node stays that has too few items left", "unit:merkle_tree_insert")           \
     X(B22, "leaves and inner nodes are hashed under one seed", "S5,unit:merkle_tree_root")         \
-    X(B23, "only the first 8 bits of digests are compared", "L1,SEEN,S3,G6,unit:merkle_walk")      \
+    X(B23, "only the first 8 bits of digests are compared",                                        \
+      "L1,SEEN,S3,G6,FRESH,unit:merkle_walk")                                                      \
     X(B24, "the cluster is checked only on connections that we dialled",                           \
       "S11,unit:recv_hello_refuses")                                                               \
     X(B25, "memory is taken for as many elements as a message declares",                           \
@@ -95,7 +96,8 @@ struct attune_probe {
     X(B36, "a staged change takes its last step without waiting for agreement",                    \
       "STAGED,S4,unit:staged_rule")                                                                \
     X(B37, "a staged change is finished by another than its owner", "STAGED,S4,unit:staged_rule")  \
-    X(B38, "what is in flight and not on disk is confirmed", "S4,STAGED,unit:recv_confirm")
+    X(B38, "what is in flight and not on disk is confirmed", "S4,STAGED,unit:recv_confirm")        \
+    X(B39, "what lost rows have left is given to healthy members", "unit:healing")
 
 enum attune_plant {
     ATTUNE_PLANT_NONE = 0,

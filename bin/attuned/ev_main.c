@@ -63,7 +63,8 @@ static const enum log_level notice_levels[] = {
 static void log_change(const struct catalog_entry *entry) {
     struct catalog_key key = catalog_entry_key(entry);
     const char *kind = catalog_kind_name(key.kind);
-    log_write(LOG_CHANGED, LOG_LEVEL_DEBUG, NULL, "%s %.*s%s%.*s: number %" PRIu64 ", %s%s, clock %016" PRIx64,
+    log_write(LOG_CHANGED, LOG_LEVEL_DEBUG, NULL,
+              "%s %.*s%s%.*s: number %" PRIu64 ", %s%s, clock %016" PRIx64,
               kind == NULL ? "entry" : kind, (int)key.entity.size_bytes, key.entity.data,
               key.name.size_bytes > 0 ? " " : "", (int)key.name.size_bytes,
               key.name.size_bytes > 0 ? key.name.data : "", entry->number,

@@ -201,18 +201,28 @@ static bool is_made_here(const struct sim_node *node, const struct catalog_entry
            (before == NULL || before->clock_highest < version.clock);
 }
 
-/* Back to what was before: those who never heard of the change stand there already. */
+static bool aborts(const struct catalog_version *from, const struct catalog_version *to) {
+    if (from->state == CATALOG_PENDING_DROP) {
+        return to->state == CATALOG_ACTIVE;
+    }
+    if (from->state != CATALOG_PENDING_ADD || from->previous == NULL) {
+        return from->state == CATALOG_PENDING_ADD && to->state == CATALOG_DROPPED;
+    }
+    return to->state == CATALOG_ACTIVE && to->body_size_bytes == from->previous_size_bytes &&
+           memcmp(to->body, from->previous, to->body_size_bytes) == 0;
+}
+
+/* Back to what was before: those who never heard of the change stand there already. So they do if two were begun at once. */
 static bool is_abort(const struct catalog_entry *before, const struct catalog_entry *after) {
-    struct catalog_version from = catalog_entry_in_force(before);
+    enum { VERSIONS_MAX = 64 };
+    struct catalog_version from[VERSIONS_MAX];
     struct catalog_version to = catalog_entry_in_force(after);
-    if (before->version_count != 1 || from.state == CATALOG_ACTIVE) {
-        return false;
+    size_t count = catalog_entry_versions(before, from, VERSIONS_MAX);
+    bool all = count <= VERSIONS_MAX;
+    for (size_t i = 0; i < count && all; i++) {
+        all = aborts(&from[i], &to);
     }
-    if (from.state == CATALOG_PENDING_DROP || from.previous == NULL) {
-        return to.state == (from.state == CATALOG_PENDING_DROP ? CATALOG_ACTIVE : CATALOG_DROPPED);
-    }
-    return to.state == CATALOG_ACTIVE && to.body_size_bytes == from.previous_size_bytes &&
-           memcmp(to.body, from.previous, to.body_size_bytes) == 0;
+    return all;
 }
 
 static void staged_put(struct sim *sim, struct sim_node *node, struct catalog_entry *before,

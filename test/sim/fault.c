@@ -221,7 +221,8 @@ static bool process_fault(struct sim *sim, struct sim_node *node,
         start_at(sim, node, sim->now_ms + 1);
         break;
     case SCENARIO_RESTORE:
-        if (!node->backup_exists || (!sim_fault_disk_serves(sim, &node->backup) && is_last_ready(sim, node))) {
+        if (!node->backup_exists ||
+            (!sim_fault_disk_serves(sim, &node->backup) && is_last_ready(sim, node))) {
             return false;
         }
         kill(sim, node);

@@ -110,8 +110,10 @@ static void found(struct sim *sim, struct sim_node *node, const struct catalog_l
                      load->entry_count, node->disk.entry_count,
                      load->damaged ? "; the file was set aside" : "");
     }
-    /* What hides on a page that was not read yet may be met much later; a new file has nothing of it. */
-    node->store_damaged = node->store_damaged && !load->fresh && !load->damaged;
+    /* What hides on a page that was not read yet may be met much later; a new file has nothing of it. But it may be the file
+     * itself that is not on the disk yet. */
+    bool is_new = (load->fresh || load->damaged) && !node->store_lied;
+    node->store_damaged = node->store_damaged && !is_new;
     doubt_clear(node);
 }
 
@@ -217,6 +219,7 @@ void sim_node_store_crash(struct sim *sim, struct sim_node *node) {
     node->store_damaged = node->store_damaged || node->disk_lies;
     if (choice_percent(sim->choice, 50, "power cut")) {
         sim_store_crash(node->store, sim->choice, order, count);
+        node->store_lied = node->disk_lies;
     } else {
         sim_store_kill(node->store, sim->choice, order, count);
     }
@@ -288,5 +291,6 @@ void sim_node_store_lie(struct sim_node *node, bool lies) {
         return;
     }
     node->store->vfs.lie = lies;
+    node->store_lied = node->store_lied || lies;
     node->store_damaged = node->store_damaged || !lies;
 }

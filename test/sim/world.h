@@ -90,7 +90,8 @@ struct sim_node {
         outside_promises; /* its disk was put back, or lied: what others concluded of it may be wrong */
     bool stopping;
     size_t clone_of; /* SIZE_MAX: an original */
-    struct catalog_id ghost; /* of a clone whose disk was thrown away: the id that it had taken; none */
+    struct catalog_id
+        ghost; /* of a clone whose disk was thrown away: the id that it had taken; none */
     unsigned
         cluster;    /* 0, or the other one (OTHER_CLUSTER): nothing may cross; disk.c follows it */
     bool founder;   /* starts without seeds */
@@ -102,8 +103,9 @@ struct sim_node {
     struct sim_store *store;       /* NULL: the model alone */
     struct sim_batch *store_doubt; /* handed to it, and not known to be there */
     struct sim_backup *store_backup;
-    bool store_damaged;          /* the next opening may find less than what was acknowledged */
-    struct sim_batch *batches;   /* on their way, in order */
+    bool store_damaged;        /* the next opening may find less than what was acknowledged */
+    bool store_lied;           /* it was lied to, and no power cut has shown since what is there */
+    struct sim_batch *batches; /* on their way, in order */
     uint64_t disk_slow_until_ms; /* no commit ends before */
     int disk_failure;            /* what the next commits answer; 0: they succeed */
     bool disk_broken;            /* a commit failed; nothing is taken until it is reopened */

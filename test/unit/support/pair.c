@@ -228,8 +228,8 @@ static void send_frame(struct pair *pair, size_t node, const struct gossip_send 
 
 /* --- the disk ------------------------------------------------------------------------------- */
 
-struct catalog_node_state *pair_disk_state(struct pair *pair, char letter) {
-    return &node_of(pair, letter)->disk.state;
+struct pair_disk *pair_disk_of(struct pair *pair, char letter) {
+    return &node_of(pair, letter)->disk;
 }
 
 void pair_disk_wipe(struct pair *pair, char letter) {
@@ -435,7 +435,9 @@ void pair_start(struct pair *pair, char letter, struct pair_start start) {
         .member_count = node->disk.member_count,
         .kept = node->disk.kept,
         .kept_count = node->disk.kept_count,
+        .rows_missing = node->disk.rows_missing,
     };
+    node->disk.rows_missing = false;
     int result = gossip_new(&config, &load, &node->engine);
     if (result == GOSSIP_ENOMEM) { /* a process that ends for want of memory is started again */
         result = gossip_new(&config, &load, &node->engine);

@@ -1,6 +1,8 @@
 /* pair_disk.c - what a store would hold, as arrays: every batch is durable at once. */
 #include "test/unit/support/pair_disk.h"
 
+#include "test/unit/support/pair.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -114,4 +116,20 @@ void pair_disk_duplicate(const struct pair_disk *from, struct pair_disk *to) {
     }
     to->state = from->state;
     to->made = from->made;
+}
+
+struct catalog_node_state *pair_disk_state(struct pair *pair, char letter) {
+    return &pair_disk_of(pair, letter)->state;
+}
+
+void pair_disk_put(struct pair *pair, char letter, struct catalog_entry *entry) {
+    struct pair_disk *disk = pair_disk_of(pair, letter);
+    disk_entry(disk, entry);
+    disk->rows_missing = true;
+}
+
+void pair_disk_lose(struct pair *pair, char letter, const struct catalog_entry *entry) {
+    struct pair_disk *disk = pair_disk_of(pair, letter);
+    disk_remove(disk, entry);
+    disk->rows_missing = true;
 }

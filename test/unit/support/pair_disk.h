@@ -5,7 +5,8 @@
 #include "catalog/stored.h"
 
 struct pair_disk {
-    bool made; /* something was stored */
+    bool made;         /* something was stored */
+    bool rows_missing; /* the next opening finds that its rows are not those of its sum */
     struct catalog_node_state state;
     struct catalog_member_row *members;
     size_t member_count;
@@ -14,6 +15,9 @@ struct pair_disk {
     struct catalog_entry **kept; /* held */
     size_t kept_count;
 };
+
+struct pair;
+struct pair_disk *pair_disk_of(struct pair *pair, char letter); /* pair.c */
 
 void pair_disk_store(struct pair_disk *disk, const struct catalog_batch *batch);
 /* Makes `to` hold what `from` holds. */
