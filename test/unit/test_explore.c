@@ -19,7 +19,7 @@ static void begin(const struct explore_world *world, void *memory) {
 static void expand(const struct explore_world *world, const void *memory,
                    struct explore_sink *sink) {
     const struct counters *counters = memory;
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 2; i-- > 0;) { /* the smaller one first, so that names change on the way */
         struct counters next = *counters;
         if (next.value[i] < world->limits.nodes) {
             next.value[i]++;
