@@ -112,7 +112,7 @@ REPLAYS := $(FUZZ_TARGETS:%=$(OUT)/fuzz/%-replay)
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo check unit bench sim sim-long scale traces plant fuzz install uninstall deps coverage coverage-sim format \
+.PHONY: all demo check unit bench sim sim-long scale explore traces plant fuzz install uninstall deps coverage coverage-sim format \
         format-check tidy layering clang-tidy test-programs unit-program simulator replays clean help FORCE
 
 all: $(OUT)/libattune.a $(OUT)/libattune.so $(BUILT_PROGRAMS) ## builds the library and the programs (default)
@@ -236,6 +236,9 @@ sim-long: $(SIMULATOR) ## sweeps SEEDS=1-5000 and shows how far it is; for an ho
 
 scale: $(SIMULATOR) ## 3 to 1000 nodes: intervals until equal, bytes at rest, speed; SCALE="NODES:SEEDS ..."
 	@CHAOS=$(SIMULATOR) SCALE='$(SCALE)' scripts/scale.sh
+
+explore: $(SIMULATOR) ## every state of small worlds: removal, agreement, stages, freshness; WORLDS=large (an hour) or small
+	$(SIMULATOR) explore --suite $(or $(WORLDS),large)
 
 traces: ## the same traces from gcc -O0, gcc -O2 and clang -O2, for SEEDS=1-200
 	@BUILD=$(BUILD) SEEDS='$(or $(SEEDS),1-200)' scripts/traces.sh

@@ -2,6 +2,7 @@
  *
  *      attune-chaos explore                                   all models, each in its small world
  *      attune-chaos explore removal --nodes 3 --writes 3      one model in a world of one's own
+ *      attune-chaos explore --suite small                     the worlds of test/sim/explore_suite.c
  *      attune-chaos explore removal --plant lift-late         with a clause left out: a counterexample is what is wanted
  *
  * Ends with 0 if the property held in all states, 1 if it is broken, 5 if a limit was met before all states were seen.
@@ -30,6 +31,7 @@ enum {
     KEY_MEMORY,
     KEY_SETTLE,
     KEY_PLANT,
+    KEY_SUITE,
     NUMBER_COUNT = KEY_MEMORY - KEY_NODES + 1,
 };
 
@@ -50,11 +52,12 @@ static const struct argp_option options[] = {
     {"memory", KEY_MEMORY, "MIB", 0, "Stop at so much memory (default: 6000)", 1},
     {"settle", KEY_SETTLE, NULL, 0, "From each state, see whether all become equal again", 1},
     {"plant", KEY_PLANT, "NAME", 0, "Leave a clause out, or plant a bug; ? lists them", 1},
+    {"suite", KEY_SUITE, "SIZE", 0, "The worlds of the project's own: small, large or all", 1},
     {0},
 };
 
 struct explore_arguments {
-    const char *model, *plant;
+    const char *model, *plant, *suite;
     bool settle, wrong, given[NUMBER_COUNT];
     uint64_t numbers[NUMBER_COUNT];
 };
@@ -77,6 +80,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state) {
     case KEY_PLANT:
         arguments->plant = value;
         return 0;
+    case KEY_SUITE:
+        arguments->suite = value;
+        return 0;
     case ARGP_KEY_ARG:
         if (arguments->model != NULL) {
             chaos_complain("one model at a time: \"%.60s\" is another", value);
@@ -85,7 +91,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state) {
         arguments->model = value;
         return 0;
     default:
-        if (key < KEY_NODES || key > KEY_MEMORY) {
+        if (key < KEY_NODES || key > KEY_MEMORY) { /* the others are numbers */
             return ARGP_ERR_UNKNOWN;
         }
         char name[32];
@@ -127,7 +133,8 @@ static double seconds_now(void) {
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void world_print(const struct explore_limits *limits) {
+static void world_print(const struct explore_model *model, const struct explore_world *world) {
+    const struct explore_limits *limits = &world->limits;
     const struct {
         const char *name;
         unsigned value;
@@ -137,10 +144,53 @@ static void world_print(const struct explore_limits *limits) {
         {"crashes", limits->crashes},   {"restores", limits->restores}, {"losses", limits->losses},
         {"removals", limits->removals}, {"ticks", limits->ticks},
     };
+    printf("%-9s", model->name);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (numbers[i].value > 0) {
             printf(" %u %s", numbers[i].value, numbers[i].name);
         }
+    }
+    fputs(world->settle ? ", settling" : "", stdout);
+    if (world->plant != EXPLORE_PLANT_NONE) {
+        printf(", without %s", model->plants[world->plant - 1].name);
+    }
+    fputs(": ", stdout);
+    (void)fflush(stdout); /* if it takes long, it is known what does */
+}
+
+static void result_print(const struct explore_result *result, double seconds) {
+    printf("%" PRIu64 " states, %" PRIu64 " transitions, depth %u, %.1f s, %" PRIu64 " MiB: ",
+           result->states, result->transitions, result->depth, seconds, result->bytes >> 20);
+    if (result->broken) {
+        printf("broken after %u steps: %s\n", result->steps, result->why);
+    } else if (result->complete) {
+        printf("holds\n");
+    } else {
+        printf("bounded%s: no proof\n", result->out_of_memory ? ", for want of memory" : "");
+    }
+}
+
+static struct explore_result world_run(const struct explore_model *model,
+                                       const struct explore_world *world, FILE *trace) {
+    world_print(model, world);
+    double begun = seconds_now();
+    struct explore_result result = explore_run(model, world, trace);
+    result_print(&result, seconds_now() - begun);
+    return result;
+}
+
+static bool world_fits(const struct explore_model *model, const struct explore_world *world) {
+    const char *unfit = model->unfit == NULL ? NULL : model->unfit(world);
+    if (unfit != NULL) {
+        chaos_complain("%s: %s", model->name, unfit);
+    }
+    return unfit == NULL;
+}
+
+static void plants_complain(const struct explore_model *model) {
+    chaos_complain("%s has no plant of this name; it has:", model->name);
+    for (size_t i = 0; i < model->plant_count; i++) {
+        fprintf(stderr, "  %-18s %s\n", model->plants[i].name, model->plants[i].what);
     }
 }
 
@@ -150,35 +200,63 @@ static int run(const struct explore_model *model, const struct explore_arguments
     if (arguments->plant != NULL) {
         world.plant = explore_plant_find(model, arguments->plant);
         if (world.plant == EXPLORE_PLANT_NONE) {
-            chaos_complain("%s has no plant of this name; it has:", model->name);
-            for (size_t i = 0; i < model->plant_count; i++) {
-                fprintf(stderr, "  %-18s %s\n", model->plants[i].name, model->plants[i].what);
-            }
+            plants_complain(model);
             return CHAOS_USAGE;
         }
     }
-    if (model->unfit != NULL && model->unfit(&world) != NULL) {
-        chaos_complain("%s: %s", model->name, model->unfit(&world));
+    if (!world_fits(model, &world)) {
         return CHAOS_USAGE;
     }
-    double begun = seconds_now();
-    struct explore_result result = explore_run(model, &world, stdout);
-    double seconds = seconds_now() - begun;
-    if (result.broken) {
-        printf("%s is broken after %u steps: %s\n", model->name, result.steps, result.why);
-    }
-    printf("%-9s", model->name);
-    world_print(&world.limits);
-    printf("%s%s%s: %" PRIu64 " states, %" PRIu64 " transitions, depth %u, %.1f s, %" PRIu64
-           " MiB, %s\n",
-           world.settle ? " settle" : "", world.plant != 0 ? " plant " : "",
-           world.plant != 0 ? arguments->plant : "", result.states, result.transitions,
-           result.depth, seconds, result.bytes >> 20,
-           result.broken          ? "broken"
-           : result.complete      ? "complete"
-           : result.out_of_memory ? "bounded: no memory"
-                                  : "bounded");
+    struct explore_result result = world_run(model, &world, stdout);
     return result.broken ? CHAOS_VIOLATED : result.complete ? CHAOS_HELD : CHAOS_UNKNOWN;
+}
+
+/* Whether what came out is what must. */
+static int case_run(const struct explore_case *one, const struct explore_arguments *arguments) {
+    struct explore_world world = {.limits = one->limits, .settle = one->settle};
+    struct explore_limits given = limits_of(one->model, arguments);
+    world.limits.states = given.states;
+    world.limits.bytes = given.bytes;
+    world.plant =
+        one->plant == NULL ? EXPLORE_PLANT_NONE : explore_plant_find(one->model, one->plant);
+    if ((one->plant != NULL && world.plant == EXPLORE_PLANT_NONE) ||
+        !world_fits(one->model, &world)) {
+        return CHAOS_USAGE;
+    }
+    struct explore_result result = world_run(one->model, &world, NULL);
+    bool expected = one->outcome == EXPLORE_BREAKS ? result.broken : result.complete;
+    if (!expected) {
+        printf("          UNEXPECTED: it should %s\n",
+               one->outcome == EXPLORE_BREAKS ? "break" : "hold in all states");
+    }
+    bool unknown = !result.broken && !result.complete;
+    return expected ? CHAOS_HELD : unknown ? CHAOS_UNKNOWN : CHAOS_VIOLATED;
+}
+
+static int suite_run(const struct explore_model *model, const struct explore_arguments *arguments) {
+    bool all = strcmp(arguments->suite, "all") == 0;
+    bool large = strcmp(arguments->suite, "large") == 0;
+    if (!all && !large && strcmp(arguments->suite, "small") != 0) {
+        chaos_complain("--suite wants small, large or all, not \"%.60s\"", arguments->suite);
+        return CHAOS_USAGE;
+    }
+    size_t count;
+    const struct explore_case *cases = explore_cases(&count);
+    size_t worlds = 0;
+    size_t wrong = 0;
+    int worst = CHAOS_HELD;
+    for (size_t i = 0; i < count; i++) {
+        bool wanted = all || cases[i].large == large;
+        if (!wanted || (model != NULL && cases[i].model != model)) {
+            continue;
+        }
+        int code = case_run(&cases[i], arguments);
+        worlds++;
+        wrong += code != CHAOS_HELD;
+        worst = worst == CHAOS_HELD ? code : worst;
+    }
+    printf("%zu worlds, %zu not as expected\n", worlds, wrong);
+    return worst;
 }
 
 int command_explore(int argc, char **argv) {
@@ -196,12 +274,18 @@ int command_explore(int argc, char **argv) {
     if (arguments.wrong) {
         return CHAOS_USAGE;
     }
+    const struct explore_model *model = NULL;
     if (arguments.model != NULL) {
-        const struct explore_model *model = explore_model_find(arguments.model);
+        model = explore_model_find(arguments.model);
         if (model == NULL) {
             chaos_complain("\"%.60s\" is no model", arguments.model);
             return CHAOS_USAGE;
         }
+    }
+    if (arguments.suite != NULL) {
+        return suite_run(model, &arguments);
+    }
+    if (model != NULL) {
         return run(model, &arguments);
     }
     int worst = CHAOS_HELD;

@@ -230,6 +230,7 @@ static void way_print(struct run *run, const struct merkle_digest *way, unsigned
     model->begin(run->world, sink.state);
     canonical_of(model, run->world, sink.state, state, names);
     memcpy(labels, names, sizeof labels);
+    fputc('\n', file);
     for (unsigned i = 0; i < length; i++) {
         sink.wanted = way[i];
         sink.found = false;
@@ -247,18 +248,20 @@ static void way_print(struct run *run, const struct merkle_digest *way, unsigned
 
 /* The hashes from behind the first state to the broken one. */
 static void counterexample(struct run *run, FILE *file) {
-    unsigned length = run->result.broken ? 1 : 0;
+    unsigned length = run->hashes.count > 0 ? 1 : 0; /* else the first state is the broken one */
     for (uint32_t at = run->expanding; at != 0; at = *(uint32_t *)block_at(&run->parents, at)) {
         length++;
     }
     run->result.steps = length;
-    struct merkle_digest *way = calloc(length, sizeof *way);
+    struct merkle_digest *way = calloc(length + 1, sizeof *way);
     if (way == NULL || file == NULL) {
         free(way);
         return;
     }
     unsigned at_end = length;
-    way[--at_end] = run->broken_hash;
+    if (length > 0) {
+        way[--at_end] = run->broken_hash;
+    }
     for (uint32_t at = run->expanding; at != 0; at = *(uint32_t *)block_at(&run->parents, at)) {
         way[--at_end] = *(struct merkle_digest *)block_at(&run->hashes, at);
     }
@@ -317,6 +320,7 @@ struct explore_result explore_run(const struct explore_model *model,
     model->begin(world, state);
     if (!run->failed) {
         run_emit(run, state);
+        run->result.transitions = 0;
     }
     levels_run(run, &sink);
     run->result.states = run->hashes.count;

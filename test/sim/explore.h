@@ -93,12 +93,29 @@ struct explore_model {
     void (*print_state)(const void *state, const uint8_t *labels, FILE *file);
 };
 
-extern const struct explore_model explore_removal, explore_agreement, explore_staged;
+extern const struct explore_model explore_removal, explore_agreement, explore_staged,
+    explore_freshness;
 
 const struct explore_model *const *explore_models(size_t *count);
 const struct explore_model *explore_model_find(const char *name);
 /* 0 if the model has none of this name. */
 unsigned explore_plant_find(const struct explore_model *model, const char *name);
+
+/* A world of the suite (explore_suite.c), and what must come out of it. */
+enum explore_outcome {
+    EXPLORE_HOLDS = 1,  /* in all states, and all were seen */
+    EXPLORE_BREAKS = 2, /* with what is planted */
+    EXPLORE_FREE = 3,   /* what is left out is not missed in this world */
+};
+struct explore_case {
+    const struct explore_model *model;
+    const char *plant; /* NULL */
+    bool large;        /* takes more than a few seconds */
+    bool settle;
+    enum explore_outcome outcome;
+    struct explore_limits limits; /* `states` and `bytes` are the caller's */
+};
+const struct explore_case *explore_cases(size_t *count);
 
 struct explore_result {
     uint64_t states;      /* different ones, the first included */

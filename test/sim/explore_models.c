@@ -7,6 +7,7 @@ static const struct explore_model *const models[] = {
     &explore_removal,
     &explore_agreement,
     &explore_staged,
+    &explore_freshness,
 };
 enum { MODEL_COUNT = sizeof models / sizeof models[0] };
 

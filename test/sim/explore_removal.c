@@ -23,8 +23,8 @@
  *      process that asked, and only the last one that it asked of that member; a late entry is a push.
  *   2. A request and its answer are one step: what the asking side knows of the moment of asking is only whether the
  *      member's ADMIT was stored by then, and asking later can only make it true where it was false.
- *   3. A node that raises its horizon is taken to have heard the largest `seen` that each member ever told, at once. A real
- *      one has heard that, or an older one, which is lower: whatever it can raise to is between, and each such value is a
+ *   3. Two that have a session and equal tables hear each other's `seen` at once, and keep the largest. Real ones hear of it
+ *      later, and then it may be what was said before: a node can raise to whatever lies between, and each such value is a
  *      step here.
  *   4. What is heard of members is row by row; a table that arrives late says less, so some rows of it are heard later.
  *   5. Of walks each node has one at a time, and a pull takes what the member has now, whether or not it is what the walk
@@ -36,7 +36,7 @@
  *      A disk that is put back takes the mark back, not the wall clock: its next write is above all that its id ever
  *      reached. Where that is not so (clock-back) a version can be lost: docs/decisions.
  *   8. Two digests that are equal though what they cover differs are not modelled, nor is damage.
- *   Of 1 to 5 a real node does less, never more. `said` and `known` are ghosts: no step looks at `known`.
+ *   Of 1 to 5 a real node does less, never more. `known` and `owed` are ghosts: no step looks at them.
  *
  * SYMMETRY (explore_removal_check.c). Nodes differ in nothing but their ids, and no rule compares ids; so states that are
  * the same up to a permutation of ids are one. Nodes are sorted by what they are, by themselves; where two look the same

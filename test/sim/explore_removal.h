@@ -2,7 +2,8 @@
  *
  *   explore_removal.c         what is modelled and why it is enough; the steps
  *   explore_removal_rules.c   the rules of 4.7 as functions of numbers and sets
- *   explore_removal_node.c    what a node does by them: takes entries, counts, raises, joins, starts again
+ *   explore_removal_node.c    what a node does by them: hears, counts, raises, joins, starts again
+ *   explore_removal_entry.c   and: tells, takes and writes entries
  *   explore_removal_check.c   the properties
  *   explore_removal_settle.c  that all become equal once nothing fails
  *   explore_removal_print.c   words
@@ -48,6 +49,7 @@ enum {
     X(REPLACED, "replaced-stays", "the former id of a node that took a new one is not removed")    \
     X(ACROSS, "walk-across", "a walk counts although an id was added or removed meanwhile")        \
     X(AMNESIA, "amnesia", "a member counts although it has not met all others since its start")    \
+    X(HEARD, "seen-any-table", "what a member has seen counts whatever its table")                 \
     X(CLOCK_BACK, "clock-back", "the wall clock of a disk put back is behind clocks of before")    \
     X(PRESENT, "present-merged",                                                                   \
       "what is present here is merged with entries from behind the horizon")                       \
@@ -100,8 +102,8 @@ struct removal_disk {
 struct removal_walk {
     uint8_t peer; /* REMOVAL_NONE: none */
     uint8_t clock, seen;
-    uint8_t met;      /* the tables were equal */
-    uint8_t counts;   /* and the member was whole */
+    uint8_t counts;   /* the tables were equal */
+    uint8_t whole;    /* the member was whole */
     uint8_t admitted; /* it began after the member's ADMIT was stored here */
     uint8_t keys;     /* to be pulled */
 };
@@ -111,12 +113,12 @@ enum removal_status { REMOVAL_UNUSED = 0, REMOVAL_LIVE = 1, REMOVAL_ENDED = 2 };
 struct removal_node {
     uint8_t status;
     uint8_t origin;  /* of this process; 0: it has written nothing */
-    uint8_t said;    /* ghost: the largest seen that it ever told */
     uint8_t again;   /* ghost: it has started again empty, under its id: its `seen` has fallen */
     uint8_t reached; /* its wall clock is past this: the largest high-water mark that it ever had */
     uint8_t met;     /* since this process began: with whom an exchange of its own has counted */
     uint8_t admitted, through;
     uint8_t counted[REMOVAL_IDS_MAX];
+    uint8_t heard[REMOVAL_IDS_MAX]; /* the largest seen that each told under a table like its own */
     struct removal_walk walk;
     struct removal_disk disk;
 };
@@ -170,7 +172,7 @@ bool removal_takes(unsigned plant, bool present, uint8_t horizon, uint8_t stamp)
 /* The horizon that a node may raise itself to; its own if none. */
 uint8_t removal_horizon(const struct removal_state *state, unsigned plant, unsigned node);
 
-/* --- nodes (explore_removal_node.c) ---------------------------------------------------------------------------------- */
+/* --- nodes (explore_removal_node.c, explore_removal_entry.c) ---------------------------------------------------------------------------------- */
 
 /* In all of these `state` changes, and `plant` says what is left out. */
 struct removal_message removal_digest_of(const struct removal_state *state, unsigned from,
@@ -189,12 +191,17 @@ bool removal_admit(struct removal_state *state, unsigned plant,
 /* `pulled`: it answers the walk that the receiver is on. False: refused, or not heard. */
 bool removal_take(struct removal_state *state, unsigned plant,
                   const struct removal_message *message, bool pulled);
+/* The walk has what it wanted of this key; with the last one it concludes. */
+bool removal_is_whole(const struct removal_state *state, unsigned node);
+void removal_key_done(struct removal_state *state, unsigned plant, unsigned node, unsigned key);
 /* The walk's peer has nothing under this key any more. */
 void removal_gone(struct removal_state *state, unsigned plant, unsigned node, unsigned key);
 /* The node hears that `id` has at least this row. */
 void removal_row(struct removal_state *state, unsigned plant, unsigned node, unsigned id,
                  uint8_t row);
 void removal_raise(struct removal_state *state, unsigned plant, unsigned node, uint8_t horizon);
+/* Whoever has a session, and the same table, hears of the other's `seen`. */
+void removal_listen(struct removal_state *state, unsigned plant);
 void removal_write(struct removal_state *state, unsigned node, unsigned key, bool drop,
                    uint8_t clock);
 void removal_restart(struct removal_state *state, unsigned node);

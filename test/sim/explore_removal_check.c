@@ -111,16 +111,16 @@ static uint64_t signature(const struct removal_state *state, unsigned id) {
     const struct removal_node *node = &state->nodes[id];
     const struct removal_disk *disk = &node->disk;
     uint64_t sum = (uint64_t)node->status << 6 ^ (uint64_t)disk->ready << 4 ^
-                   (uint64_t)node->said << 8 ^ (uint64_t)disk->horizon << 12 ^
-                   (uint64_t)disk->seen << 16 ^ (uint64_t)disk->high_water << 20 ^
-                   (uint64_t)node->origin << 24 ^ (uint64_t)node->again << 30 ^
-                   (uint64_t)node->reached << 32;
+                   (uint64_t)disk->horizon << 12 ^ (uint64_t)disk->seen << 16 ^
+                   (uint64_t)disk->high_water << 20 ^ (uint64_t)node->origin << 24 ^
+                   (uint64_t)node->again << 30 ^ (uint64_t)node->reached << 32;
     for (unsigned key = 0; key < REMOVAL_KEYS_MAX; key++) {
         sum = sum * 1000003 + disk->entries[key].pairs * 256u + disk->entries[key].alive;
     }
     uint64_t others = 0;
     for (unsigned other = 0; other < state->ids_used; other++) {
-        uint64_t pair = (uint64_t)node->counted[other] * 8 + disk->table[other];
+        uint64_t pair = (uint64_t)node->counted[other] * 8 + disk->table[other] +
+                        ((uint64_t)node->heard[other] << 32);
         pair += (uint64_t)state->nodes[other].disk.table[id] << 12 |
                 (uint64_t)state->nodes[other].counted[id] << 16 |
                 (uint64_t)(state->nodes[other].walk.peer == id) << 20;
@@ -174,6 +174,7 @@ static void ids_rename(struct removal_state *state, const uint8_t *names) {
         node->admitted = set_rename(names, count, node->admitted);
         node->through = set_rename(names, count, node->through);
         row_rename(names, count, node->counted);
+        row_rename(names, count, node->heard);
         if (node->status == REMOVAL_LIVE) {
             disk_rename(names, count, &node->disk);
         }
@@ -229,6 +230,7 @@ static void counted_clamp(struct removal_node *node, unsigned id, unsigned ids) 
                         node->disk.table[other] == REMOVAL_READY);
         if (!matters) {
             node->counted[other] = 0;
+            node->heard[other] = 0;
             node->met &= (uint8_t) ~(1u << other);
         } else if (node->counted[other] < node->disk.seen) {
             node->counted[other] = node->disk.seen;
@@ -270,6 +272,7 @@ void removal_canonical(const struct explore_world *world, void *memory, uint8_t 
         reached_follow(world, &state->nodes[id]);
         counted_clamp(&state->nodes[id], id, state->ids_used);
     }
+    removal_listen(state, world->plant);
     origins_name(state);
     ids_sort(state, names);
     late_sort(state);

@@ -16,33 +16,8 @@ bool removal_deals(const struct removal_state *state, unsigned node, unsigned ot
     return row == REMOVAL_JOINING || row == REMOVAL_READY;
 }
 
-/* A member that has forgotten what it made, because its disk was put back, has it again when it has met all that may hold it. */
-static bool is_whole(const struct removal_state *state, unsigned node) {
-    for (unsigned id = 0; id < state->ids_used; id++) {
-        if (id != node && removal_deals(state, node, id) &&
-            (state->nodes[node].met >> id & 1) == 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static uint8_t bit_of(unsigned index) {
     return (uint8_t)(1u << index);
-}
-
-static uint8_t writes_of_key(const struct removal_state *state, unsigned key) {
-    uint8_t set = 0;
-    for (unsigned i = 0; i < state->write_count; i++) {
-        set |= state->writes[i].key == key ? bit_of(i) : 0;
-    }
-    return set;
-}
-
-static void said(struct removal_node *node) {
-    if (node->disk.seen > node->said) {
-        node->said = node->disk.seen;
-    }
 }
 
 /* --- starting ------------------------------------------------------------------------------------------------------- */
@@ -63,6 +38,7 @@ void removal_restart(struct removal_state *state, unsigned node) {
     it->through = 0;
     walk_end(it);
     counted_reset(it);
+    memset(it->heard, 0, sizeof it->heard);
     for (unsigned i = 0; i < REMOVAL_LATE_MAX; i++) {
         if (state->late[i].to == node) {
             state->late[i].wanted = 0;
@@ -71,12 +47,11 @@ void removal_restart(struct removal_state *state, unsigned node) {
     }
 }
 
-/* Its disk is gone, or it has learnt that it was removed. What it said stands elsewhere. */
+/* Its disk is gone, or it has learnt that it was removed. */
 void removal_end(struct removal_state *state, unsigned node) {
     removal_restart(state, node);
     struct removal_node ended = {
         .status = REMOVAL_ENDED,
-        .said = state->nodes[node].said,
         .reached = state->nodes[node].reached,
     };
     state->nodes[node] = ended;
@@ -160,7 +135,6 @@ void removal_row(struct removal_state *state, unsigned plant, unsigned node, uns
     if (moved && plant != REMOVAL_PLANT_RESET) {
         counted_reset(it);
         it->walk.counts &= plant == REMOVAL_PLANT_ACROSS;
-        it->walk.met &= plant == REMOVAL_PLANT_ACROSS;
     }
     if (row == REMOVAL_GONE && it->walk.peer == id) {
         walk_end(it);
@@ -181,7 +155,26 @@ void removal_raise(struct removal_state *state, unsigned plant, unsigned node, u
     }
     if (disk->seen < horizon) { /* who is alone; or a planted bug */
         disk->seen = horizon;
-        said(&state->nodes[node]);
+    }
+}
+
+static void heard(struct removal_node *node, unsigned from, uint8_t seen) {
+    node->heard[from] = seen > node->heard[from] ? seen : node->heard[from];
+}
+
+void removal_listen(struct removal_state *state, unsigned plant) {
+    for (unsigned a = 0; a < state->ids_used; a++) {
+        struct removal_node *node = &state->nodes[a];
+        for (unsigned b = 0; b < state->ids_used; b++) {
+            const struct removal_disk *other = &state->nodes[b].disk;
+            bool equal = memcmp(node->disk.table, other->table, sizeof other->table) == 0;
+            bool session = a != b && removal_in_cluster(node) &&
+                           removal_in_cluster(&state->nodes[b]) && removal_deals(state, a, b) &&
+                           removal_deals(state, b, a);
+            if (session && (equal || plant == REMOVAL_PLANT_HEARD)) {
+                heard(node, b, other->seen);
+            }
+        }
     }
 }
 
@@ -196,6 +189,9 @@ bool removal_hear(struct removal_state *state, unsigned plant,
         plant != REMOVAL_PLANT_CLOCK) {
         it->disk.high_water = message->high_water;
     }
+    if (memcmp(it->disk.table, message->table, sizeof message->table) == 0) {
+        heard(it, message->from, message->seen);
+    }
     switch (removal_judge(plant, &it->disk, message->horizon)) {
     case GOSSIP__HORIZON_RAISE:
         removal_raise(state, plant, node, message->horizon);
@@ -204,6 +200,9 @@ bool removal_hear(struct removal_state *state, unsigned plant,
         start_empty(state, node);
         return false;
     case GOSSIP__HORIZON_NEW_ID:
+        if (!message->ready) {
+            return false; /* a newcomer's word makes nobody begin anew */
+        }
         state->thrown_out |= state->restores == 0 && !it->again && !removal_is_removed(state, node);
         removal_new_id(state, node);
         return false;
@@ -217,9 +216,10 @@ bool removal_hear(struct removal_state *state, unsigned plant,
 
 /* --- what counts ---------------------------------------------------------------------------------------------------- */
 
-static void count(struct removal_state *state, unsigned node, unsigned from, uint8_t clock,
-                  uint8_t seen) {
+static void count(struct removal_state *state, unsigned plant, unsigned node, unsigned from,
+                  uint8_t clock, uint8_t seen) {
     struct removal_node *it = &state->nodes[node];
+    bool whole = removal_is_whole(state, node) || plant == REMOVAL_PLANT_AMNESIA;
     if (clock > it->counted[from]) {
         it->counted[from] = clock;
     }
@@ -229,8 +229,7 @@ static void count(struct removal_state *state, unsigned node, unsigned from, uin
             smallest = it->counted[id];
         }
     }
-    it->disk.seen = (uint8_t)gossip__seen_rule(it->disk.seen, true, smallest, seen);
-    said(it);
+    it->disk.seen = (uint8_t)gossip__seen_rule(it->disk.seen, whole, smallest, seen);
 }
 
 /* Of what a newcomer has what a member has, too: else it is from a disk that was lost, or put back, since. */
@@ -271,23 +270,24 @@ static void join_counted(struct removal_state *state, unsigned plant, unsigned n
 
 static void conclude(struct removal_state *state, unsigned plant, unsigned node,
                      struct removal_walk walk) {
-    state->nodes[node].met |= walk.met ? bit_of(walk.peer) : 0;
     if (walk.counts) {
         uint8_t seen = plant == REMOVAL_PLANT_LIFT ? state->nodes[walk.peer].disk.seen : walk.seen;
-        count(state, node, walk.peer, walk.clock, seen);
+        bool whole = walk.whole || plant == REMOVAL_PLANT_AMNESIA;
+        state->nodes[node].met |= bit_of(walk.peer);
+        count(state, plant, node, walk.peer, whole ? walk.clock : 0, seen);
         if (plant == REMOVAL_PLANT_DIRECTION && removal_in_cluster(&state->nodes[walk.peer])) {
             const struct removal_disk *disk = &state->nodes[node].disk;
-            count(state, walk.peer, node, disk->high_water, disk->seen);
+            count(state, plant, walk.peer, node, disk->high_water, disk->seen);
         }
     }
-    bool joins = !state->nodes[node].disk.ready && walk.met &&
+    bool joins = !state->nodes[node].disk.ready && walk.counts &&
                  (walk.admitted || plant == REMOVAL_PLANT_JOIN_BEFORE);
     if (joins) {
         join_counted(state, plant, node, walk.peer);
     }
 }
 
-static void key_done(struct removal_state *state, unsigned plant, unsigned node, unsigned key) {
+void removal_key_done(struct removal_state *state, unsigned plant, unsigned node, unsigned key) {
     struct removal_node *it = &state->nodes[node];
     it->walk.keys &= (uint8_t)~bit_of(key);
     if (it->walk.peer != REMOVAL_NONE && it->walk.keys == 0) {
@@ -299,7 +299,7 @@ static void key_done(struct removal_state *state, unsigned plant, unsigned node,
 
 void removal_gone(struct removal_state *state, unsigned plant, unsigned node, unsigned key) {
     if (plant == REMOVAL_PLANT_UNFINISHED) {
-        key_done(state, plant, node, key);
+        removal_key_done(state, plant, node, key);
     } else {
         walk_end(&state->nodes[node]);
     }
@@ -317,10 +317,10 @@ void removal_answer(struct removal_state *state, unsigned plant,
         .peer = message->from,
         .clock = message->high_water,
         .seen = message->seen,
-        .met = equal || plant == REMOVAL_PLANT_TABLES,
+        .counts = equal || plant == REMOVAL_PLANT_TABLES,
+        .whole = message->whole,
         .admitted = message->admitted,
     };
-    walk.counts = walk.met && (message->whole || plant == REMOVAL_PLANT_AMNESIA);
     for (unsigned key = 0; key < REMOVAL_KEYS_MAX; key++) {
         const struct removal_entry *theirs = &message->entries[key];
         bool same = memcmp(&it->disk.entries[key], theirs, sizeof *theirs) == 0;
@@ -363,7 +363,6 @@ bool removal_admit(struct removal_state *state, unsigned plant,
         if (message->high_water > disk->high_water) {
             disk->high_water = message->high_water;
         }
-        said(it);
         counted_reset(it);
         rows_take(state, plant, message);
     } else {
@@ -374,167 +373,4 @@ bool removal_admit(struct removal_state *state, unsigned plant,
         it->admitted |= bit_of(message->from);
     }
     return true;
-}
-
-/* --- entries -------------------------------------------------------------------------------------------------------- */
-
-struct removal_message removal_digest_of(const struct removal_state *state, unsigned from,
-                                         unsigned to) {
-    const struct removal_disk *disk = &state->nodes[from].disk;
-    struct removal_message message = {
-        .type = REMOVAL_DIGEST,
-        .from = (uint8_t)from,
-        .to = (uint8_t)to,
-        .wanted = 1,
-        .admitted = (state->nodes[to].admitted & bit_of(from)) != 0,
-        .horizon = disk->horizon,
-        .seen = disk->seen,
-        .high_water = disk->high_water,
-        .ready = disk->ready,
-        .whole = is_whole(state, from),
-        .known = disk->known,
-        .owed = disk->owed,
-    };
-    memcpy(message.entries, disk->entries, sizeof message.entries);
-    memcpy(message.table, disk->table, sizeof message.table);
-    return message;
-}
-
-struct removal_message removal_entry_of(const struct removal_state *state, unsigned from,
-                                        unsigned to, unsigned key) {
-    const struct removal_disk *disk = &state->nodes[from].disk;
-    return (struct removal_message){
-        .type = REMOVAL_ENTRY,
-        .from = (uint8_t)from,
-        .to = (uint8_t)to,
-        .key = (uint8_t)key,
-        .entries = {disk->entries[key]},
-        .horizon = disk->horizon,
-        .ready = disk->ready,
-        .known = disk->known & writes_of_key(state, key),
-        .owed = disk->owed & writes_of_key(state, key),
-    };
-}
-
-static bool may_take(struct removal_state *state, unsigned plant,
-                     const struct removal_message *message) {
-    const struct removal_node *it = &state->nodes[message->to];
-    bool heard =
-        removal_deals(state, message->to, message->from) ||
-        (plant == REMOVAL_PLANT_REMOVED_HEARD && it->disk.table[message->from] == REMOVAL_GONE);
-    if (!removal_in_cluster(it) || !heard) {
-        return false;
-    }
-    if (message->horizon > it->disk.horizon && plant != REMOVAL_PLANT_RAISE_LATER) {
-        (void)removal_hear(state, plant, message); /* it is sent again */
-        return false;
-    }
-    return true;
-}
-
-bool removal_take(struct removal_state *state, unsigned plant,
-                  const struct removal_message *message, bool pulled) {
-    unsigned node = message->to;
-    if (!may_take(state, plant, message)) {
-        return false;
-    }
-    struct removal_node *it = &state->nodes[node];
-    struct removal_disk *disk = &it->disk;
-    struct removal_entry own = disk->entries[message->key];
-    bool walked =
-        pulled && it->walk.peer == message->from && (it->walk.keys & bit_of(message->key)) != 0;
-    if (!removal_takes(plant, own.alive != 0, disk->horizon, message->horizon)) {
-        if (walked) {
-            removal_gone(state, plant, node, message->key);
-        }
-        return walked;
-    }
-    uint8_t stamp = plant == REMOVAL_PLANT_TWO_HORIZONS ? message->horizon : disk->horizon;
-    struct removal_entry merged =
-        removal_merge(state, plant, own, message->entries[0], disk->horizon, stamp);
-    disk->entries[message->key] = merged;
-    disk->known |= (uint8_t)(message->known | merged.alive);
-    disk->owed |= message->ready && disk->ready ? message->owed : 0;
-    uint8_t highest = removal_highest(state, merged);
-    disk->high_water = highest > disk->high_water ? highest : disk->high_water;
-    if (walked) {
-        key_done(state, plant, node, message->key);
-    }
-    return true;
-}
-
-void removal_exchange(struct removal_state *state, unsigned plant, unsigned node, unsigned from) {
-    struct removal_message message = removal_digest_of(state, from, node);
-    removal_answer(state, plant, &message);
-    for (unsigned key = 0; key < REMOVAL_KEYS_MAX; key++) {
-        if ((state->nodes[node].walk.keys >> key & 1) != 0) {
-            message = removal_entry_of(state, from, node, key);
-            (void)removal_take(state, plant, &message, true);
-        }
-    }
-}
-
-/* --- writes --------------------------------------------------------------------------------------------------------- */
-
-static void bit_insert(uint8_t *set, unsigned at) {
-    uint8_t below = (uint8_t)(bit_of(at) - 1);
-    *set = (uint8_t)((*set & below) | ((*set & ~below) << 1));
-}
-
-static void entries_insert(struct removal_entry *entries, unsigned at) {
-    for (unsigned key = 0; key < REMOVAL_KEYS_MAX; key++) {
-        bit_insert(&entries[key].pairs, at);
-        bit_insert(&entries[key].alive, at);
-    }
-}
-
-/* Makes room for a write at its place in the order of clocks. */
-static void writes_insert(struct removal_state *state, unsigned at) {
-    for (unsigned i = state->write_count; i > at; i--) {
-        state->writes[i] = state->writes[i - 1];
-    }
-    state->write_count++;
-    for (unsigned i = 0; i < state->write_count; i++) {
-        bit_insert(&state->writes[i].past, at);
-    }
-    for (unsigned id = 0; id < REMOVAL_IDS_MAX; id++) {
-        entries_insert(state->nodes[id].disk.entries, at);
-        bit_insert(&state->nodes[id].disk.known, at);
-        bit_insert(&state->nodes[id].disk.owed, at);
-    }
-    for (unsigned i = 0; i < REMOVAL_LATE_MAX; i++) {
-        entries_insert(state->late[i].entries, at);
-        bit_insert(&state->late[i].known, at);
-        bit_insert(&state->late[i].owed, at);
-    }
-    entries_insert(state->copy.entries, at);
-    bit_insert(&state->copy.known, at);
-    bit_insert(&state->copy.owed, at);
-}
-
-void removal_write(struct removal_state *state, unsigned node, unsigned key, bool drop,
-                   uint8_t clock) {
-    struct removal_node *it = &state->nodes[node];
-    unsigned at = 0;
-    while (at < state->write_count && state->writes[at].clock <= clock) {
-        at++;
-    }
-    writes_insert(state, at);
-    state->writes[at] = (struct removal_write){.clock = clock, .key = (uint8_t)key, .drop = drop};
-    if (it->origin == 0) {
-        it->origin = ++state->origin_count;
-    }
-    state->writes[at].origin = it->origin;
-    state->writes[at].past = it->disk.known & writes_of_key(state, key) & (uint8_t)~bit_of(at);
-    struct removal_entry entry = {.pairs = bit_of(at), .alive = bit_of(at)};
-    uint8_t before = it->disk.entries[key].pairs;
-    for (unsigned i = 0; i < state->write_count; i++) {
-        if ((before >> i & 1) != 0 && state->writes[i].origin != it->origin) {
-            entry.pairs |= bit_of(i);
-        }
-    }
-    it->disk.entries[key] = removal_prune(state, REMOVAL_PLANT_NONE, entry, it->disk.horizon);
-    it->disk.known |= bit_of(at);
-    it->disk.owed |= bit_of(at);
-    it->disk.high_water = clock;
 }

@@ -81,78 +81,57 @@ void removal_print_state(const void *memory, const uint8_t *labels, FILE *file) 
     }
 }
 
+/* @, % and # are the nodes of the step: a, b and c; & is its b, * its c as numbers. */
+static const char *const words[] = {
+    [REMOVAL_STEP_RAISE] = "@ raises the horizon to &",
+    [REMOVAL_STEP_ROW] = "@ hears from % of member #",
+    [REMOVAL_STEP_EXCHANGE] = "@ exchanges with %",
+    [REMOVAL_STEP_WALK] = "@ asks % for its digest",
+    [REMOVAL_STEP_ADMIT] = "@ gets an ADMIT of %",
+    [REMOVAL_STEP_PULL] = "@ pulls key * from %",
+    [REMOVAL_STEP_PUSH] = "@ gets key * from %, by a push",
+    [REMOVAL_STEP_DELAY_DIGEST] = "% sends its digest to @; it is late",
+    [REMOVAL_STEP_DELAY_ENTRY] = "% sends key * to @; it is late",
+    [REMOVAL_STEP_LATE_HEARD] = "@ gets the late message of %",
+    [REMOVAL_STEP_LATE_ANSWER] = "@ gets the late digest of %, for which it still waits",
+    [REMOVAL_STEP_LATE_ADMIT] = "@ gets the late ADMIT of %",
+    [REMOVAL_STEP_LATE_ENTRY] = "@ gets the late key * of %",
+    [REMOVAL_STEP_CRASH] = "@ crashes and starts again",
+    [REMOVAL_STEP_COPY] = "the disk of @ is copied",
+    [REMOVAL_STEP_RESTORE] = "the disk of @ is put back to the copy",
+    [REMOVAL_STEP_LOSE] = "@ is gone, with its disk",
+    [REMOVAL_STEP_REMOVE] = "at @ the operator removes %",
+    [REMOVAL_STEP_TOLD] = "@ learns from % that it was removed, and starts empty under a new id",
+    [REMOVAL_STEP_JOIN] = "@ begins, empty",
+    [REMOVAL_STEP_FORGET] = "@ forgets the old tombstone of key &",
+};
+
 static void step_words(struct explore_step step, const uint8_t *labels, FILE *file) {
-    char a = letter(labels, step.a);
-    char b = letter(labels, step.b);
-    switch ((enum removal_step)step.kind) {
-    case REMOVAL_STEP_WRITE:
-        fprintf(file, "%c %s key %u at clock %u", a, step.c >= 16 ? "drops" : "sets", step.b,
-                step.c & 15);
-        break;
-    case REMOVAL_STEP_RAISE:
-        fprintf(file, "%c raises the horizon to %u", a, step.b);
-        break;
-    case REMOVAL_STEP_ROW:
-        fprintf(file, "%c hears from %c of member %c", a, b, letter(labels, step.c));
-        break;
-    case REMOVAL_STEP_EXCHANGE:
-        fprintf(file, "%c exchanges with %c", a, b);
-        break;
-    case REMOVAL_STEP_WALK:
-        fprintf(file, "%c asks %c for its digest", a, b);
-        break;
-    case REMOVAL_STEP_ADMIT:
-        fprintf(file, "%c gets an ADMIT of %c", a, b);
-        break;
-    case REMOVAL_STEP_PULL:
-        fprintf(file, "%c pulls key %u from %c", a, step.c, b);
-        break;
-    case REMOVAL_STEP_PUSH:
-        fprintf(file, "%c gets key %u from %c, by a push", a, step.c, b);
-        break;
-    case REMOVAL_STEP_DELAY_DIGEST:
-        fprintf(file, "%c sends its digest to %c; it is late", b, a);
-        break;
-    case REMOVAL_STEP_DELAY_ENTRY:
-        fprintf(file, "%c sends key %u to %c; it is late", b, step.c, a);
-        break;
-    case REMOVAL_STEP_LATE_HEARD:
-        fprintf(file, "%c gets the late message of %c", a, b);
-        break;
-    case REMOVAL_STEP_LATE_ANSWER:
-        fprintf(file, "%c gets the late digest of %c, for which it still waits", a, b);
-        break;
-    case REMOVAL_STEP_LATE_ADMIT:
-        fprintf(file, "%c gets the late ADMIT of %c", a, b);
-        break;
-    case REMOVAL_STEP_LATE_ENTRY:
-        fprintf(file, "%c gets the late key %u of %c", a, step.c, b);
-        break;
-    case REMOVAL_STEP_CRASH:
-        fprintf(file, "%c crashes and starts again", a);
-        break;
-    case REMOVAL_STEP_COPY:
-        fprintf(file, "the disk of %c is copied", a);
-        break;
-    case REMOVAL_STEP_RESTORE:
-        fprintf(file, "the disk of %c is put back to the copy", a);
-        break;
-    case REMOVAL_STEP_LOSE:
-        fprintf(file, "%c is gone, with its disk", a);
-        break;
-    case REMOVAL_STEP_REMOVE:
-        fprintf(file, "the operator removes %c at %c", b, a);
-        break;
-    case REMOVAL_STEP_TOLD:
-        fprintf(file, "%c learns from %c that it was removed, and starts empty under a new id", a,
-                b);
-        break;
-    case REMOVAL_STEP_JOIN:
-        fprintf(file, "%c begins, empty", a);
-        break;
-    case REMOVAL_STEP_FORGET:
-        fprintf(file, "%c forgets the old tombstone of key %u", a, step.b);
-        break;
+    if (step.kind == REMOVAL_STEP_WRITE) {
+        fprintf(file, "%c %s key %u at clock %u", letter(labels, step.a),
+                step.c >= 16 ? "drops" : "sets", step.b, step.c & 15);
+        return;
+    }
+    for (const char *word = words[step.kind]; *word != '\0'; word++) {
+        switch (*word) {
+        case '@':
+            fputc(letter(labels, step.a), file);
+            break;
+        case '%':
+            fputc(letter(labels, step.b), file);
+            break;
+        case '#':
+            fputc(letter(labels, step.c), file);
+            break;
+        case '&':
+            fprintf(file, "%u", step.b);
+            break;
+        case '*':
+            fprintf(file, "%u", step.c);
+            break;
+        default:
+            fputc(*word, file);
+        }
     }
 }
 

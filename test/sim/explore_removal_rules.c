@@ -121,12 +121,12 @@ bool removal_takes(unsigned plant, bool present, uint8_t horizon, uint8_t stamp)
 uint8_t removal_horizon(const struct removal_state *state, unsigned plant, unsigned node) {
     const struct removal_disk *disk = &state->nodes[node].disk;
     uint8_t smallest = plant == REMOVAL_PLANT_HORIZON_ALONE ? disk->seen : UINT8_MAX;
-    for (unsigned id = 0; id < REMOVAL_IDS_MAX; id++) {
+    for (unsigned id = 0; id < REMOVAL_IDS_MAX && plant != REMOVAL_PLANT_HORIZON_ALONE; id++) {
         uint8_t row = disk->table[id];
         bool counts =
             row == REMOVAL_READY || (row == REMOVAL_JOINING && plant != REMOVAL_PLANT_JOINING);
-        if (id != node && counts && state->nodes[id].said < smallest) {
-            smallest = state->nodes[id].said;
+        if (id != node && counts && state->nodes[node].heard[id] < smallest) {
+            smallest = state->nodes[node].heard[id];
         }
     }
     bool alone = smallest == UINT8_MAX; /* it has seen all there is */

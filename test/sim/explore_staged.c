@@ -26,7 +26,10 @@
  *      member does that has heard nothing yet.
  *   3. Plain writes are not in it: they have no stages, and promise none; on what is pending they are refused.
  *   4. skip_dead leaves out any set of members that have not confirmed. How long they have been silent is not modelled:
- *      that protects their hosts (7.7), who are outside here until they have caught up.
+ *      that protects their hosts (7.7), who are outside here until they have caught up. If one of them is not dead but
+ *      has a change of its own under way, of which the others hear later, that is a conflict between what two majorities
+ *      believed: who has a version of it beside another is outside as well. Nothing but a majority of all members for
+ *      each step could prevent that, and then the dead would decide.
  * Nodes are interchangeable.
  */
 #include "test/sim/explore_staged.h"
@@ -43,7 +46,9 @@ static void begin_emit(const struct explore_world *world, const struct staged_st
                        unsigned node, struct explore_sink *sink) {
     static const struct {
         uint8_t kind, body;
-    } kinds[] = {{GOSSIP_STAGED_SET, 1}, {GOSSIP_STAGED_SET, 2}, {GOSSIP_STAGED_DROP, 0},
+    } kinds[] = {{GOSSIP_STAGED_SET, 1},
+                 {GOSSIP_STAGED_SET, 2},
+                 {GOSSIP_STAGED_DROP, 0},
                  {GOSSIP_STAGED_ABORT, 0}};
     unsigned place = 0;
     while (place < STAGED_CHANGES_MAX && state->changes[place].kind != 0) {
@@ -102,10 +107,9 @@ static void take_emit(const struct explore_world *world, const struct staged_sta
 static void late_emit(const struct explore_world *world, const struct staged_state *state,
                       unsigned node, struct explore_sink *sink) {
     const struct staged_node *own = &state->nodes[node];
-    bool removed = (own->removed >> state->late_from & 1) != 0 &&
-                   world->plant != STAGED_PLANT_REMOVED_HEARD;
-    if (state->late_count == 0 || own->ended || removed ||
-        (state->late_known & ~own->known) == 0) {
+    bool removed =
+        (own->removed >> state->late_from & 1) != 0 && world->plant != STAGED_PLANT_REMOVED_HEARD;
+    if (state->late_count == 0 || own->ended || removed || (state->late_known & ~own->known) == 0) {
         return;
     }
     struct staged_state next = *state;
@@ -123,16 +127,25 @@ static void changes_end(struct staged_state *state, unsigned node) {
     }
 }
 
+/* What was confirmed to a node under another table is asked for again. */
+static void table_changed(struct staged_state *state, unsigned plant, unsigned node) {
+    for (unsigned i = 0; i < STAGED_CHANGES_MAX; i++) {
+        if (state->changes[i].node == node && plant != STAGED_PLANT_MEANWHILE) {
+            state->changes[i].confirmed = 0;
+        }
+    }
+}
+
 static void members_emit(const struct explore_world *world, const struct staged_state *state,
                          unsigned a, unsigned b, struct explore_sink *sink) {
     const struct staged_node *own = &state->nodes[a];
     const struct staged_node *other = &state->nodes[b];
     struct staged_state next = *state;
-    if (!own->ended && (own->removed >> b & 1) == 0 &&
-        state->removals < world->limits.removals) {
+    if (!own->ended && (own->removed >> b & 1) == 0 && state->removals < world->limits.removals) {
         next.removals++;
         next.removed_ever |= (uint8_t)(1u << b);
         next.nodes[a].removed |= (uint8_t)(1u << b);
+        table_changed(&next, world->plant, a);
         staged_emit(sink, &next, STAGED_STEP_REMOVE, a, b, 0);
     }
     bool session = !own->ended && !other->ended && (own->removed >> b & 1) == 0;
@@ -144,6 +157,7 @@ static void members_emit(const struct explore_world *world, const struct staged_
     } else if (session && (other->removed & ~own->removed) != 0) {
         next = *state;
         next.nodes[a].removed |= other->removed;
+        table_changed(&next, world->plant, a);
         staged_emit(sink, &next, STAGED_STEP_HEAR, a, b, 0);
     }
 }

@@ -13,8 +13,10 @@ enum { STAGED_NODES_MAX = 4, STAGED_WRITES_MAX = 8, STAGED_CHANGES_MAX = 2, STAG
     X(NO_AGREEMENT, "step-unagreed", "a step is made without an agreement before it")              \
     X(NOT_OWNER, "not-owner", "whoever is asked makes the next step")                              \
     X(COVERED, "superseded-counts", "who has superseded the version confirms it, too")             \
-    X(SUPERSEDED_NOW, "not-looked-at", "whether it still stands alone is not looked at before a step") \
-    X(TAKEOVER, "owner-silent", "a step is taken over from an owner that is not removed")          \
+    X(SUPERSEDED_NOW, "not-looked-at",                                                             \
+      "whether it still stands alone is not looked at before a step")                              \
+    X(ABORT, "abort-at-once", "who takes over from a removed owner aborts without an agreement")   \
+    X(MEANWHILE, "removed-meanwhile", "confirmations stand when a member is removed after them")   \
     X(PREVIOUS, "no-previous", "an abort over an active schema drops it")                          \
     X(TABLES, "tables-unequal", "confirmations count whatever the table of removed ids")           \
     X(REMOVED_HEARD, "removed-heard", "entries of a removed id are taken")                         \
@@ -54,6 +56,7 @@ struct staged_change {
     uint8_t agreed;    /* writes that all members have, alone */
     uint8_t waiting;   /* an agreement on these is waited for; 0: none */
     uint8_t confirmed; /* by these nodes */
+    uint8_t skips;     /* these were left out */
 };
 
 struct staged_state {
@@ -65,6 +68,8 @@ struct staged_state {
     uint8_t crashes, removals;
     uint8_t late_count, late_from, late_known, late_alive; /* an entry that is late */
     uint8_t removed_ever;                                  /* ghost */
+    uint8_t
+        stray; /* ghost: writes by who was left out as dead, of which whoever did that did not know */
 };
 static_assert(sizeof(struct staged_state) <= EXPLORE_STATE_SIZE_MAX, "a state fits");
 

@@ -19,8 +19,7 @@ static struct gossip__staged_view view_of(const struct staged_state *state, unsi
         return (struct gossip__staged_view){.present = false};
     }
     bool pending = write->state == CATALOG_PENDING_ADD || write->state == CATALOG_PENDING_DROP;
-    bool taken = (node->removed >> write->owner & 1) != 0 || plant == STAGED_PLANT_NOT_OWNER ||
-                 plant == STAGED_PLANT_TAKEOVER;
+    bool taken = (node->removed >> write->owner & 1) != 0 || plant == STAGED_PLANT_NOT_OWNER;
     return (struct gossip__staged_view){
         .present = true,
         .conflict = staged_conflict(state, node->alive) && plant != STAGED_PLANT_SUPERSEDED_NOW,
@@ -61,6 +60,7 @@ static void write_step(struct staged_state *state, struct staged_change *change,
         write.previous = stands->body;
     }
     state->writes[index] = write;
+    state->stray |= node->skipped ? bit_of(index) : 0;
     node->known |= bit_of(index);
     node->alive = bit_of(index);
     change->begun = 1;
@@ -83,8 +83,8 @@ static void writes_emit(const struct explore_world *world, const struct staged_s
     const struct staged_change *change = &state->changes[index];
     unsigned own = clock_highest(state, state->nodes[change->node].known);
     unsigned highest = clock_highest(state, 0xff);
-    for (unsigned clock = own + 1; clock <= highest + 1 && state->write_count < world->limits.writes;
-         clock++) {
+    for (unsigned clock = own + 1;
+         clock <= highest + 1 && state->write_count < world->limits.writes; clock++) {
         struct staged_state next = *state;
         write_step(&next, &next.changes[index], step, clock);
         staged_emit(sink, &next, STAGED_STEP_WRITE, change->node, step->state, clock);
@@ -100,6 +100,11 @@ static void decide_emit(const struct explore_world *world, const struct staged_s
     struct staged_state next = *state;
     const struct staged_node *node = &state->nodes[change->node];
     const struct staged_write *stands = staged_in_force(state, node->alive);
+    bool aborts = change->kind == GOSSIP_STAGED_ABORT && step.move == GOSSIP__STAGED_WRITE;
+    if (aborts && stands->owner != change->node && !view.agreed &&
+        world->plant != STAGED_PLANT_ABORT) {
+        step.move = GOSSIP__STAGED_AGREE; /* others may still take a step of the removed owner */
+    }
     switch (step.move) {
     case GOSSIP__STAGED_AGREE:
         next.changes[index].waiting = node->alive;
@@ -163,13 +168,22 @@ static bool succeeds(const struct staged_state *state, const struct staged_chang
     return gossip__agreement_succeeds(&tally);
 }
 
+/* What `owner` has written that `node` does not know. */
+static uint8_t unknown_of(const struct staged_state *state, unsigned node, unsigned owner) {
+    uint8_t set = 0;
+    for (unsigned i = 0; i < state->write_count; i++) {
+        set |= state->writes[i].owner == owner ? bit_of(i) : 0;
+    }
+    return set & (uint8_t)~state->nodes[node].known;
+}
+
 static void agreed_emit(const struct explore_world *world, const struct staged_state *state,
                         unsigned index, struct explore_sink *sink) {
     const struct staged_change *change = &state->changes[index];
     unsigned dead_max = change->skip_dead ? bit_of(state->node_count) - 1u : 0;
     for (unsigned dead = 0; dead <= dead_max; dead++) {
-        uint8_t taken = change->confirmed | bit_of(change->node) |
-                        state->nodes[change->node].removed;
+        uint8_t taken =
+            change->confirmed | bit_of(change->node) | state->nodes[change->node].removed;
         if ((dead & taken) != 0 || !succeeds(state, change, (uint8_t)dead)) {
             continue;
         }
@@ -180,6 +194,8 @@ static void agreed_emit(const struct explore_world *world, const struct staged_s
         for (unsigned id = 0; id < state->node_count; id++) {
             bool skipped = (dead >> id & 1) != 0 && world->plant != STAGED_PLANT_SKIPPED;
             next.nodes[id].skipped |= skipped;
+            next.changes[index].skips |= skipped ? bit_of(id) : 0;
+            next.stray |= skipped ? unknown_of(state, change->node, id) : 0;
         }
         staged_emit(sink, &next, dead == 0 ? STAGED_STEP_AGREED : STAGED_STEP_SKIP, change->node,
                     dead, 0);

@@ -60,7 +60,8 @@ const char *staged_broken(const struct explore_world *world, const void *memory)
         for (unsigned b = a + 1; b < state->node_count; b++) {
             const struct staged_node *one = &state->nodes[a];
             const struct staged_node *two = &state->nodes[b];
-            bool outside = one->ended || two->ended || one->skipped || two->skipped ||
+            bool strays = ((one->alive | two->alive) & state->stray) != 0;
+            bool outside = strays || one->ended || two->ended || one->skipped || two->skipped ||
                            (state->removed_ever & (1u << a | 1u << b)) != 0;
             const struct staged_write *first = staged_in_force(state, one->alive);
             const struct staged_write *second = staged_in_force(state, two->alive);
@@ -122,6 +123,7 @@ static void nodes_rename(struct staged_state *state, const uint8_t *names) {
         if (change->kind != 0) {
             change->node = names[change->node];
             change->confirmed = set_rename(names, count, change->confirmed);
+            change->skips = set_rename(names, count, change->skips);
         }
     }
     state->removed_ever = set_rename(names, count, state->removed_ever);
@@ -145,7 +147,8 @@ void staged_canonical(const struct explore_world *world, void *memory, uint8_t *
     (void)world;
     for (unsigned id = 0; id < state->node_count; id++) {
         struct staged_node *node = &state->nodes[id];
-        node->skipped &= node->known != all; /* it has caught up */
+        bool left_out = (state->changes[0].skips | state->changes[1].skips) >> id & 1;
+        node->skipped &= left_out || node->known != all; /* else it has caught up */
         signatures[id] = signature(state, id);
         unsigned at = id;
         for (; at > 0 && signatures[order[at - 1]] < signatures[id]; at--) {
