@@ -71,16 +71,22 @@ static void subject_note(struct sim *sim, struct sim_node *node,
         }
         return;
     }
+    bool ahead = node->disk_broken || node->catching_up;
     if (operation->key.kind == 0) {
         const struct catalog_text all = {.data = "", .size_bytes = 0};
-        for (struct catalog_entry *entry = catalog_next(catalog, 0, all, NULL); entry != NULL;) {
+        for (size_t i = 0; i < node->disk.entry_count && !ahead; i++) {
+            entry_note(sim, asked, node->disk.entries[i]);
+        }
+        for (struct catalog_entry *entry = catalog_next(catalog, 0, all, NULL);
+             entry != NULL && ahead;) {
             struct catalog_key key = catalog_entry_key(entry);
             entry_note(sim, asked, entry);
             entry = catalog_next(catalog, 0, all, &key);
         }
         return;
     }
-    const struct catalog_entry *entry = catalog_find(catalog, &operation->key);
+    const struct catalog_entry *entry = ahead ? catalog_find(catalog, &operation->key)
+                                              : sim_disk_find(&node->disk, &operation->key);
     entry = entry != NULL ? entry : catalog_pending_find(catalog, &operation->key);
     if (entry != NULL) {
         entry_note(sim, asked, entry);
