@@ -112,7 +112,7 @@ static void stop(struct sim *sim, struct sim_node *node, const struct scenario_a
 
 bool sim_fault_disk_serves(const struct sim *sim, const struct sim_disk *disk) {
     bool behind = false;
-    for (size_t i = 0; i < sim->scenario->node_count; i++) {
+    for (size_t i = 0; i < sim->node_count; i++) {
         const struct sim_disk *other = &sim->nodes[i].disk;
         behind = behind || (other->exists && other->state.horizon > disk->state.seen &&
                             sim->nodes[i].cluster == 0);
