@@ -113,9 +113,12 @@ static void stop(struct sim *sim, struct sim_node *node, const struct scenario_a
 bool sim_fault_disk_serves(const struct sim *sim, const struct sim_disk *disk) {
     bool behind = false;
     for (size_t i = 0; i < sim->node_count; i++) {
-        const struct sim_disk *other = &sim->nodes[i].disk;
-        behind = behind || (other->exists && other->state.horizon > disk->state.seen &&
-                            sim->nodes[i].cluster == 0);
+        const struct sim_node *other = &sim->nodes[i];
+        bool passed = other->cluster == 0 && other->disk.exists &&
+                      other->disk.state.horizon > disk->state.seen;
+        bool told = catalog_id_equal(&other->seen_of, &disk->state.node_id) &&
+                    other->seen_told > disk->state.seen;
+        behind = behind || passed || told;
     }
     return disk->exists && disk->state.ready && !behind;
 }

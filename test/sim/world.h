@@ -99,6 +99,8 @@ struct sim_node {
     struct sim_memory memory;
 
     struct sim_disk disk, backup;
+    struct catalog_id seen_of;
+    catalog_clock seen_told; /* the largest `seen` that it ever stored under this id */
     bool backup_exists;
     struct sim_store *store;       /* NULL: the model alone */
     struct sim_batch *store_doubt; /* handed to it, and not known to be there */
@@ -433,7 +435,7 @@ void sim_fault_node_undo(struct sim *sim, struct sim_node *node);
 void sim_fault_heal(struct sim *sim);
 /* Members that were removed, were started again, and learn only now that they are removed: started once more. */
 /* Whether who runs on it can admit others, and goes on as the member that it is: one that is older than a horizon has to
- * begin anew. */
+ * begin anew, and so may one that is older than what its id has told. */
 bool sim_fault_disk_serves(const struct sim *sim, const struct sim_disk *disk);
 void sim_fault_start_again(struct sim *sim);
 void sim_fault_ghosts_remove(struct sim *sim); /* of clones */

@@ -114,6 +114,31 @@ START_TEST(all_heal_together) {
 }
 END_TEST
 
+START_TEST(newcomer_heals_along) {
+    /* The only member that is left heals, and all others are newcomers: they fetch all that it has, and all are ready. */
+    struct pair *pair = pair_new();
+    pair_start(pair, 'a', (struct pair_start){0});
+    pair_write(pair, 'a', CATALOG_SCHEMA, "one", "", body);
+    pair_write(pair, 'a', CATALOG_SCHEMA, "two", "", body);
+    pair_run(pair, SETTLED_MS);
+    struct catalog_entry *two = catalog_entry_hold(entry(pair, 'a', "two"));
+    ck_assert_uint_ge(pair_disk_state(pair, 'a')->horizon, two->clock_highest);
+    pair_start(pair, 'b', (struct pair_start){.join = {"a:1"}});
+    pair_start(pair, 'c', (struct pair_start){.join = {"a:1"}});
+    pair_kill(pair, 'a', true);
+    pair_disk_lose(pair, 'a', two);
+    pair_start(pair, 'a', (struct pair_start){0});
+    pair_run(pair, 2 * HEALED_MS);
+    must_have(pair, "one", true);
+    for (char letter = 'a'; letter <= 'c'; letter++) {
+        ck_assert(pair_disk_state(pair, letter)->ready);
+        ck_assert_uint_eq(gossip__member_required_count(pair_engine(pair, letter)), 3);
+    }
+    pair_free(pair);
+    catalog_entry_release(two);
+}
+END_TEST
+
 Suite *healing_suite(void);
 Suite *healing_suite(void) {
     Suite *suite = suite_create("healing");
@@ -121,6 +146,7 @@ Suite *healing_suite(void) {
     tcase_add_test(tcase, old_row_is_not_spread);
     tcase_add_test(tcase, own_write_is_given);
     tcase_add_test(tcase, all_heal_together);
+    tcase_add_test(tcase, newcomer_heals_along);
     suite_add_tcase(suite, tcase);
     return suite;
 }

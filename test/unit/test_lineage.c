@@ -287,6 +287,29 @@ static struct pair *admitted(void) {
     return pair;
 }
 
+START_TEST(newcomer_whose_admitter_is_older_begins_again) {
+    /* A horizon never falls under one id: the disk of a member that says a lower one was put back, and a newcomer with what
+     * that had given it would wait for ever. */
+    struct pair *pair = admitted();
+    struct gossip *c = pair_engine(pair, 'c');
+    c->state.horizon = c->state.seen = c->stored.horizon + 5; /* as if b had been there */
+    struct gossip__member *other = pair_member(pair, 'c', "a");
+    ck_assert_int_eq(gossip__horizon_heard(c, other, 1), GOSSIP__HORIZON_BEHIND);
+    ck_assert_ptr_nonnull(entry(pair, 'c', "posts"));
+    ck_assert_uint_gt(c->state.horizon, 0);
+    ck_assert_int_eq(gossip__horizon_heard(c, pair_member(pair, 'c', "b"), 1),
+                     GOSSIP__HORIZON_BEHIND);
+    ck_assert_uint_eq(c->state.horizon, 0);
+    pair_run(pair, 5000);
+    ck_assert_ptr_nonnull(entry(pair, 'c', "posts")); /* admitted and fetched anew */
+    pair_cut(pair, 'a', 'c', false);
+    pair_run(pair, SETTLED_MS);
+    ck_assert(pair_disk_state(pair, 'c')->ready);
+    must_agree(pair, 'b', 'c');
+    pair_free(pair);
+}
+END_TEST
+
 START_TEST(newcomer_without_store_waits_to_begin_again) {
     /* A full disk recovers by itself: a newcomer that has to begin again meanwhile waits for it, and takes nothing. */
     struct pair *pair = admitted();
@@ -490,6 +513,7 @@ Suite *lineage_suite(void) {
     TCase *again = tcase_create("lineage_start_again");
     tcase_add_test(again, newcomer_whose_admitter_is_removed_begins_again);
     tcase_add_test(again, newcomer_below_the_horizon_begins_again);
+    tcase_add_test(again, newcomer_whose_admitter_is_older_begins_again);
     tcase_add_test(again, newcomer_without_store_waits_to_begin_again);
     tcase_add_test(again, removal_of_admitter_outlasts_a_failed_store);
     suite_add_tcase(suite, again);

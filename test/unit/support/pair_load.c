@@ -13,9 +13,9 @@ const char *pair_frame_name(const uint8_t *frame, size_t size_bytes) {
 
 void pair_notice_line(const struct pair *pair, char letter, const struct gossip_notice *notice,
                       char *line, size_t size_bytes) {
-    static const char *const names[] = {"",       "member", "ready", "refused", "store",
-                                        "repair", "futile", "clock", "changed", "cluster",
-                                        "emptied", "kept"};
+    static const char *const names[] = {"",        "member",  "ready",   "refused",
+                                        "store",   "repair",  "futile",  "clock",
+                                        "changed", "cluster", "emptied", "kept"};
     assert(notice->type < sizeof names / sizeof names[0]);
     (void)snprintf(line, size_bytes, "%6llu %c ! %s %s: %s\n", (unsigned long long)pair_now(pair),
                    letter, names[notice->type], notice->member == NULL ? "-" : notice->member,
