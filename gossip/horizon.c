@@ -39,16 +39,6 @@ static void new_id_heard(struct gossip *engine, struct gossip__member *member) {
     }
 }
 
-/* A newcomer has the horizon of the member that admitted it, which never falls under one id: that one's disk was put back to a
- * copy, and never comes to the newcomer's horizon, unless others raise it. So the newcomer is admitted anew. */
-static void admitter_heard(struct gossip *engine, const struct gossip__member *member) {
-    if (!engine->state.ready && catalog_id_equal(&engine->state.admitter_id, &member->row.id)) {
-        PROBE("gossip.admitter_is_older");
-        gossip__lineage_start_again(engine, member->row.name,
-                                    "the disk of the member that admitted it is older now");
-    }
-}
-
 enum gossip__horizon_verdict
 gossip__horizon_heard(struct gossip *engine, struct gossip__member *member, catalog_clock heard) {
     enum gossip__horizon_verdict verdict = gossip__horizon_judge(
@@ -61,7 +51,6 @@ gossip__horizon_heard(struct gossip *engine, struct gossip__member *member, cata
         break;
     case GOSSIP__HORIZON_BEHIND:
         PROBE("gossip.horizon_of_peer_is_lower");
-        admitter_heard(engine, member);
         break;
     case GOSSIP__HORIZON_EMPTY:
         gossip__lineage_start_again(engine, member->row.name,
