@@ -71,16 +71,22 @@ static void subject_note(struct sim *sim, struct sim_node *node,
         }
         return;
     }
+    bool ahead = node->disk_broken || node->catching_up;
     if (operation->key.kind == 0) {
         const struct catalog_text all = {.data = "", .size_bytes = 0};
-        for (struct catalog_entry *entry = catalog_next(catalog, 0, all, NULL); entry != NULL;) {
+        for (size_t i = 0; i < node->disk.entry_count && !ahead; i++) {
+            entry_note(sim, asked, node->disk.entries[i]);
+        }
+        for (struct catalog_entry *entry = catalog_next(catalog, 0, all, NULL);
+             entry != NULL && ahead;) {
             struct catalog_key key = catalog_entry_key(entry);
             entry_note(sim, asked, entry);
             entry = catalog_next(catalog, 0, all, &key);
         }
         return;
     }
-    const struct catalog_entry *entry = catalog_find(catalog, &operation->key);
+    const struct catalog_entry *entry = ahead ? catalog_find(catalog, &operation->key)
+                                              : sim_disk_find(&node->disk, &operation->key);
     entry = entry != NULL ? entry : catalog_pending_find(catalog, &operation->key);
     if (entry != NULL) {
         entry_note(sim, asked, entry);
@@ -197,6 +203,23 @@ static const struct gossip_agreement_member *line_of(const struct gossip_reply *
     return NULL;
 }
 
+/* A staged change that was passed on is answered with what its owner saw. */
+static const struct sim_node *seen_by(const struct sim *sim, const struct sim_node *by,
+                                      const struct gossip_reply *reply) {
+    if (reply->staged_entry == NULL) {
+        return by;
+    }
+    struct catalog_text owner = catalog_entry_in_force(reply->staged_entry).node;
+    for (size_t i = 0; i < sim->scenario->node_count; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+        if (node->engine != NULL && strlen(node->name) == owner.size_bytes &&
+            memcmp(node->name, owner.data, owner.size_bytes) == 0) {
+            return node;
+        }
+    }
+    return by;
+}
+
 static void member_look(struct sim *sim, struct sim_node *by, const struct sim_asked *asked,
                         const struct gossip_reply *reply, const struct sim_node *node) {
     const struct gossip_agreement_member *line = line_of(reply, node);
@@ -213,8 +236,9 @@ static void member_look(struct sim *sim, struct sim_node *by, const struct sim_a
                      "agreement is answered, and %s, which is a member, lacks it", node->name);
     } else if (reply->code == 0) {
         /* Whom it has never heard of can only have been admitted by those that it skips. */
-        const struct gossip__member *member = sim__member_of(by, node);
-        bool gone = member == NULL ? !sim__is_met(by, node)
+        const struct sim_node *owner = seen_by(sim, by, reply);
+        const struct gossip__member *member = sim__member_of(owner, node);
+        bool gone = member == NULL ? !sim__is_met(owner, node)
                                    : member->state == GOSSIP_MEMBER_DEAD ||
                                          member->state == GOSSIP_MEMBER_LEFT;
         if (!gone) {

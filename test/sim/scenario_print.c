@@ -215,7 +215,9 @@ static void print_wait(const struct scenario_action *action, const char *before,
     if (action->waits) {
         fprintf(file, "%swait: ", before);
         print_time("", action->wait_ms, false, file);
-        fprintf(file, action->skip_dead ? "%sskip_dead: yes" : "", before);
+    }
+    if (action->waits && action->skip_dead) {
+        fprintf(file, "%sskip_dead: yes", before);
     }
 }
 
