@@ -26,6 +26,8 @@ enum {
     KEY_RESTORES,
     KEY_LOSSES,
     KEY_REMOVALS,
+    KEY_CHANGES,
+    KEY_SKIPS,
     KEY_TICKS,
     KEY_STATES,
     KEY_MEMORY,
@@ -38,7 +40,8 @@ enum {
 static const struct argp_option options[] = {
     {"nodes", KEY_NODES, "N", 0, "Members at the start", 0},
     {"joins", KEY_JOINS, "N", 0, "Newcomers, and nodes that begin again under a new id", 0},
-    {"keys", KEY_KEYS, "N", 0, "Entries of the catalog", 0},
+    {"keys", KEY_KEYS, "N", 0,
+     "Entries of the catalog; staged: 2 if the entry is there at the start", 0},
     {"writes", KEY_WRITES, "N", 0, "Writes in all", 0},
     {"walks", KEY_WALKS, "N", 0, "Exchanges that take their time; more of them are done at once",
      0},
@@ -47,6 +50,8 @@ static const struct argp_option options[] = {
     {"restores", KEY_RESTORES, "N", 0, "Disks that are put back to a copy", 0},
     {"losses", KEY_LOSSES, "N", 0, "Disks that are lost", 0},
     {"removals", KEY_REMOVALS, "N", 0, "Removals by the operator", 0},
+    {"changes", KEY_CHANGES, "N", 0, "Changes in stages (staged)", 0},
+    {"skips", KEY_SKIPS, "0|1", 0, "Whether changes may leave out the dead (staged)", 0},
     {"ticks", KEY_TICKS, "N", 0, "Ticks of the clock", 0},
     {"states", KEY_STATES, "MAX", 0, "Stop at so many states (default: 100000000)", 1},
     {"memory", KEY_MEMORY, "MIB", 0, "Stop at so much memory (default: 6000)", 1},
@@ -111,7 +116,8 @@ static struct explore_limits limits_of(const struct explore_model *model,
     struct explore_limits limits = model->small;
     unsigned *places[] = {&limits.nodes,  &limits.joins,    &limits.keys,    &limits.writes,
                           &limits.walks,  &limits.late,     &limits.crashes, &limits.restores,
-                          &limits.losses, &limits.removals, &limits.ticks};
+                          &limits.losses, &limits.removals, &limits.changes, &limits.skips,
+                          &limits.ticks};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         if (arguments->given[i]) {
             *places[i] = (unsigned)arguments->numbers[i];
@@ -142,7 +148,8 @@ static void world_print(const struct explore_model *model, const struct explore_
         {"nodes", limits->nodes},       {"joins", limits->joins},       {"keys", limits->keys},
         {"writes", limits->writes},     {"walks", limits->walks},       {"late", limits->late},
         {"crashes", limits->crashes},   {"restores", limits->restores}, {"losses", limits->losses},
-        {"removals", limits->removals}, {"ticks", limits->ticks},
+        {"removals", limits->removals}, {"changes", limits->changes},   {"skips", limits->skips},
+        {"ticks", limits->ticks},
     };
     printf("%-9s", model->name);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {

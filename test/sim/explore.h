@@ -32,7 +32,7 @@ enum {
     EXPLORE_PLANT_NONE = 0, /* plants of a model are numbered from 1 */
 };
 
-/* How large a world is. What a model has no use for it ignores; explore_limits_default() says what each begins with. */
+/* How large a world is. What a model has no use for it ignores; `small` of a model is what it begins with. */
 struct explore_limits {
     unsigned nodes;  /* members at the start */
     unsigned joins;  /* newcomers, by new ids of old nodes or by a fresh one */
@@ -45,6 +45,8 @@ struct explore_limits {
     unsigned restores; /* disks put back to a copy */
     unsigned losses;   /* disks lost */
     unsigned removals; /* by the operator */
+    unsigned changes;  /* in stages */
+    unsigned skips;    /* 1: agreements may leave out who is held to be dead */
     unsigned ticks;    /* of the clock, where there is one */
     uint64_t states;   /* to be kept: beyond it nothing is proved */
     uint64_t bytes;    /* of memory, the same */

@@ -11,9 +11,9 @@
  *   allowed are two that demand the same; pending_add of b beside active b; pending_drop of b beside dropped. Two changes
  *   that were begun at the same time, in conflict, demand the same and stop there until somebody resolves the conflict.
  *
- * THE WORLD. One entry, absent or active at the start (keys = 2); members with equal tables; up to `joins` staged changes in
- * all, of which two run at a time, each begun at any member, with any kind (set of either body, drop, abort), with or
- * without skip_dead. Each goes on as gossip/staged_rule.h says; its deadline may pass at any time. Members take what others
+ * THE WORLD. One entry, absent or active at the start (keys = 2); members with equal tables; up to `changes` staged changes in
+ * all, of which two run at a time, each begun at any member, with any kind (set of either body, drop, abort), without or
+ * (with `skips`) with skip_dead. Each goes on as gossip/staged_rule.h says; its deadline may pass at any time. Members take what others
  * have, or get it late; processes crash, and forget the changes that they run; the operator removes members (also the
  * owner), of which the others and the removed one hear later.
  *
@@ -54,11 +54,11 @@ static void begin_emit(const struct explore_world *world, const struct staged_st
     while (place < STAGED_CHANGES_MAX && state->changes[place].kind != 0) {
         place++;
     }
-    if (state->begun >= world->limits.joins || place == STAGED_CHANGES_MAX) {
+    if (state->begun >= world->limits.changes || place == STAGED_CHANGES_MAX) {
         return;
     }
     for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        for (unsigned skip = 0; skip <= (world->limits.losses > 0); skip++) {
+        for (unsigned skip = 0; skip <= (world->limits.skips > 0); skip++) {
             struct staged_state next = *state;
             next.begun++;
             next.changes[place] = (struct staged_change){.kind = kinds[i].kind,
@@ -227,7 +227,7 @@ const struct explore_model explore_staged = {
     .state_size_bytes = sizeof(struct staged_state),
     .plants = plants,
     .plant_count = sizeof plants / sizeof plants[0],
-    .small = {.nodes = 2, .keys = 2, .joins = 2, .writes = 4, .crashes = 1},
+    .small = {.nodes = 2, .keys = 2, .changes = 2, .writes = 4, .crashes = 1},
     .unfit = unfit,
     .begin = begin,
     .expand = expand,

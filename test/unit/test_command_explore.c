@@ -29,7 +29,7 @@ static int explored(const char *line, int descriptor, const char **text) {
 START_TEST(holds) {
     const char *text;
     ck_assert_int_eq(explored("staged --writes 3", STDOUT_FILENO, &text), CHAOS_HELD);
-    ck_assert_ptr_nonnull(strstr(text, "staged    2 nodes 2 joins 2 keys 3 writes 1 crashes: "));
+    ck_assert_ptr_nonnull(strstr(text, "staged    2 nodes 2 keys 3 writes 1 crashes 2 changes: "));
     ck_assert_ptr_nonnull(strstr(text, " MiB: holds\n"));
 }
 END_TEST

@@ -6,8 +6,8 @@
 /* In small worlds no two members are ever more than one state apart. */
 START_TEST(small_worlds_hold) {
     static const struct explore_limits worlds[] = {
-        {.nodes = 2, .joins = 2, .keys = 2, .writes = 4, .crashes = 1},
-        {.nodes = 2, .joins = 2, .keys = 1, .writes = 4, .late = 1},
+        {.nodes = 2, .changes = 2, .keys = 2, .writes = 4, .crashes = 1},
+        {.nodes = 2, .changes = 2, .keys = 1, .writes = 4, .late = 1},
     };
     for (size_t i = 0; i < sizeof worlds / sizeof worlds[0]; i++) {
         struct explore_world world = {.limits = worlds[i]};
