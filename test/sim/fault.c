@@ -442,7 +442,6 @@ void sim_fault_node_undo(struct sim *sim, struct sim_node *node) {
     if (node->clone_of != SIZE_MAX) {
         kill(sim, node);
         node->starts++; /* it never comes back, and its disk is thrown away */
-        node->ghost = node->disk.state.node_id;
         sim_node_wipe(sim, node);
     } else if (node->founder) {
         node->founder = false;
