@@ -27,6 +27,7 @@ struct admission {
 };
 struct at_node {
     bool was_ready;
+    struct catalog_id ready_id; /* under which it was, in this life: it may go back to that */
     uint64_t steps;
 };
 struct s14 {
@@ -96,6 +97,12 @@ static void s14_disk_replaced(struct sim *sim, struct sim_node *node) {
             s14->admissions[i].void_ = true;
         }
     }
+}
+
+/* A member that begins anew had an old disk: what stood there is kept, and is the cluster's no more. */
+static void s14_reset(struct sim *sim, struct sim_node *node, const struct sim_batch *batch) {
+    (void)batch;
+    s14_disk_replaced(sim, node);
 }
 
 static bool holds_all(const struct sim *sim, const struct sim_disk *disk,
@@ -208,7 +215,10 @@ static void shown_look(struct sim *sim, struct sim_node *node) {
 /* --- hooks ----------------------------------------------------------------------------------------------------------- */
 
 static void s14_started(struct sim *sim, struct sim_node *node, const struct catalog_load *load) {
-    at(sim, node)->was_ready = load->state.ready;
+    *at(sim, node) = (struct at_node){.was_ready = load->state.ready};
+    if (load->state.ready) {
+        at(sim, node)->ready_id = load->state.node_id;
+    }
 }
 
 static void s14_stepped(struct sim *sim, struct sim_node *node, const struct gossip_event *event,
@@ -217,10 +227,12 @@ static void s14_stepped(struct sim *sim, struct sim_node *node, const struct gos
     (void)event;
     (void)update;
     bool ready = node->engine->state.ready;
-    if (ready && !here->was_ready && sim->node_count <= SIM_SQUARE_CHECKS_MAX) {
+    bool again = catalog_id_equal(&here->ready_id, &node->engine->state.node_id);
+    if (ready && !here->was_ready && !again && sim->node_count <= SIM_SQUARE_CHECKS_MAX) {
         ready_look(sim, node);
     }
     here->was_ready = ready;
+    here->ready_id = ready ? node->engine->state.node_id : here->ready_id;
     if (++here->steps % SHOWN_EVERY == 0 && !sim->failed) {
         shown_look(sim, node);
     }
@@ -243,5 +255,6 @@ const struct sim_checker sim_check_s14 = {
     .stepped = s14_stepped,
     .landed = s14_landed,
     .disk_replaced = s14_disk_replaced,
+    .reset = s14_reset,
     .close = s14_close,
 };

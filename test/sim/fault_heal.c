@@ -2,7 +2,7 @@
  *
  * What no product could mend without its operator, the operator does here: newcomers are told of seeds that can be reached,
  * a removal that was lost with a disk is asked for again, a copy whose id was replaced is started again, what is
- * dead beside a live member of its name is removed.
+ * dead and nobody's any more is removed.
  */
 #include "test/sim/checker.h"
 
@@ -90,29 +90,33 @@ void sim_fault_start_again(struct sim *sim) {
     }
 }
 
-static bool has_disk(const struct sim *sim, const struct catalog_id *id) {
+/* On whose disk this id stands; NULL. */
+static const struct sim_node *bearer(const struct sim *sim, const struct catalog_id *id) {
     for (size_t i = 0; i < sim->node_count; i++) {
         const struct sim_disk *disk = &sim->nodes[i].disk;
         if (disk->exists && catalog_id_equal(&disk->state.node_id, id)) {
-            return true;
+            return &sim->nodes[i];
         }
     }
-    return false;
+    return NULL;
 }
 
-/* Whether one of this name is there, to be seen by this node. */
-static bool is_alive(const struct sim_node *by, const char *name) {
-    bool alive = strcmp(by->engine->node_name, name) == 0;
+/* Whether all that is dead of this name, as this node sees it, is nobody's any more: by its name it is removed. */
+static bool are_ghosts(const struct sim *sim, const struct sim_node *by, const char *name) {
+    bool all = true;
     for (size_t i = 0; i < by->engine->member_count; i++) {
         const struct gossip__member *member = by->engine->members[i];
-        alive = alive ||
-                (member->state == GOSSIP_MEMBER_ALIVE && strcmp(member->row.name, name) == 0);
+        const struct sim_node *node = bearer(sim, &member->row.id);
+        bool dead = member->state == GOSSIP_MEMBER_DEAD || member->state == GOSSIP_MEMBER_LEFT;
+        if (dead && strcmp(member->row.name, name) == 0) {
+            all = all && (node == NULL || node->removed);
+        }
     }
-    return alive;
+    return all;
 }
 
 /* A clone that took an id of its own before it was thrown away, and a newcomer whose disk was emptied before all had heard of
- * it, leave a member that nobody is beside one of its name. The operator sees the two, and has what is dead removed. */
+ * it, leave a member that nobody is; so does a removal of which nobody who knew is left. The operator has it removed. */
 void sim_fault_ghosts_remove(struct sim *sim) {
     struct sim_node *by = NULL;
     for (size_t i = 0; i < sim->scenario->node_count && by == NULL; i++) {
@@ -122,8 +126,7 @@ void sim_fault_ghosts_remove(struct sim *sim) {
     }
     for (size_t i = 0; by != NULL && sim->phase != SIM_LOAD && i < by->engine->member_count; i++) {
         const struct gossip__member *member = by->engine->members[i];
-        if (member->state == GOSSIP_MEMBER_DEAD && !has_disk(sim, &member->row.id) &&
-            is_alive(by, member->row.name)) {
+        if (member->state == GOSSIP_MEMBER_DEAD && are_ghosts(sim, by, member->row.name)) {
             PROBE("sim.ghost_removed");
             sim_operation_remove_ghost(sim, by, member->row.name);
             return;
