@@ -123,10 +123,12 @@ void sim_god_reset(struct sim *sim, struct sim_node *node) {
         struct sim_acknowledged *write = &sim->acknowledged[i];
         struct catalog_key key = catalog_entry_key(write->entry);
         const struct catalog_entry *stored = sim_disk_find(&node->disk, &key);
-        if (!node->disk.state.ready && sim_disk_holds(sim, &node->disk, write->entry) &&
-            !held_elsewhere(sim, node, write->entry)) {
+        bool had = !node->disk.state.ready && sim_disk_holds(sim, &node->disk, write->entry);
+        if (had && !held_elsewhere(sim, node, write->entry)) {
             PROBE("sim.lost_with_a_newcomer");
             write->lost = true;
+        } else if (had && sim->phase > SIM_LOAD && !required_hold(sim, node, write->entry)) {
+            write->out_of_reach = true; /* its admitter was removed, and has it in a file, or down */
         }
         if (stored != NULL && stored->state == CATALOG_DROPPED &&
             sim_disk_holds(sim, &node->disk, write->entry)) {
