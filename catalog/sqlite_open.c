@@ -63,12 +63,17 @@ static const struct object objects[] = {
 };
 enum { OBJECT_COUNT = sizeof objects / sizeof objects[0] };
 
+static const char put_entry[] =
+    "INSERT INTO entries (slot, key, digest, bytes) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (slot, key) DO UPDATE SET digest = excluded.digest, bytes = excluded.bytes";
+
+static const char put_member[] = "INSERT OR REPLACE INTO members (" CATALOG__MEMBER_COLUMNS
+                                 ", digest) VALUES (?, ?, ?, ?, ?, ?, ?)";
+
 static const char *const statements[CATALOG__STATEMENT_COUNT] = {
     [CATALOG__BEGIN] = "BEGIN IMMEDIATE",
     [CATALOG__COMMIT] = "COMMIT",
-    [CATALOG__PUT_ENTRY] = "INSERT INTO entries (slot, key, digest, bytes) VALUES (?, ?, ?, ?) "
-                           "ON CONFLICT (slot, key) DO UPDATE SET digest = excluded.digest, "
-                           "bytes = excluded.bytes",
+    [CATALOG__PUT_ENTRY] = put_entry,
     [CATALOG__PUT_STATE] =
         "INSERT INTO node_state (id, " CATALOG__STATE_COLUMNS ", digest) "
         "VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
@@ -78,8 +83,7 @@ static const char *const statements[CATALOG__STATEMENT_COUNT] = {
         "excluded.horizon, excluded.ready, excluded.healing, excluded.had_entry, "
         "excluded.removed, excluded.admitter_id, excluded.replaced_id, "
         "excluded.entry_count, excluded.digest_sum, excluded.digest)",
-    [CATALOG__PUT_MEMBER] = "INSERT OR REPLACE INTO members (" CATALOG__MEMBER_COLUMNS ", digest) "
-                            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+    [CATALOG__PUT_MEMBER] = put_member,
     [CATALOG__CLEAR_MEMBERS] = "DELETE FROM members",
     [CATALOG__READ_MEMBER_DIGESTS] = "SELECT digest FROM members",
     [CATALOG__PUT_MEMBER_SUM] = "UPDATE node_state SET member_count = ?, member_sum = ?",

@@ -81,7 +81,9 @@ enum gossip__comparison gossip__digest_note(struct gossip *engine, struct gossip
         engine->state.high_water = digest->clock;
         gossip__flight_state_dirty(engine);
     }
-    (void)gossip__horizon_heard(engine, member, digest->horizon);
+    if (gossip__horizon_heard(engine, member, digest->horizon) == GOSSIP__HORIZON_BEHIND) {
+        gossip__lineage_behind(engine, member);
+    }
     enum gossip__comparison comparison = gossip__digest_compare(engine, member);
     if (comparison == GOSSIP__EQUAL) {
         gossip__push_satisfied(engine, member);

@@ -119,6 +119,7 @@ struct gossip__member {
     catalog_clock seen; /* as it last said under a table that was ours; 0: never since our start */
     bool settling;      /* it is raising its horizon: its root is between two */
     gossip_time_ms doubted_ms; /* since when it says that our disk is too old; 0: it does not */
+    gossip_time_ms doubled_ms; /* when another live process with its id was last refused here; 0 */
     bool peer_healing;
     struct gossip__told told;
 

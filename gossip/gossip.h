@@ -371,6 +371,7 @@ struct gossip_member_status {
     gossip_duration_ms rtt_ms; /* smoothed; 0 until measured */
     uint32_t push_queue_count;
     catalog_clock seen; /* as it last said; 0: not heard since this node's start */
+    bool doubled;       /* two live processes with its id have called here, and one was refused */
 };
 
 /* Fills up to `max` (this node first, the others by name); returns how many there are. Texts are valid until the next

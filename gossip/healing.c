@@ -10,7 +10,8 @@
  *   healed     once it has all that such a member has; or, where every member heals, all that they have together
  *
  * Where every member heals all that is there is given to all, so that each finds its one good copy. What was dropped may
- * come back then. (Found by simulation: seed 364.)
+ * come back then. (Found by simulation: seed 364.) A newcomer that fetches from a node that heals, which may be the only one
+ * there is, heals along with it: it gives nothing away either before it has met one that is whole.
  */
 #include "gossip/engine.h"
 
@@ -29,8 +30,18 @@ static void heal(struct gossip *engine, const struct gossip__member *member) {
     engine->state.healing = false;
     engine->quarantined_count = 0; /* the store forgets them with the commit that says so */
     gossip__flight_state_dirty(engine);
-    gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_WARNING, member->row.name,
-                   "all entries that were lost have been fetched again");
+    if (engine->state.ready) {
+        gossip__notice(engine, GOSSIP_NOTICE_STORE, GOSSIP_WARNING, member->row.name,
+                       "all entries that were lost have been fetched again");
+    }
+}
+
+void gossip__healing_answered(struct gossip *engine) {
+    if (!engine->state.ready && !engine->state.healing) {
+        PROBE("gossip.newcomer_heals_along");
+        engine->state.healing = true;
+        gossip__flight_state_dirty(engine);
+    }
 }
 
 void gossip__healing_concluded(struct gossip *engine, const struct gossip__exchange *exchange) {

@@ -34,6 +34,8 @@ void gossip__lineage_start_again(struct gossip *engine, const char *member, cons
 const struct gossip__member *gossip__lineage_admitter_removed(struct gossip *engine);
 /* When a member is removed, and each interval: such a newcomer starts again. */
 void gossip__lineage_follow(struct gossip *engine);
+/* A member's digest says a lower horizon than ours: if it has admitted this newcomer, that starts again. */
+void gossip__lineage_behind(struct gossip *engine, const struct gossip__member *member);
 /* This node takes a new id and joins empty; what it alone had is worked out once it is ready. */
 void gossip__lineage_replace(struct gossip *engine, const char *member, const char *why);
 /* The new id is on disk (or not). */

@@ -101,6 +101,16 @@ void gossip__lineage_follow(struct gossip *engine) {
     }
 }
 
+/* A newcomer has the horizon of the member that admitted it, which never falls under one id: that one's disk was put back to a
+ * copy, and never comes to the newcomer's horizon, unless others raise it. So the newcomer is admitted anew. */
+void gossip__lineage_behind(struct gossip *engine, const struct gossip__member *member) {
+    if (!engine->state.ready && catalog_id_equal(&engine->state.admitter_id, &member->row.id)) {
+        PROBE("gossip.admitter_is_older");
+        gossip__lineage_start_again(engine, member->row.name,
+                                    "the disk of the member that admitted it is older now");
+    }
+}
+
 /* --- a new id ------------------------------------------------------------------------------------------------------- */
 
 static struct catalog_id id_draw(struct gossip *engine) {

@@ -263,7 +263,9 @@ bool gossip__exchange_pull(struct gossip *engine, struct gossip__exchange *excha
                            const struct merkle_walk_want *wants, size_t count, unsigned round);
 void gossip__exchange_range_resume(struct gossip *engine, struct gossip__exchange *exchange,
                                    const struct gossip__range *range);
-/* What an exchange that counts means for a node that heals (healing.c). */
+/* A member that heals has answered, and a walk with it may follow (healing.c). */
+void gossip__healing_answered(struct gossip *engine);
+/* What an exchange that counts means for a node that heals. */
 void gossip__healing_concluded(struct gossip *engine, const struct gossip__exchange *exchange);
 /* Whether this is not given to the member: a row of a node that heals, which may be an old one. */
 bool gossip__healing_withholds(const struct gossip *engine, const struct gossip__member *member,

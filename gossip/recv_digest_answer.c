@@ -143,6 +143,9 @@ void gossip__recv_digest_answer(struct gossip *engine, struct gossip__session *s
     }
     exchange->tables_equal = tables_equal;
     exchange->answer_healing = digest->healing;
+    if (digest->healing) {
+        gossip__healing_answered(engine);
+    }
     exchange->answer_whole = digest->whole;
     exchange->answer_age_ms = digest->age_known ? (int64_t)digest->age_ms : -1;
     if (!tables_equal) {

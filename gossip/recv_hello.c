@@ -97,7 +97,7 @@ static bool is_self(struct gossip *engine, struct gossip__session *session,
 
 /* 3. True if it is over. */
 static bool is_doubled(struct gossip *engine, struct gossip__session *session,
-                       const struct gossip__member *member, const struct gossip__hello *hello) {
+                       struct gossip__member *member, const struct gossip__hello *hello) {
     struct gossip__session *old = member == NULL ? NULL : member->session;
     if (old == NULL || catalog_id_equal(&old->peer_origin, &hello->origin)) {
         return false;
@@ -106,6 +106,7 @@ static bool is_doubled(struct gossip *engine, struct gossip__session *session,
     if (old->proved_ms != 0 &&
         engine->now_ms - old->proved_ms <= GOSSIP__DUPLICATE_ALARM_INTERVALS * interval_ms) {
         PROBE("gossip.hello_doubled_id");
+        member->doubled_ms = engine->now_ms == 0 ? 1 : engine->now_ms;
         refuse(engine, session, GOSSIP_CLOSE_DUPLICATE_ID, hello);
         return true;
     }

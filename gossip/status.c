@@ -40,6 +40,9 @@ member_status(struct gossip *engine, const struct gossip__member *member, gossip
         .skew_ms = member->skew_known ? member->skew_ms : 0,
         .rtt_ms = member->rtt_ms,
         .push_queue_count = (uint32_t)member->push.count,
+        .doubled = member->doubled_ms != 0 &&
+                   now_ms - member->doubled_ms <=
+                       GOSSIP__DUPLICATE_ALARM_INTERVALS * gossip__swim_interval(engine),
     };
 }
 

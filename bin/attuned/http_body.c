@@ -13,7 +13,7 @@ static bool is_known(const char *const *keys, const char *key) {
 }
 
 json_t *http_body_read(struct http_request *request, const char *const *keys) {
-    json_error_t error;
+    json_error_t error = {.text = "out of memory"};
     const char *key;
     json_t *value;
     const char *text = (const char *)request->body.data;

@@ -58,6 +58,12 @@ static void look_at(struct doctor *doctor, const struct gossip_member_status *me
                     "has another catalog; last the same %s%s",
                     doctor_age(age, member->agreed_age_ms),
                     member->agreed_age_ms == GOSSIP_NEVER ? ", as far as known" : " ago");
+    if (member->doubled)
+        doctor_tell(doctor, DOCTOR_ERROR, "duplicate_id", member->name,
+                    "One of the two runs on a copy of the data directory (a cloned disk, a "
+                    "restored backup). Stop it, empty its directory, start it again: it joins as a "
+                    "new node.",
+                    "two live processes have its id; one of them is refused here");
     if (member->skew_ms > DOCTOR_SKEW_MS || member->skew_ms < -DOCTOR_SKEW_MS)
         doctor_tell(doctor, DOCTOR_WARNING, "clock_skew", member->name,
                     "Set the clock of the machine that is wrong (compare with a third). Nothing is "

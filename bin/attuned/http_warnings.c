@@ -57,22 +57,36 @@ static void warn_of_node(struct list *list, const struct gossip_status *status) 
                    "entries hold changes made without knowledge of each other: see /v1/conflicts");
 }
 
+/* `text` is closed. */
+static void warn_text(struct list *list, const char *code, struct merkle_buffer *text) {
+    begin(list, code);
+    catalog_json_print_text((struct catalog_text){(const char *)text->data, text->size_bytes},
+                            list->json);
+    merkle_buffer_close(text);
+    http_print(list->json, "}");
+}
+
+static void warn_of_member(struct list *list, const struct gossip_member_status *member) {
+    struct merkle_buffer text;
+    merkle_buffer_init(&text, &merkle_allocator_libc);
+    if (member->doubled) {
+        http_print(&text, "two live processes have the id of %s; one of them is refused",
+                   member->name);
+        warn_text(list, "duplicate_id", &text);
+        merkle_buffer_init(&text, &merkle_allocator_libc);
+    }
+    if (member->skew_ms > SKEW_WARNED_MS || member->skew_ms < -SKEW_WARNED_MS) {
+        http_print(&text, "the clock of %s is %" PRId64 " ms off ours", member->name,
+                   member->skew_ms);
+        warn_text(list, "clock_skew", &text);
+    }
+}
+
 static void warn_of_members(struct list *list, const struct gossip_member_status *members,
                             size_t member_count) {
     for (size_t i = 0; i < member_count; i++) {
-        const struct gossip_member_status *member = &members[i];
-        if (member->self || member->state == GOSSIP_MEMBER_REMOVED ||
-            (member->skew_ms <= SKEW_WARNED_MS && member->skew_ms >= -SKEW_WARNED_MS))
-            continue;
-        begin(list, "clock_skew");
-        struct merkle_buffer text;
-        merkle_buffer_init(&text, &merkle_allocator_libc);
-        http_print(&text, "the clock of %s is %" PRId64 " ms off ours", member->name,
-                   member->skew_ms);
-        catalog_json_print_text((struct catalog_text){(const char *)text.data, text.size_bytes},
-                                list->json);
-        merkle_buffer_close(&text);
-        http_print(list->json, "}");
+        if (!members[i].self && members[i].state != GOSSIP_MEMBER_REMOVED)
+            warn_of_member(list, &members[i]);
     }
 }
 

@@ -190,7 +190,7 @@ class Incident(unittest.TestCase):
         self.assertEqual(attunectl(late, "doctor")[0], 0)
 
     def test_doctor_duplicate(self):
-        """Two live processes on copies of one directory: told on the one that is refused."""
+        """Two live processes on copies of one directory: told on the one that is refused, and on the other members."""
         nodes = self.group.start(2)
         nodes[1].kill()
         copy = self.group.node("copy")
@@ -203,6 +203,9 @@ class Incident(unittest.TestCase):
         self.assertEqual(self.findings(refused, "duplicate_id")[0]["severity"], "error")
         answer = refused.put("/v1/schemas/posts", SCHEMA)
         self.assertEqual((answer.status, answer.code), (503, "duplicate_id"))
+        wait_for(lambda: self.findings(nodes[0], "duplicate_id"), 30)
+        self.assertEqual(self.findings(nodes[0], "duplicate_id")[0]["subject"], "n2")
+        self.assertIn("duplicate_id", [warning["code"] for warning in nodes[0].status()["warnings"]])
 
     def test_kept(self):
         """What a removed node alone had is in a file, told by the doctor, and can be imported."""

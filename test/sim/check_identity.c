@@ -28,6 +28,7 @@ struct orphan {
     struct catalog_id origin;
     catalog_clock clock;
     size_t maker;
+    struct catalog_id id; /* of the maker, then */
 };
 struct s13 {
     struct removals *removals; /* of node_capacity */
@@ -105,12 +106,11 @@ static void version_look(struct sim *sim, struct sim_node *node,
                          const struct catalog_node_state *state, bool made_late) {
     struct s13 *s13 = sim_checker_state(sim, &sim_check_s13);
     bool own = catalog_id_equal(&version->origin, &node->origin);
-    (void)state;
     if (own && made_late && orphan_find(s13, version) == NULL) {
         s13->orphans =
             sim_grow(s13->orphans, s13->orphan_count, &s13->orphan_capacity, sizeof *s13->orphans);
         s13->orphans[s13->orphan_count++] =
-            (struct orphan){version->origin, version->clock, node->index};
+            (struct orphan){version->origin, version->clock, node->index, state->node_id};
     } else if (!own && s13->orphan_count > 0) {
         const struct orphan *orphan = orphan_find(s13, version);
         sim_checker_looked(sim, &sim_check_s13);
@@ -143,11 +143,23 @@ static void s13_landed(struct sim *sim, struct sim_node *node, const struct sim_
     }
 }
 
+/* A disk that was put back may not know of a removal that all had stored: it takes from that id until it is told. */
+static void orphans_forget(struct s13 *s13, const struct removals *removals) {
+    for (size_t i = s13->orphan_count; i > 0; i--) {
+        if (!holds(removals, &s13->orphans[i - 1].id)) {
+            s13->orphans[i - 1] = s13->orphans[--s13->orphan_count];
+        }
+    }
+}
+
 static void s13_disk_replaced(struct sim *sim, struct sim_node *node) {
     struct removals *removals = removals_of(sim, node);
     removals->count = 0;
     for (size_t i = 0; i < node->disk.member_count; i++) {
         row_look(sim, node, removals, &node->disk.members[i]);
+    }
+    if (node->disk.exists) {
+        orphans_forget(sim_checker_state(sim, &sim_check_s13), removals);
     }
 }
 

@@ -175,6 +175,7 @@ void sim_disk_copy(struct sim_disk *to, const struct sim_disk *from) {
 void sim_disk_from_load(struct sim_disk *disk, const struct catalog_load *load) {
     sim_disk_close(disk);
     assert(disk->entries == NULL && disk->entry_count == 0 && disk->members == NULL);
+    assert(disk->kept == NULL && disk->kept_count == 0);
     disk->exists = !load->fresh;
     disk->state = load->state;
     disk->quarantined = load->rows_missing ? (size_t)load->quarantined_count : 0;

@@ -136,6 +136,15 @@ static void rows_land(struct sim *sim, struct sim_node *node, const struct sim_b
     }
 }
 
+static void seen_note(struct sim_node *node) {
+    const struct catalog_node_state *state = &node->disk.state;
+    if (!catalog_id_equal(&node->seen_of, &state->node_id)) {
+        node->seen_of = state->node_id;
+        node->seen_told = 0;
+    }
+    node->seen_told = state->seen > node->seen_told ? state->seen : node->seen_told;
+}
+
 void sim_disk_apply(struct sim *sim, struct sim_node *node, const struct sim_batch *batch) {
     struct sim_disk *disk = &node->disk;
     disk->landing_horizon = batch->state.horizon;
@@ -154,6 +163,7 @@ void sim_disk_apply(struct sim *sim, struct sim_node *node, const struct sim_bat
     disk->exists = true;
     disk->quarantined = batch->state.healing ? disk->quarantined : 0;
     cluster_follow(sim, node);
+    seen_note(node);
     SIM_CHECK(sim, landed, sim, node, batch, first ? NULL : &before);
 }
 

@@ -1,6 +1,7 @@
 /* explore_agreement_check.c - the property, the canonical form and the words of the model of agreement. */
 #include "test/sim/explore_agreement.h"
 
+#include <assert.h>
 #include <string.h>
 
 const char *agreement_broken(const struct explore_world *world, const void *memory) {
@@ -173,6 +174,7 @@ void agreement_print_step(const void *before, struct explore_step step, const vo
     const char *word = words[step.kind];
     for (unsigned i = 0; *word != '\0'; word++) {
         if (word[0] == '%') {
+            assert(i < sizeof ids / sizeof ids[0]);
             fputc('A' + labels[ids[i++]], file);
             word++;
         } else {

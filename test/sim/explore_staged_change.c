@@ -5,6 +5,8 @@
 #include "gossip/agreement_rule.h"
 #include "gossip/staged_rule.h"
 
+#include <assert.h>
+
 static uint8_t bit_of(unsigned index) {
     return (uint8_t)(1u << index);
 }
@@ -37,6 +39,7 @@ static uint8_t body_of(const struct staged_write *stands, const struct staged_ch
     if (body == GOSSIP__STAGED_BODY_WANTED) {
         return change->body;
     }
+    assert(stands != NULL);
     return body == GOSSIP__STAGED_BODY_PREVIOUS ? stands->previous : stands->body;
 }
 

@@ -112,10 +112,13 @@ static void stop(struct sim *sim, struct sim_node *node, const struct scenario_a
 
 bool sim_fault_disk_serves(const struct sim *sim, const struct sim_disk *disk) {
     bool behind = false;
-    for (size_t i = 0; i < sim->scenario->node_count; i++) {
-        const struct sim_disk *other = &sim->nodes[i].disk;
-        behind = behind || (other->exists && other->state.horizon > disk->state.seen &&
-                            sim->nodes[i].cluster == 0);
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_node *other = &sim->nodes[i];
+        bool passed = other->cluster == 0 && other->disk.exists &&
+                      other->disk.state.horizon > disk->state.seen;
+        bool told = catalog_id_equal(&other->seen_of, &disk->state.node_id) &&
+                    other->seen_told > disk->state.seen;
+        behind = behind || passed || told;
     }
     return disk->exists && disk->state.ready && !behind;
 }
@@ -439,7 +442,6 @@ void sim_fault_node_undo(struct sim *sim, struct sim_node *node) {
     if (node->clone_of != SIZE_MAX) {
         kill(sim, node);
         node->starts++; /* it never comes back, and its disk is thrown away */
-        node->ghost = node->disk.state.node_id;
         sim_node_wipe(sim, node);
     } else if (node->founder) {
         node->founder = false;

@@ -1,12 +1,14 @@
 /* fault_heal.c - the end of the load: all faults end, all nodes (or those of the core) are up and reach each other.
  *
  * What no product could mend without its operator, the operator does here: newcomers are told of seeds that can be reached,
- * a removal that was lost with a disk is asked for again, a copy whose id was replaced is started again, what a clone has
- * left in the table of members is removed.
+ * a removal that was lost with a disk is asked for again, a copy whose id was replaced is started again, what is
+ * dead beside a live member of its name is removed.
  */
 #include "test/sim/checker.h"
 
 #include "gossip/engine.h"
+
+#include <string.h>
 
 /* A core of which nobody was ready can do nothing without the others: then all are healed. */
 static bool core_stands(const struct sim *sim) {
@@ -88,40 +90,43 @@ void sim_fault_start_again(struct sim *sim) {
     }
 }
 
-static const struct gossip__member *member_of(const struct sim_node *by,
-                                              const struct catalog_id *id) {
-    for (size_t i = 0; i < by->engine->member_count; i++) {
-        if (catalog_id_equal(&by->engine->members[i]->row.id, id)) {
-            return by->engine->members[i];
+static bool has_disk(const struct sim *sim, const struct catalog_id *id) {
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_disk *disk = &sim->nodes[i].disk;
+        if (disk->exists && catalog_id_equal(&disk->state.node_id, id)) {
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
-/* Whether it sees what is left of a clone as dead, and the node whose name that bore as alive. */
-static bool sees_ghost(const struct sim *sim, const struct sim_node *by,
-                       const struct sim_node *clone) {
-    const struct sim_node *original = &sim->nodes[clone->clone_of];
-    if (!sim_required(sim, by) || !sim_node_runs(sim, by) || !by->disk.state.ready ||
-        catalog_id_equal(&original->disk.state.node_id, &clone->ghost)) {
-        return false;
+/* Whether one of this name is there, to be seen by this node. */
+static bool is_alive(const struct sim_node *by, const char *name) {
+    bool alive = strcmp(by->engine->node_name, name) == 0;
+    for (size_t i = 0; i < by->engine->member_count; i++) {
+        const struct gossip__member *member = by->engine->members[i];
+        alive = alive ||
+                (member->state == GOSSIP_MEMBER_ALIVE && strcmp(member->row.name, name) == 0);
     }
-    const struct gossip__member *ghost = member_of(by, &clone->ghost);
-    const struct gossip__member *named = member_of(by, &original->disk.state.node_id);
-    return ghost != NULL && ghost->state == GOSSIP_MEMBER_DEAD &&
-           (by == original || (named != NULL && named->state == GOSSIP_MEMBER_ALIVE));
+    return alive;
 }
 
-/* A clone that took an id of its own, before its disk was thrown away, has left a member that nobody is. */
+/* A clone that took an id of its own before it was thrown away, and a newcomer whose disk was emptied before all had heard of
+ * it, leave a member that nobody is beside one of its name. The operator sees the two, and has what is dead removed. */
 void sim_fault_ghosts_remove(struct sim *sim) {
-    for (size_t i = sim->scenario->node_count; i < sim->node_count; i++) {
-        struct sim_node *clone = &sim->nodes[i];
-        for (size_t j = 0; j < sim->scenario->node_count && clone->engine == NULL; j++) {
-            if (!clone->removed && clone->removals_asked == 0 &&
-                !catalog_id_is_none(&clone->ghost) && sees_ghost(sim, &sim->nodes[j], clone)) {
-                PROBE("sim.ghost_removed");
-                sim_operation_remove(sim, &sim->nodes[j], clone);
-            }
+    struct sim_node *by = NULL;
+    for (size_t i = 0; i < sim->scenario->node_count && by == NULL; i++) {
+        struct sim_node *node = &sim->nodes[i];
+        bool serves = sim_required(sim, node) && sim_node_runs(sim, node) && !node->stopping;
+        by = serves && node->disk.state.ready ? node : NULL;
+    }
+    for (size_t i = 0; by != NULL && sim->phase != SIM_LOAD && i < by->engine->member_count; i++) {
+        const struct gossip__member *member = by->engine->members[i];
+        if (member->state == GOSSIP_MEMBER_DEAD && !has_disk(sim, &member->row.id) &&
+            is_alive(by, member->row.name)) {
+            PROBE("sim.ghost_removed");
+            sim_operation_remove_ghost(sim, by, member->row.name);
+            return;
         }
     }
 }

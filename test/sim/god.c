@@ -9,6 +9,7 @@
  */
 #include "test/sim/checker.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* Whether a second process has run under its id: what others concluded of that one holds for both. */
@@ -137,6 +138,7 @@ void sim_god_reset(struct sim *sim, struct sim_node *node) {
 
 /* It stands in what a newcomer kept, which cannot tell yet what of it others have. */
 static bool waits_in_kept(const struct sim *sim, const struct sim_acknowledged *write) {
+    assert(sim->nodes != NULL);
     for (size_t i = 0; i < sim->node_count; i++) {
         const struct sim_disk *disk = &sim->nodes[i].disk;
         if (disk->exists && !disk->state.ready && kept_holds(sim, disk, write->entry)) {
@@ -190,6 +192,7 @@ void sim_god_healed(struct sim *sim) {
  * operator who starts a second process on a copy is outside the promises; what is excused is what the horizon could pass. */
 static bool lost_by_doubling(const struct sim *sim, const struct sim_acknowledged *write) {
     catalog_clock horizon = 0;
+    assert(sim->nodes != NULL);
     for (size_t i = 0; i < sim->node_count; i++) {
         const struct sim_disk *disk = &sim->nodes[i].disk;
         horizon = disk->exists && disk->state.horizon > horizon ? disk->state.horizon : horizon;
@@ -225,6 +228,7 @@ void sim_god_check(struct sim *sim) {
                                      waits_in_kept(sim, write));
         sim->stats.excused += excused;
         if (held < required && !excused) {
+            assert(lacks != NULL);
             missing_describe(sim, write, lacks, "an acknowledged write is missing", text);
             sim_fail(sim, "S2", CHAOS_VIOLATED, lacks, text);
             missing_trace(sim, write, lacks);

@@ -183,13 +183,21 @@ void sim_operation_ask(struct sim *sim) {
 }
 
 void sim_operation_remove(struct sim *sim, struct sim_node *by, struct sim_node *gone) {
-    const struct sim_node *named = gone->clone_of == SIZE_MAX ? gone : &sim->nodes[gone->clone_of];
     struct gossip_operation operation = {
         .type = GOSSIP_MEMBER_REMOVE,
         .token = (gone->index + 1) * SIM__TOKEN_KINDS + SIM__TOKEN_REMOVE,
-        .member = sim__text_of(named->name),
+        .member = sim__text_of(gone->name),
     };
     gone->removals_asked++;
+    sim__submit(sim, by, &operation);
+}
+
+void sim_operation_remove_ghost(struct sim *sim, struct sim_node *by, const char *name) {
+    struct gossip_operation operation = {
+        .type = GOSSIP_MEMBER_REMOVE,
+        .token = sim__token_make(sim, SIM__TOKEN_GHOST),
+        .member = sim__text_of(name),
+    };
     sim__submit(sim, by, &operation);
 }
 
@@ -256,6 +264,9 @@ static void trace_reply(struct sim *sim, const struct sim_node *node,
 void sim_operation_reply(struct sim *sim, struct sim_node *node, const struct gossip_reply *reply) {
     unsigned kind = (unsigned)(reply->token % SIM__TOKEN_KINDS);
     trace_reply(sim, node, reply);
+    if (kind == SIM__TOKEN_GHOST) {
+        return; /* asked for again as long as it is seen */
+    }
     if (kind == SIM__TOKEN_REMOVE) {
         remove_replied(sim, reply);
         return;

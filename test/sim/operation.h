@@ -7,8 +7,8 @@
 #include <assert.h>
 
 /* The token says what was asked, so that no table is needed: enum sim_operation, or that it is a removal. */
-enum { SIM__TOKEN_KINDS = 16, SIM__TOKEN_REMOVE = 15 };
-static_assert((int)SIM_OPERATION_COUNT <= (int)SIM__TOKEN_REMOVE, "an operation for each token");
+enum { SIM__TOKEN_KINDS = 16, SIM__TOKEN_GHOST = 14, SIM__TOKEN_REMOVE = 15 };
+static_assert((int)SIM_OPERATION_COUNT <= (int)SIM__TOKEN_GHOST, "an operation for each token");
 
 uint64_t sim__token_make(struct sim *sim, unsigned kind);
 void sim__submit(struct sim *sim, struct sim_node *node, struct gossip_operation *operation);

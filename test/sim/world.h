@@ -90,8 +90,6 @@ struct sim_node {
         outside_promises; /* its disk was put back, or lied: what others concluded of it may be wrong */
     bool stopping;
     size_t clone_of; /* SIZE_MAX: an original */
-    struct catalog_id
-        ghost; /* of a clone whose disk was thrown away: the id that it had taken; none */
     unsigned
         cluster;    /* 0, or the other one (OTHER_CLUSTER): nothing may cross; disk.c follows it */
     bool founder;   /* starts without seeds */
@@ -99,6 +97,8 @@ struct sim_node {
     struct sim_memory memory;
 
     struct sim_disk disk, backup;
+    struct catalog_id seen_of;
+    catalog_clock seen_told; /* the largest `seen` that it ever stored under this id */
     bool backup_exists;
     struct sim_store *store;       /* NULL: the model alone */
     struct sim_batch *store_doubt; /* handed to it, and not known to be there */
@@ -433,10 +433,10 @@ void sim_fault_node_undo(struct sim *sim, struct sim_node *node);
 void sim_fault_heal(struct sim *sim);
 /* Members that were removed, were started again, and learn only now that they are removed: started once more. */
 /* Whether who runs on it can admit others, and goes on as the member that it is: one that is older than a horizon has to
- * begin anew. */
+ * begin anew, and so may one that is older than what its id has told. */
 bool sim_fault_disk_serves(const struct sim *sim, const struct sim_disk *disk);
 void sim_fault_start_again(struct sim *sim);
-void sim_fault_ghosts_remove(struct sim *sim); /* of clones */
+void sim_fault_ghosts_remove(struct sim *sim);
 void sim_hostile_stranger(struct sim *sim, struct sim_node *node);
 void sim_hostile_liar(struct sim *sim, struct sim_node *node);
 void sim_hostile_answer(struct sim *sim, struct sim_node *node, size_t connection, unsigned end,
@@ -451,6 +451,8 @@ void sim_operation_perform(struct sim *sim, const struct scenario_action *action
 /* One more exchange and one more diff, when all is healed. */
 void sim_operation_ask(struct sim *sim);
 void sim_operation_remove(struct sim *sim, struct sim_node *by, struct sim_node *gone);
+/* What is dead of this name: no node's disk bears its id. */
+void sim_operation_remove_ghost(struct sim *sim, struct sim_node *by, const char *name);
 /* SIM_EVENT_WAIT: of this place in `waits`, meant for this life of its node. */
 void sim_operation_wait(struct sim *sim, size_t place, unsigned start);
 /* At rest all are asked whether they are fresh. */

@@ -9,11 +9,6 @@ static const char body[] = "{\"fields\":{\"a\":{\"type\":\"string\"}}}";
 /* Long enough for the horizon of three to pass all that there is. */
 enum { SETTLED_MS = 40000, HEALED_MS = 15000 };
 
-static struct catalog_entry *entry(struct pair *pair, char letter, const char *entity) {
-    struct catalog_key key = {.kind = CATALOG_SCHEMA, .entity = {entity, strlen(entity)}};
-    return catalog_find(gossip_catalog(pair_engine(pair, letter)), &key);
-}
-
 /* Of three, all of whom have these two, and have forgotten what was dropped. Returns "dropped" as it stood before. */
 static struct pair *cluster(struct catalog_entry **stale) {
     struct pair *pair = pair_new();
@@ -27,20 +22,21 @@ static struct pair *cluster(struct catalog_entry **stale) {
     pair_write(pair, 'b', CATALOG_SCHEMA, "two", "", body);
     pair_write(pair, 'c', CATALOG_SCHEMA, "dropped", "", body);
     pair_run(pair, 1000);
-    *stale = catalog_entry_hold(entry(pair, 'b', "dropped"));
+    *stale = catalog_entry_hold(pair_entry(pair, 'b', "dropped"));
     pair_write(pair, 'a', CATALOG_SCHEMA, "dropped", "", NULL);
     pair_run(pair, SETTLED_MS);
     for (char letter = 'a'; letter <= 'c'; letter++) {
-        ck_assert_ptr_null(entry(pair, letter, "dropped"));
+        ck_assert_ptr_null(pair_entry(pair, letter, "dropped"));
         ck_assert_uint_ge(pair_disk_state(pair, letter)->horizon,
-                          entry(pair, letter, "two")->clock_highest);
+                          pair_entry(pair, letter, "two")->clock_highest);
     }
     return pair;
 }
 
 static void must_have(struct pair *pair, const char *entity, bool all) {
     for (char letter = 'a'; letter <= 'c'; letter++) {
-        ck_assert_msg((entry(pair, letter, entity) != NULL) == all, "%s at %c", entity, letter);
+        ck_assert_msg((pair_entry(pair, letter, entity) != NULL) == all, "%s at %c", entity,
+                      letter);
         ck_assert(!pair_engine(pair, letter)->state.healing);
     }
 }
@@ -53,10 +49,10 @@ START_TEST(old_row_is_not_spread) {
     struct catalog_id id = pair_disk_state(pair, 'b')->node_id;
     pair_kill(pair, 'b', true);
     pair_disk_put(pair, 'b', stale);
-    pair_disk_lose(pair, 'b', entry(pair, 'a', "one"));
+    pair_disk_lose(pair, 'b', pair_entry(pair, 'a', "one"));
     pair_start(pair, 'b', (struct pair_start){0});
     ck_assert(pair_engine(pair, 'b')->state.healing);
-    ck_assert_ptr_nonnull(entry(pair, 'b', "dropped"));
+    ck_assert_ptr_nonnull(pair_entry(pair, 'b', "dropped"));
     pair_run(pair, HEALED_MS);
     must_have(pair, "dropped", false);
     must_have(pair, "one", true);
@@ -76,7 +72,7 @@ START_TEST(own_write_is_given) {
     pair_write(pair, 'b', CATALOG_SCHEMA, "mine", "", body);
     pair_run(pair, 100);
     pair_kill(pair, 'b', false);
-    pair_disk_lose(pair, 'b', entry(pair, 'a', "one"));
+    pair_disk_lose(pair, 'b', pair_entry(pair, 'a', "one"));
     pair_cut(pair, 'a', 'b', false);
     pair_cut(pair, 'b', 'c', false);
     pair_start(pair, 'b', (struct pair_start){0});
@@ -92,8 +88,8 @@ START_TEST(all_heal_together) {
     /* D6: where every disk has lost something each finds the copy that is left, whatever the horizon. */
     struct catalog_entry *stale;
     struct pair *pair = cluster(&stale);
-    struct catalog_entry *one = catalog_entry_hold(entry(pair, 'a', "one"));
-    struct catalog_entry *two = catalog_entry_hold(entry(pair, 'a', "two"));
+    struct catalog_entry *one = catalog_entry_hold(pair_entry(pair, 'a', "one"));
+    struct catalog_entry *two = catalog_entry_hold(pair_entry(pair, 'a', "two"));
     for (char letter = 'a'; letter <= 'c'; letter++) {
         pair_kill(pair, letter, true);
     }
@@ -114,6 +110,31 @@ START_TEST(all_heal_together) {
 }
 END_TEST
 
+START_TEST(newcomer_heals_along) {
+    /* The only member that is left heals, and all others are newcomers: they fetch all that it has, and all are ready. */
+    struct pair *pair = pair_new();
+    pair_start(pair, 'a', (struct pair_start){0});
+    pair_write(pair, 'a', CATALOG_SCHEMA, "one", "", body);
+    pair_write(pair, 'a', CATALOG_SCHEMA, "two", "", body);
+    pair_run(pair, SETTLED_MS);
+    struct catalog_entry *two = catalog_entry_hold(pair_entry(pair, 'a', "two"));
+    ck_assert_uint_ge(pair_disk_state(pair, 'a')->horizon, two->clock_highest);
+    pair_start(pair, 'b', (struct pair_start){.join = {"a:1"}});
+    pair_start(pair, 'c', (struct pair_start){.join = {"a:1"}});
+    pair_kill(pair, 'a', true);
+    pair_disk_lose(pair, 'a', two);
+    pair_start(pair, 'a', (struct pair_start){0});
+    pair_run(pair, 2 * HEALED_MS);
+    must_have(pair, "one", true);
+    for (char letter = 'a'; letter <= 'c'; letter++) {
+        ck_assert(pair_disk_state(pair, letter)->ready);
+        ck_assert_uint_eq(gossip__member_required_count(pair_engine(pair, letter)), 3);
+    }
+    pair_free(pair);
+    catalog_entry_release(two);
+}
+END_TEST
+
 Suite *healing_suite(void);
 Suite *healing_suite(void) {
     Suite *suite = suite_create("healing");
@@ -121,6 +142,7 @@ Suite *healing_suite(void) {
     tcase_add_test(tcase, old_row_is_not_spread);
     tcase_add_test(tcase, own_write_is_given);
     tcase_add_test(tcase, all_heal_together);
+    tcase_add_test(tcase, newcomer_heals_along);
     suite_add_tcase(suite, tcase);
     return suite;
 }

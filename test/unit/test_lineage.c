@@ -11,58 +11,27 @@ static const char other_body[] = "{\"fields\":{\"b\":{\"type\":\"number\"}}}";
 
 enum { SETTLED_MS = 40000 };
 
-static struct pair *cluster(size_t count) {
-    struct pair *pair = pair_new();
-    pair_start(pair, 'a', (struct pair_start){0});
-    for (size_t i = 1; i < count; i++) {
-        pair_run(pair, 100);
-        pair_start(pair, (char)('a' + i), (struct pair_start){.join = {"a:1"}});
-    }
-    pair_run(pair, 5000);
-    pair_transcript_clear(pair);
-    return pair;
-}
-
-static struct catalog_entry *entry(struct pair *pair, char letter, const char *entity) {
-    struct catalog_key key = {.kind = CATALOG_SCHEMA, .entity = {entity, strlen(entity)}};
-    return catalog_find(gossip_catalog(pair_engine(pair, letter)), &key);
-}
-
-static void set(struct pair *pair, char letter, const char *entity, const char *json) {
-    pair_write(pair, letter, CATALOG_SCHEMA, entity, "", json);
-    pair_run(pair, 50);
-}
-
-static void must_agree(struct pair *pair, char a, char b) {
-    struct merkle_digest left =
-        merkle_tree_root(catalog_tree(gossip_catalog(pair_engine(pair, a))));
-    struct merkle_digest right =
-        merkle_tree_root(catalog_tree(gossip_catalog(pair_engine(pair, b))));
-    ck_assert(merkle_digest_equal(&left, &right));
-    ck_assert(pair_tables_equal(pair, a, b));
-}
-
 /* A cluster of three; the disk of "c", as it was before "posts" was dropped and forgotten by all, is back in its place, with
  * "only", which it wrote alone. It is down, or (cut off) still up. */
 static struct pair *restored(void) {
-    struct pair *pair = cluster(3);
-    set(pair, 'a', "posts", body);
+    struct pair *pair = pair_cluster(3);
+    pair_set(pair, 'a', "posts", body);
     pair_run(pair, SETTLED_MS);
     pair_kill(pair, 'c', true);
     pair_disk_copy(pair, 'c', 'h'); /* the copy */
     pair_start(pair, 'c', (struct pair_start){0});
     pair_run(pair, 3000);
-    set(pair, 'b', "posts", NULL);
+    pair_set(pair, 'b', "posts", NULL);
     pair_run(pair, SETTLED_MS);
-    ck_assert_ptr_null(entry(pair, 'a', "posts"));
+    ck_assert_ptr_null(pair_entry(pair, 'a', "posts"));
     pair_kill(pair, 'c', true);
     pair_disk_copy(pair, 'h', 'c');
     pair_cut(pair, 'a', 'c', true);
     pair_cut(pair, 'b', 'c', true);
     pair_start(pair, 'c', (struct pair_start){0});
     pair_run(pair, 100);
-    set(pair, 'c', "only", body);
-    ck_assert(!entry(pair, 'c', "posts")->tombstone);
+    pair_set(pair, 'c', "only", body);
+    ck_assert(!pair_entry(pair, 'c', "posts")->tombstone);
     return pair;
 }
 
@@ -76,11 +45,11 @@ START_TEST(old_disk_takes_a_new_id) {
     pair_cut(pair, 'b', 'c', false);
     for (unsigned i = 0; i < SETTLED_MS / 10; i++) {
         pair_run(pair, 10);
-        ck_assert_ptr_null(entry(pair, 'a', "posts"));
-        ck_assert_ptr_null(entry(pair, 'b', "posts"));
+        ck_assert_ptr_null(pair_entry(pair, 'a', "posts"));
+        ck_assert_ptr_null(pair_entry(pair, 'b', "posts"));
     }
     ck_assert(pair_saw(pair, "this disk is older than what its id has confirmed"));
-    ck_assert_ptr_null(entry(pair, 'c', "posts"));
+    ck_assert_ptr_null(pair_entry(pair, 'c', "posts"));
     ck_assert(!catalog_id_equal(&pair_disk_state(pair, 'c')->node_id, &before));
     ck_assert(pair_disk_state(pair, 'c')->ready);
     ck_assert(catalog_id_is_none(&pair_disk_state(pair, 'c')->replaced_id));
@@ -89,8 +58,8 @@ START_TEST(old_disk_takes_a_new_id) {
         struct gossip__member *former = gossip__member_find(pair_engine(pair, letter), &before);
         ck_assert_int_eq(former->state, GOSSIP_MEMBER_REMOVED);
     }
-    must_agree(pair, 'a', 'b');
-    must_agree(pair, 'a', 'c');
+    pair_must_agree(pair, 'a', 'b');
+    pair_must_agree(pair, 'a', 'c');
     pair_free(pair);
 }
 END_TEST
@@ -104,7 +73,7 @@ START_TEST(what_it_alone_had_is_handed_out) {
     pair_run(pair, 5000);
     ck_assert(pair_saw(pair, " c # kept only\n"));
     ck_assert(!pair_saw(pair, "kept posts"));
-    ck_assert_ptr_null(entry(pair, 'c', "only"));
+    ck_assert_ptr_null(pair_entry(pair, 'c', "only"));
     pair_transcript_clear(pair);
     pair_run(pair, 3000);
     ck_assert(!pair_saw(pair, "# kept"));
@@ -138,19 +107,19 @@ END_TEST
 
 START_TEST(disk_above_the_horizon_catches_up) {
     /* A restored disk that has seen all that was forgotten since is an ordinary member that was away: same id. */
-    struct pair *pair = cluster(3);
-    set(pair, 'a', "posts", body);
+    struct pair *pair = pair_cluster(3);
+    pair_set(pair, 'a', "posts", body);
     pair_run(pair, SETTLED_MS);
     pair_kill(pair, 'c', true);
     pair_disk_copy(pair, 'c', 'h');
-    set(pair, 'a', "posts", other_body); /* c is away: nothing is forgotten */
+    pair_set(pair, 'a', "posts", other_body); /* c is away: nothing is forgotten */
     pair_run(pair, SETTLED_MS);
     pair_disk_copy(pair, 'h', 'c');
     struct catalog_id before = pair_disk_state(pair, 'c')->node_id;
     pair_start(pair, 'c', (struct pair_start){0});
     pair_run(pair, SETTLED_MS);
     ck_assert(catalog_id_equal(&pair_disk_state(pair, 'c')->node_id, &before));
-    ck_assert_uint_eq(entry(pair, 'c', "posts")->number, 2);
+    ck_assert_uint_eq(pair_entry(pair, 'c', "posts")->number, 2);
     pair_free(pair);
 }
 END_TEST
@@ -158,12 +127,12 @@ END_TEST
 START_TEST(removed_id_that_comes_back_starts_over) {
     /* DESIGN 4.7: a member that was removed while it was away takes a new id at its return, and what it alone had is handed
      * out. */
-    struct pair *pair = cluster(3);
-    set(pair, 'a', "posts", body);
+    struct pair *pair = pair_cluster(3);
+    pair_set(pair, 'a', "posts", body);
     pair_run(pair, 3000);
     pair_cut(pair, 'a', 'c', true);
     pair_cut(pair, 'b', 'c', true);
-    set(pair, 'c', "only", body);
+    pair_set(pair, 'c', "only", body);
     pair_kill(pair, 'c', true);
     pair_run(pair, SETTLED_MS);
     pair_remove(pair, 'a', "c");
@@ -177,8 +146,8 @@ START_TEST(removed_id_that_comes_back_starts_over) {
     ck_assert(!catalog_id_equal(&pair_disk_state(pair, 'c')->node_id, &before));
     ck_assert(pair_disk_state(pair, 'c')->ready);
     ck_assert(pair_saw(pair, " c # kept only\n"));
-    ck_assert_ptr_null(entry(pair, 'a', "only"));
-    must_agree(pair, 'a', 'c');
+    ck_assert_ptr_null(pair_entry(pair, 'a', "only"));
+    pair_must_agree(pair, 'a', 'c');
     pair_free(pair);
 }
 END_TEST
@@ -186,7 +155,7 @@ END_TEST
 START_TEST(removed_while_it_serves_stops) {
     /* The operator meant it: a node that learns while it serves that it was removed stops, and takes a new id only when it
      * is started again. */
-    struct pair *pair = cluster(3);
+    struct pair *pair = pair_cluster(3);
     pair_remove(pair, 'a', "c");
     pair_run(pair, 5000);
     ck_assert(pair_engine(pair, 'c')->removed);
@@ -201,133 +170,14 @@ START_TEST(removed_while_it_serves_stops) {
     ck_assert(!catalog_id_equal(&pair_disk_state(pair, 'c')->node_id, &before));
     ck_assert(!pair_disk_state(pair, 'c')->removed);
     ck_assert_int_eq(pair_member(pair, 'b', "c")->state, GOSSIP_MEMBER_ALIVE);
-    must_agree(pair, 'a', 'c');
-    pair_free(pair);
-}
-END_TEST
-
-START_TEST(newcomer_whose_admitter_is_removed_begins_again) {
-    /* DESIGN 4.7: what a newcomer began with, its admitter alone may have had: with the removal it begins again. */
-    struct pair *pair = cluster(2);
-    set(pair, 'b', "posts", body);
-    pair_run(pair, 2000);
-    pair_cut(pair, 'a', 'c', true);
-    pair_start(pair, 'c', (struct pair_start){.join = {"b:1"}});
-    pair_run(pair, 3000);
-    ck_assert(!pair_disk_state(pair, 'c')->ready);
-    ck_assert_ptr_nonnull(entry(pair, 'c', "posts"));
-    struct catalog_id admitter = pair_disk_state(pair, 'c')->admitter_id;
-    ck_assert(catalog_id_equal(&admitter, &pair_member(pair, 'c', "b")->row.id));
-    pair_transcript_clear(pair);
-    pair_kill(pair, 'b', true);
-    pair_remove(pair, 'a', "b");
-    pair_cut(pair, 'a', 'c', false);
-    for (unsigned i = 0; i < SETTLED_MS && !pair_saw(pair, "that admitted it was removed"); i++) {
-        pair_run(pair, 1);
-    }
-    ck_assert(pair_saw(pair, "the member that admitted it was removed"));
-    /* It does not ask for entries under the horizon of nobody. */
-    ck_assert(catalog_id_equal(&pair_disk_state(pair, 'c')->admitter_id,
-                               &pair_member(pair, 'c', "a")->row.id));
-    pair_run(pair, SETTLED_MS);
-    ck_assert(pair_disk_state(pair, 'c')->ready);
-    ck_assert_ptr_nonnull(entry(pair, 'c', "posts"));
-    must_agree(pair, 'a', 'c');
-    pair_free(pair);
-}
-END_TEST
-
-START_TEST(newcomer_below_the_horizon_begins_again) {
-    /* G3: what a newcomer has fetched under a horizon that all others have passed since is not to be trusted. */
-    struct pair *pair = cluster(2);
-    set(pair, 'a', "posts", body);
-    pair_run(pair, 2000);
-    pair_cut(pair, 'b', 'c', true);
-    pair_start(pair, 'c', (struct pair_start){.join = {"a:1"}});
-    pair_run(pair, 3000);
-    struct gossip *c = pair_engine(pair, 'c');
-    struct catalog_id id = c->state.node_id;
-    ck_assert_ptr_nonnull(entry(pair, 'c', "posts"));
-    ck_assert(!c->state.ready);
-    pair_transcript_clear(pair);
-    ck_assert_int_eq(gossip__horizon_heard(c, pair_member(pair, 'c', "a"), c->state.seen + 1),
-                     GOSSIP__HORIZON_EMPTY);
-    ck_assert_uint_eq(c->state.seen, 0);
-    ck_assert_ptr_null(catalog_pending_next(c->catalog, 0, (struct catalog_text){"", 0}, NULL));
-    size_t notices = c->out.notices.size_bytes;
-    ck_assert_uint_eq(notices, sizeof(struct gossip_notice));
-    ck_assert_ptr_nonnull(strstr((const char *)c->out.texts.data + strlen("a") + 1,
-                                 "this newcomer starts again, empty"));
-    ck_assert_int_eq(gossip__horizon_heard(c, pair_member(pair, 'c', "a"), 7),
-                     GOSSIP__HORIZON_EMPTY); /* it has begun nothing that it could begin again */
-    ck_assert_uint_eq(c->out.notices.size_bytes, notices);
-    pair_run(pair, 5000);
-    ck_assert(!pair_saw(pair, "this newcomer starts again, empty"));
-    ck_assert(catalog_id_equal(&c->state.node_id, &id));
-    ck_assert_ptr_nonnull(entry(pair, 'c', "posts")); /* admitted and fetched anew */
-    pair_cut(pair, 'b', 'c', false);
-    pair_run(pair, 8000);
-    ck_assert(pair_disk_state(pair, 'c')->ready);
-    must_agree(pair, 'b', 'c');
-    pair_free(pair);
-}
-END_TEST
-
-/* A newcomer "c" that "b" has admitted, with what it fetched; it cannot be ready without "a". */
-static struct pair *admitted(void) {
-    struct pair *pair = cluster(2);
-    set(pair, 'b', "posts", body);
-    pair_run(pair, 2000);
-    pair_cut(pair, 'a', 'c', true);
-    pair_start(pair, 'c', (struct pair_start){.join = {"b:1"}});
-    pair_run(pair, 3000);
-    ck_assert(!pair_disk_state(pair, 'c')->ready);
-    ck_assert_ptr_nonnull(entry(pair, 'c', "posts"));
-    pair_transcript_clear(pair);
-    return pair;
-}
-
-START_TEST(newcomer_without_store_waits_to_begin_again) {
-    /* A full disk recovers by itself: a newcomer that has to begin again meanwhile waits for it, and takes nothing. */
-    struct pair *pair = admitted();
-    struct gossip *c = pair_engine(pair, 'c');
-    struct gossip__member *b = pair_member(pair, 'c', "b");
-    catalog_clock heard = c->state.seen + 1;
-    c->store_error = CATALOG_EFULL;
-    ck_assert_int_eq(gossip__horizon_heard(c, b, heard), GOSSIP__HORIZON_EMPTY);
-    ck_assert(!c->fatal);
-    ck_assert_ptr_nonnull(entry(pair, 'c', "posts"));
-    c->store_error = 0;
-    ck_assert_int_eq(gossip__horizon_heard(c, b, heard), GOSSIP__HORIZON_EMPTY);
-    ck_assert_ptr_null(catalog_pending_next(c->catalog, 0, (struct catalog_text){"", 0}, NULL));
-    pair_cut(pair, 'a', 'c', false);
-    pair_run(pair, 8000);
-    ck_assert(pair_disk_state(pair, 'c')->ready);
-    pair_free(pair);
-}
-END_TEST
-
-START_TEST(removal_of_admitter_outlasts_a_failed_store) {
-    /* DESIGN 4.7: with the removal of its admitter a newcomer begins again, also if the store could not take that at first;
-     * before that it is not ready. */
-    struct pair *pair = admitted();
-    struct gossip *c = pair_engine(pair, 'c');
-    c->store_error = CATALOG_EIO;
-    gossip__member_set_state(c, pair_member(pair, 'c', "b"), GOSSIP_MEMBER_REMOVED);
-    ck_assert(!c->fatal);
-    pair_cut(pair, 'a', 'c', false);
-    pair_run(pair, 5000);
-    ck_assert(!c->state.ready);
-    c->store_error = 0;
-    pair_run(pair, 2000);
-    ck_assert(pair_saw(pair, "the member that admitted it was removed"));
+    pair_must_agree(pair, 'a', 'c');
     pair_free(pair);
 }
 END_TEST
 
 START_TEST(removed_id_stays_removed_without_store) {
     /* An id that was removed serves nobody: not either if the new one could not be stored. */
-    struct pair *pair = cluster(2);
+    struct pair *pair = pair_cluster(2);
     pair_kill(pair, 'b', true);
     pair_disk_state(pair, 'b')->removed = true;
     pair_start(pair, 'b', (struct pair_start){0});
@@ -452,7 +302,7 @@ static void replacing(struct pair *pair, const struct catalog_id *id) {
 
 START_TEST(former_id_that_lives_is_not_removed) {
     /* Whoever says that it replaces an id takes no member with it that lives here, and one that is gone it does. */
-    struct pair *pair = cluster(3);
+    struct pair *pair = pair_cluster(3);
     struct catalog_id id = pair_member(pair, 'a', "c")->row.id;
     replacing(pair, &id);
     ck_assert_int_eq(gossip__member_find(pair_engine(pair, 'a'), &id)->state, GOSSIP_MEMBER_ALIVE);
@@ -487,11 +337,5 @@ Suite *lineage_suite(void) {
     tcase_add_test(removed, removed_while_it_serves_stops);
     tcase_add_test(removed, removed_id_stays_removed_without_store);
     suite_add_tcase(suite, removed);
-    TCase *again = tcase_create("lineage_start_again");
-    tcase_add_test(again, newcomer_whose_admitter_is_removed_begins_again);
-    tcase_add_test(again, newcomer_below_the_horizon_begins_again);
-    tcase_add_test(again, newcomer_without_store_waits_to_begin_again);
-    tcase_add_test(again, removal_of_admitter_outlasts_a_failed_store);
-    suite_add_tcase(suite, again);
     return suite;
 }

@@ -93,6 +93,15 @@ void pair_agree(struct pair *pair, char letter, uint64_t token, const char *enti
 void pair_stage(struct pair *pair, char letter, uint64_t token, enum gossip_staged staged,
                 const char *entity, const char *json, gossip_duration_ms timeout_ms);
 
+/* So many, "a" and on, all ready; the transcript is clear. */
+struct pair *pair_cluster(size_t count);
+/* A schema, as a node has it stored; NULL. */
+struct catalog_entry *pair_entry(struct pair *pair, char letter, const char *entity);
+/* A client sets a schema, or drops it (NULL), and the disk has it. */
+void pair_set(struct pair *pair, char letter, const char *entity, const char *json);
+/* Two have the same root, and the same table. */
+void pair_must_agree(struct pair *pair, char a, char b);
+
 /* For pair.c. */
 struct pair_replies {
     struct pair_reply ring[256];

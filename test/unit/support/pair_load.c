@@ -13,8 +13,10 @@ const char *pair_frame_name(const uint8_t *frame, size_t size_bytes) {
 
 void pair_notice_line(const struct pair *pair, char letter, const struct gossip_notice *notice,
                       char *line, size_t size_bytes) {
-    static const char *const names[] = {"",       "member", "ready", "refused", "store",
-                                        "repair", "futile", "clock", "changed", "cluster"};
+    static const char *const names[] = {"",        "member",  "ready",   "refused",
+                                        "store",   "repair",  "futile",  "clock",
+                                        "changed", "cluster", "emptied", "kept"};
+    assert(notice->type < sizeof names / sizeof names[0]);
     (void)snprintf(line, size_bytes, "%6llu %c ! %s %s: %s\n", (unsigned long long)pair_now(pair),
                    letter, names[notice->type], notice->member == NULL ? "-" : notice->member,
                    notice->text == NULL ? "-" : notice->text);
@@ -174,4 +176,37 @@ bool pair_tables_equal(struct pair *pair, char a, char b) {
     struct merkle_fingerprint left = gossip__member_table_fingerprint(pair_engine(pair, a), 7);
     struct merkle_fingerprint right = gossip__member_table_fingerprint(pair_engine(pair, b), 7);
     return memcmp(&left, &right, sizeof left) == 0;
+}
+
+/* --- clusters and schemas ------------------------------------------------------------------------------------------- */
+
+struct pair *pair_cluster(size_t count) {
+    struct pair *pair = pair_new();
+    pair_start(pair, 'a', (struct pair_start){0});
+    for (size_t i = 1; i < count; i++) {
+        pair_run(pair, 100);
+        pair_start(pair, (char)('a' + i), (struct pair_start){.join = {"a:1"}});
+    }
+    pair_run(pair, 5000);
+    pair_transcript_clear(pair);
+    return pair;
+}
+
+struct catalog_entry *pair_entry(struct pair *pair, char letter, const char *entity) {
+    struct catalog_key key = {.kind = CATALOG_SCHEMA, .entity = {entity, strlen(entity)}};
+    return catalog_find(gossip_catalog(pair_engine(pair, letter)), &key);
+}
+
+void pair_set(struct pair *pair, char letter, const char *entity, const char *json) {
+    pair_write(pair, letter, CATALOG_SCHEMA, entity, "", json);
+    pair_run(pair, 50);
+}
+
+void pair_must_agree(struct pair *pair, char a, char b) {
+    struct merkle_digest left =
+        merkle_tree_root(catalog_tree(gossip_catalog(pair_engine(pair, a))));
+    struct merkle_digest right =
+        merkle_tree_root(catalog_tree(gossip_catalog(pair_engine(pair, b))));
+    assert(merkle_digest_equal(&left, &right));
+    assert(pair_tables_equal(pair, a, b));
 }
