@@ -104,6 +104,7 @@ int gossip__agreement_begin(struct gossip *engine, const struct gossip__agreemen
         .number = ++engine->agreement_number_last,
         .token = request->token,
         .internal = request->internal,
+        .exact = request->exact,
         .terms = request->terms,
         .from_known = request->from_known,
         .begun_ms = engine->now_ms,
@@ -177,7 +178,7 @@ static void own_judge(struct gossip *engine, struct gossip__agreement *agreement
         agreement->whole ? NULL : catalog_find(engine->catalog, &agreement->key);
     agreement->own_stored =
         agreement->whole ||
-        gossip__agreement_confirm(&self, stored, agreement->pairs, agreement->pair_count) ==
+        gossip__agreement_confirm(&self, stored, agreement->pairs, agreement->pair_count, false) ==
             GOSSIP__CONFIRMATION_HAS;
     agreement->own_stored_ms = engine->now_ms;
 }

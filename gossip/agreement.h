@@ -34,6 +34,7 @@ struct gossip__agreement {
     bool from_known; /* a timeout of 0: nobody is asked */
     gossip_time_ms begun_ms, reply_by_ms;
 
+    bool exact; /* a step is to follow: in these versions and no others */
     bool whole; /* the whole catalog, as it stood here at begun_ms */
     /* else: an entry, in these versions */
     struct catalog_key key; /* into `texts` */
@@ -64,6 +65,7 @@ struct gossip__agreement_request {
     gossip_time_ms reply_by_ms;
     bool from_known; /* a timeout of 0 */
     bool internal;   /* a step of a staged change: these have room of their own */
+    bool exact;      /* a step is to follow */
     uint64_t token;  /* of the caller, else */
 };
 /* Begins one; asks at the end of this step. GOSSIP_ENOMEM, GOSSIP_EBUSY, CATALOG_ETOOMANYVERSIONS. */

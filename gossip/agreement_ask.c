@@ -116,6 +116,7 @@ static void confirm_send(struct gossip *engine, const struct gossip__agreement *
         .type = GOSSIP__CONFIRM,
         .confirm = {.sequence = agreement->number,
                     .salt = (uint32_t)gossip__random_below(engine, UINT32_MAX) + 1,
+                    .exact = agreement->exact,
                     .key = agreement->key,
                     .pairs = agreement->pairs,
                     .pair_count = agreement->pair_count},
@@ -228,6 +229,20 @@ void gossip__agreements_not_ready(struct gossip *engine, const struct gossip__me
         if (target != NULL && target->confirmed && !PLANTED(ATTUNE_B09)) {
             PROBE("gossip.confirmation_of_not_ready");
             target_forget(engine, agreement, target);
+        }
+    }
+}
+
+/* Who confirmed before it heard of the removal may still take what the removed one writes: a step must not count on it. */
+void gossip__agreements_removed(struct gossip *engine) {
+    gossip__staged_removed(engine);
+    for (struct gossip__agreement *agreement = engine->agreements; agreement != NULL;
+         agreement = agreement->next) {
+        for (size_t i = 0; agreement->exact && i < agreement->target_count; i++) {
+            if (agreement->targets[i].confirmed) {
+                PROBE("gossip.confirmation_before_a_removal");
+                target_forget(engine, agreement, &agreement->targets[i]);
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 /* agreement_rule.c - who is required, who counts, and what may be said of an entry; see agreement_rule.h. */
 #include "gossip/agreement_rule.h"
 
+#include "gossip/bounds.h"
+
 #include "merkle/instrument.h"
 
 #include <assert.h>
@@ -20,15 +22,33 @@ bool gossip__agreement_covers(const struct catalog_entry *entry,
     return true;
 }
 
-enum gossip__confirmation_result
-gossip__agreement_confirm(const struct gossip__confirmer *confirmer,
-                          const struct catalog_entry *stored,
-                          const struct gossip__agreement_pair *pairs, size_t pair_count) {
+bool gossip__agreement_exact(const struct catalog_entry *entry,
+                             const struct gossip__agreement_pair *pairs, size_t pair_count) {
+    struct catalog_version versions[GOSSIP__CONFIRM_PAIRS_MAX];
+    if (entry == NULL || entry->version_count != pair_count ||
+        pair_count > GOSSIP__CONFIRM_PAIRS_MAX) {
+        return false;
+    }
+    /* In one order on both sides. */
+    (void)catalog_entry_versions(entry, versions, GOSSIP__CONFIRM_PAIRS_MAX);
+    bool same = true;
+    for (size_t i = 0; i < pair_count; i++) {
+        same = same && versions[i].clock == pairs[i].clock &&
+               catalog_id_equal(&versions[i].origin, &pairs[i].origin);
+    }
+    return same;
+}
+
+enum gossip__confirmation_result gossip__agreement_confirm(
+    const struct gossip__confirmer *confirmer, const struct catalog_entry *stored,
+    const struct gossip__agreement_pair *pairs, size_t pair_count, bool exact) {
     if (!confirmer->ready) {
         return GOSSIP__CONFIRMATION_NOT_READY;
     }
-    bool covered =
-        gossip__agreement_covers(stored, pairs, pair_count, confirmer->horizon, confirmer->healing);
+    bool covered = exact && !PLANTED(ATTUNE_B40)
+                       ? gossip__agreement_exact(stored, pairs, pair_count)
+                       : gossip__agreement_covers(stored, pairs, pair_count, confirmer->horizon,
+                                                  confirmer->healing);
     return covered ? GOSSIP__CONFIRMATION_HAS : GOSSIP__CONFIRMATION_LACKS;
 }
 

@@ -41,11 +41,13 @@ struct gossip__confirmer {
 bool gossip__agreement_covers(const struct catalog_entry *entry,
                               const struct gossip__agreement_pair *pairs, size_t pair_count,
                               catalog_clock horizon, bool healing);
-/* What a confirmer answers with this entry on its disk. */
-enum gossip__confirmation_result
-gossip__agreement_confirm(const struct gossip__confirmer *confirmer,
-                          const struct catalog_entry *stored,
-                          const struct gossip__agreement_pair *pairs, size_t pair_count);
+/* Whether it holds these versions and no other. */
+bool gossip__agreement_exact(const struct catalog_entry *entry,
+                             const struct gossip__agreement_pair *pairs, size_t pair_count);
+/* What a confirmer answers with this entry on its disk. `exact`: a step of a staged change hangs on it (decision 0024). */
+enum gossip__confirmation_result gossip__agreement_confirm(
+    const struct gossip__confirmer *confirmer, const struct catalog_entry *stored,
+    const struct gossip__agreement_pair *pairs, size_t pair_count, bool exact);
 
 /* Where a member of the initiator's table stands, the initiator itself among them. */
 struct gossip__agreement_standing {

@@ -306,6 +306,9 @@ struct gossip__waiter {
     struct catalog_id member_id;
     uint32_t exchange;
     size_t size_bytes;
+    bool exact; /* CONFIRM: only if the entry stands as it was on its way to the disk */
+    uint64_t slot;
+    struct merkle_digest digest;
 };
 
 /* Where an entry of a batch comes from. */

@@ -65,6 +65,7 @@ void gossip__member_set_state(struct gossip *engine, struct gossip__member *memb
             gossip__exchange_end(engine, member->exchange, GOSSIP_EXCHANGE_LOST);
         }
         gossip__seen_reset(engine);
+        gossip__agreements_removed(engine);
         gossip__lineage_follow(engine);
     }
     if (state == GOSSIP_MEMBER_DEAD && member->session != NULL) {

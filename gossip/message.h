@@ -193,11 +193,12 @@ struct gossip__admit {
     struct gossip__member_updates updates; /* the whole table */
 };
 
-/* CONFIRM: is this entry, in these versions or in what superseded them, on your disk? (DESIGN 7.5.) Encoded: sequence, salt,
- * kind, entity, name, [[origin, clock]...]. */
+/* CONFIRM: is this entry, in these versions or in what superseded them, on your disk? (DESIGN 7.5.) Or, exact: in these and no
+ * others? Encoded: sequence, salt, flags (1 exact), kind, entity, name, [[origin, clock]...]. */
 struct gossip__confirm {
     uint64_t sequence; /* of the agreement, by whoever asks */
     uint32_t salt;     /* of the answer's table; drawn for each question */
+    bool exact;
     struct catalog_key key;
     const struct gossip__agreement_pair *pairs; /* 1 to GOSSIP__CONFIRM_PAIRS_MAX */
     size_t pair_count;

@@ -25,6 +25,9 @@ static void take_pair(struct gossip__reader *pairs, struct gossip__agreement_pai
 void gossip__reader_confirm(struct gossip__reader *reader, struct gossip__confirm *confirm) {
     *confirm = (struct gossip__confirm){.sequence = gossip__reader_number(reader)};
     confirm->salt = gossip__reader_exchange(reader);
+    uint64_t flags = gossip__reader_number(reader);
+    gossip__reader_require(reader, flags <= 1);
+    confirm->exact = flags == 1;
     confirm->key = take_key(reader);
     struct gossip__reader elements = gossip__reader_array(reader);
     size_t count = elements.left;

@@ -223,9 +223,10 @@ static void put_key(msgpack_packer *packer, const struct catalog_key *key) {
 }
 
 static void put_confirm(msgpack_packer *packer, const struct gossip__confirm *confirm) {
-    begin(packer, GOSSIP__CONFIRM, 6);
+    begin(packer, GOSSIP__CONFIRM, 7);
     put_number(packer, confirm->sequence);
     put_number(packer, confirm->salt);
+    put_number(packer, confirm->exact ? 1 : 0);
     put_key(packer, &confirm->key);
     put_array(packer, confirm->pair_count);
     for (size_t i = 0; i < confirm->pair_count; i++) {

@@ -394,6 +394,8 @@ void gossip__agreements_verify(const struct gossip *engine);
 void gossip__agreements_session_up(struct gossip *engine, const struct gossip__member *member);
 /* It says that it is not ready: it confirms nothing, nor did it. */
 void gossip__agreements_not_ready(struct gossip *engine, const struct gossip__member *member);
+/* A member was removed: what was confirmed for a step is asked for again (decision 0024). */
+void gossip__agreements_removed(struct gossip *engine);
 /* It acknowledged a push. */
 void gossip__agreements_pushed(struct gossip *engine, const struct gossip__member *member);
 /* It answered a CONFIRM. */
@@ -413,6 +415,8 @@ int gossip__staged_add(struct gossip *engine, const struct gossip_operation *ope
 void gossip__staged_settle(struct gossip *engine);
 gossip_time_ms gossip__staged_deadline(const struct gossip *engine);
 void gossip__staged_session_up(struct gossip *engine, const struct gossip__member *member);
+void gossip__staged_removed(
+    struct gossip *engine); /* a member was: no step counts on what was agreed before */
 void gossip__staged_step_begin(struct gossip *engine);
 void gossip__staged_free_all(struct gossip *engine);
 /* operation.c: plans writes of this node on top of what is in flight; or why it takes none. */

@@ -1,7 +1,8 @@
 /* recv_confirm.c - a member asks whether an entry is on our disk (DESIGN 7.5).
  *
  * Answered from what is stored, with the member table of the same instant. What is still on its way to the disk is answered
- * when it has got there: what is asked for is then stored, whatever was merged with it meanwhile.
+ * when it has got there: what is asked for is then stored, whatever was merged with it meanwhile. Where it is to be exact that
+ * is looked at then.
  */
 #include "gossip/engine.h"
 
@@ -21,14 +22,34 @@ static bool may_confirm(const struct gossip *engine) {
     return engine->state.ready && engine->stored.ready && !engine->removed;
 }
 
-/* Whether it is here, but not on disk yet; then the answer waits for the newest batch. */
-static bool is_in_flight(struct gossip *engine, const struct gossip__session *session,
-                         const struct gossip__confirm *confirm) {
+/* It, if it is here, but not on disk yet: then the answer waits for the newest batch. Else NULL. */
+static const struct catalog_entry *in_flight(struct gossip *engine,
+                                             const struct gossip__session *session,
+                                             const struct gossip__confirm *confirm) {
     const struct catalog_entry *entry = catalog_pending_find(engine->catalog, &confirm->key);
-    return entry != NULL && gossip__flight_newest(engine) != 0 &&
-           (session->confirms_unstored < GOSSIP__CONFIRMS_UNSTORED_MAX || PLANTED(ATTUNE_B38)) &&
-           gossip__agreement_covers(entry, confirm->pairs, confirm->pair_count,
-                                    engine->stored.horizon, engine->state.healing);
+    bool waits =
+        entry != NULL && gossip__flight_newest(engine) != 0 &&
+        (session->confirms_unstored < GOSSIP__CONFIRMS_UNSTORED_MAX || PLANTED(ATTUNE_B38));
+    bool has =
+        waits &&
+        (confirm->exact ? gossip__agreement_exact(entry, confirm->pairs, confirm->pair_count)
+                        : gossip__agreement_covers(entry, confirm->pairs, confirm->pair_count,
+                                                   engine->stored.horizon, engine->state.healing));
+    return has ? entry : NULL;
+}
+
+/* Whether just that is stored, and nothing was merged with it on the way. */
+static bool stands(struct gossip *engine, const struct gossip__waiter *waiter) {
+    struct merkle_item item;
+    for (size_t skip = 0; merkle_tree_range(catalog_tree(engine->catalog), waiter->slot,
+                                            waiter->slot, skip, &item, 1) == 1;
+         skip++) {
+        const struct catalog_entry *entry = catalog_entry_of_handle(engine->catalog, item.handle);
+        if (merkle_digest_equal(&entry->digest, &waiter->digest)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void gossip__recv_confirm(struct gossip *engine, struct gossip__session *session,
@@ -37,15 +58,21 @@ void gossip__recv_confirm(struct gossip *engine, struct gossip__session *session
     const struct gossip__confirmer self = {.ready = may_confirm(engine),
                                            .healing = engine->state.healing,
                                            .horizon = engine->stored.horizon};
-    enum gossip__confirmation_result result = gossip__agreement_confirm(
-        &self, catalog_find(engine->catalog, &confirm->key), confirm->pairs, confirm->pair_count);
-    if (result == GOSSIP__CONFIRMATION_LACKS && is_in_flight(engine, session, confirm)) {
+    enum gossip__confirmation_result result =
+        gossip__agreement_confirm(&self, catalog_find(engine->catalog, &confirm->key),
+                                  confirm->pairs, confirm->pair_count, confirm->exact);
+    const struct catalog_entry *entry =
+        result == GOSSIP__CONFIRMATION_LACKS ? in_flight(engine, session, confirm) : NULL;
+    if (entry != NULL) {
         const struct gossip__waiter waiter = {
             .ticket = gossip__flight_newest(engine),
             .type = GOSSIP__WAIT_CONFIRM,
             .connection = session->connection,
             .sequence = confirm->sequence,
             .exchange = confirm->salt,
+            .exact = confirm->exact,
+            .slot = entry->slot,
+            .digest = entry->digest,
         };
         if (PLANTED(ATTUNE_B38)) {
             result = GOSSIP__CONFIRMATION_HAS;
@@ -66,8 +93,9 @@ void gossip__confirm_stored(struct gossip *engine, const struct gossip__waiter *
         return;
     }
     session->confirms_unstored -= session->confirms_unstored > 0;
+    bool has = result == 0 && (!waiter->exact || stands(engine, waiter));
     enum gossip__confirmation_result said =
-        result == 0 ? GOSSIP__CONFIRMATION_HAS : GOSSIP__CONFIRMATION_LACKS;
+        has ? GOSSIP__CONFIRMATION_HAS : GOSSIP__CONFIRMATION_LACKS;
     answer(engine, session, waiter->sequence, waiter->exchange,
            may_confirm(engine) ? said : GOSSIP__CONFIRMATION_NOT_READY);
 }

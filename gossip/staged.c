@@ -206,6 +206,14 @@ void gossip__staged_end(struct gossip *engine, struct gossip__staged *staged, in
 
 /* --- at the end of a step ---------------------------------------------------------------------- */
 
+/* What it waits for before a step no longer stands here: nobody would confirm just that. */
+static bool has_moved(struct gossip *engine, const struct gossip__staged *staged) {
+    const struct gossip__agreement *agreement = staged->agreement;
+    return agreement->exact && !agreement->whole &&
+           !gossip__agreement_exact(catalog_pending_find(engine->catalog, &staged->key),
+                                    agreement->pairs, agreement->pair_count);
+}
+
 static void settle(struct gossip *engine, struct gossip__staged *staged) {
     int refusal = gossip__agreement_refusal(engine);
     if (refusal != 0) {
@@ -219,6 +227,12 @@ static void settle(struct gossip *engine, struct gossip__staged *staged) {
         PROBE("gossip.staged_store_failed");
         gossip__staged_end(engine, staged, engine->store_error, NULL);
     } else if (staged->agreement == NULL || staged->agreement->done) {
+        gossip__staged_decide(engine, staged);
+    } else if (has_moved(engine, staged)) {
+        PROBE("gossip.staged_moved_while_it_waits");
+        gossip__agreement_detach(engine, staged->agreement);
+        gossip__agreement_free(engine, staged->agreement);
+        staged->agreement = NULL;
         gossip__staged_decide(engine, staged);
     }
 }
@@ -242,6 +256,12 @@ gossip_time_ms gossip__staged_deadline(const struct gossip *engine) {
         deadline_ms = due_ms < deadline_ms ? due_ms : deadline_ms;
     }
     return deadline_ms;
+}
+
+void gossip__staged_removed(struct gossip *engine) {
+    for (struct gossip__staged *staged = engine->staged; staged != NULL; staged = staged->next) {
+        staged->agreed_count = 0;
+    }
 }
 
 void gossip__staged_session_up(struct gossip *engine, const struct gossip__member *member) {

@@ -23,7 +23,7 @@ static struct gossip__staged_step write_once_agreed(bool agreed, enum catalog_st
     return agreed ? (struct gossip__staged_step){.move = GOSSIP__STAGED_WRITE,
                                                  .state = state,
                                                  .body = body}
-                  : (struct gossip__staged_step){.move = GOSSIP__STAGED_AGREE};
+                  : (struct gossip__staged_step){.move = GOSSIP__STAGED_AGREE, .exact = true};
 }
 
 /* What leaves a pending state belongs to whoever made it pending. */
@@ -85,13 +85,14 @@ static struct gossip__staged_step next_abort(bool begun, const struct gossip__st
     if (begun) {
         return once_agreed(view->agreed || !view->present, GOSSIP__STAGED_DONE);
     }
+    bool agreed = view->own || view->agreed;
     if (view->present && view->state == CATALOG_PENDING_ADD) {
         return view->has_previous
-                   ? leave(view, true, CATALOG_ACTIVE, GOSSIP__STAGED_BODY_PREVIOUS)
-                   : leave(view, true, CATALOG_DROPPED, GOSSIP__STAGED_BODY_IN_FORCE);
+                   ? leave(view, agreed, CATALOG_ACTIVE, GOSSIP__STAGED_BODY_PREVIOUS)
+                   : leave(view, agreed, CATALOG_DROPPED, GOSSIP__STAGED_BODY_IN_FORCE);
     }
     if (view->present && view->state == CATALOG_PENDING_DROP) {
-        return leave(view, true, CATALOG_ACTIVE, GOSSIP__STAGED_BODY_IN_FORCE);
+        return leave(view, agreed, CATALOG_ACTIVE, GOSSIP__STAGED_BODY_IN_FORCE);
     }
     PROBE("gossip.staged_abort_of_nothing");
     return refuse(CATALOG_ESTATE, "no staged change of it is pending");

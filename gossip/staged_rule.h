@@ -5,7 +5,8 @@
  *   abort  pending_add --> active (its `previous`) or dropped;  pending_drop --> active;  then --agreed--> done
  *
  * Before each step all members have what stands ("agreed"), so at no moment are two of them more than one state apart. The
- * abort needs no agreement before it: whoever has not seen the pending state yet stands where the abort leads.
+ * owner's abort needs no agreement before it: whoever has not seen the pending state yet stands where the abort leads. Of who
+ * takes over from an owner that was removed it does: others may still take that one's next step (decision 0024).
  *
  * One function, called again after each step with what stands then. Nothing is remembered but that the change has begun, so
  * a change goes on where it was after a deadline, after a restart, and from another node. Plain arguments, no memory: the
@@ -25,11 +26,13 @@ struct gossip__staged_view {
     bool has_previous;        /* pending_add over an active one */
     /* the version in force was written by this node, or by one that is no member any more */
     bool owned;
+    bool own;    /* by this node */
     bool agreed; /* all members have just the versions that stand: this change has waited for it */
 };
 
 enum gossip__staged_move {
-    GOSSIP__STAGED_AGREE = 1, /* wait until all members have what stands */
+    /* wait until all members have what stands; just that and nothing beside, if a step is to follow (`exact`) */
+    GOSSIP__STAGED_AGREE = 1,
     GOSSIP__STAGED_WRITE =
         2, /* write `state`, with the body that is wanted, that is in force, or `previous` */
     GOSSIP__STAGED_DONE = 3,
@@ -45,6 +48,7 @@ enum gossip__staged_body {
 
 struct gossip__staged_step {
     enum gossip__staged_move move;
+    bool exact;                    /* AGREE */
     enum catalog_state state;      /* WRITE */
     enum gossip__staged_body body; /* WRITE of a state other than dropped */
     int code;                      /* REFUSE */

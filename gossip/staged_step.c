@@ -53,6 +53,7 @@ static struct gossip__staged_view view_of(struct gossip *engine,
                      memcmp(staged->body, version.body, version.body_size_bytes) == 0,
         .has_previous = version.previous != NULL,
         .owned = !pending || is_owned(engine, version.node),
+        .own = text_equal(version.node, engine->node_name),
         .agreed = is_agreed(engine, staged, entry),
     };
 }
@@ -129,7 +130,7 @@ static bool step_write(struct gossip *engine, struct gossip__staged *staged,
     return true;
 }
 
-static void step_agree(struct gossip *engine, struct gossip__staged *staged,
+static void step_agree(struct gossip *engine, struct gossip__staged *staged, bool exact,
                        struct catalog_entry *entry) {
     assert(entry != NULL && staged->agreement == NULL);
     const struct gossip__agreement_request request = {
@@ -138,6 +139,7 @@ static void step_agree(struct gossip *engine, struct gossip__staged *staged,
         .reply_by_ms = staged->from_known ? GOSSIP_NEVER : staged->reply_by_ms,
         .from_known = staged->from_known,
         .internal = true,
+        .exact = exact,
     };
     int code = gossip__agreement_begin(engine, &request, &staged->agreement);
     if (code != 0) {
@@ -175,10 +177,12 @@ static void decide(struct gossip *engine, struct gossip__staged *staged) {
             }
             break;
         case GOSSIP__STAGED_AGREE:
-            staged->begun = staged->begun || (view.owned && (view.state == CATALOG_PENDING_ADD ||
-                                                             view.state == CATALOG_PENDING_DROP));
+            staged->begun =
+                staged->begun ||
+                (view.owned && staged->change != GOSSIP_STAGED_ABORT &&
+                 (view.state == CATALOG_PENDING_ADD || view.state == CATALOG_PENDING_DROP));
             staged->number_expected = staged->number_expected && !staged->begun;
-            step_agree(engine, staged, entry);
+            step_agree(engine, staged, step.exact, entry);
             return;
         case GOSSIP__STAGED_FORWARD:
             step_forward(engine, staged, entry);

@@ -97,7 +97,9 @@ struct attune_probe {
       "STAGED,S4,unit:staged_rule")                                                                \
     X(B37, "a staged change is finished by another than its owner", "STAGED,S4,unit:staged_rule")  \
     X(B38, "what is in flight and not on disk is confirmed", "S4,STAGED,unit:recv_confirm")        \
-    X(B39, "what lost rows have left is given to healthy members", "unit:healing")
+    X(B39, "what lost rows have left is given to healthy members", "unit:healing")                 \
+    X(B40, "a step of a staged change counts what superseded it as what it is",                    \
+      "unit:agreement_rule")
 
 enum attune_plant {
     ATTUNE_PLANT_NONE = 0,

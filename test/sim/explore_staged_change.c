@@ -29,6 +29,7 @@ static struct gossip__staged_view view_of(const struct staged_state *state, unsi
         .same_body = write->body == change->body,
         .has_previous = write->previous != 0 && plant != STAGED_PLANT_PREVIOUS,
         .owned = !pending || write->owner == change->node || taken,
+        .own = write->owner == change->node || plant == STAGED_PLANT_ABORT,
         .agreed = change->agreed == node->alive || plant == STAGED_PLANT_NO_AGREEMENT ||
                   (change->agreed != 0 && plant == STAGED_PLANT_SUPERSEDED_NOW),
     };
@@ -103,11 +104,6 @@ static void decide_emit(const struct explore_world *world, const struct staged_s
     struct staged_state next = *state;
     const struct staged_node *node = &state->nodes[change->node];
     const struct staged_write *stands = staged_in_force(state, node->alive);
-    bool aborts = change->kind == GOSSIP_STAGED_ABORT && step.move == GOSSIP__STAGED_WRITE;
-    if (aborts && stands->owner != change->node && !view.agreed &&
-        world->plant != STAGED_PLANT_ABORT) {
-        step.move = GOSSIP__STAGED_AGREE; /* others may still take a step of the removed owner */
-    }
     switch (step.move) {
     case GOSSIP__STAGED_AGREE:
         next.changes[index].waiting = node->alive;

@@ -128,7 +128,8 @@ void sim_god_reset(struct sim *sim, struct sim_node *node) {
             PROBE("sim.lost_with_a_newcomer");
             write->lost = true;
         } else if (had && sim->phase > SIM_LOAD && !required_hold(sim, node, write->entry)) {
-            write->out_of_reach = true; /* its admitter was removed, and has it in a file, or down */
+            write->out_of_reach =
+                true; /* its admitter was removed, and has it in a file, or down */
         }
         if (stored != NULL && stored->state == CATALOG_DROPPED &&
             sim_disk_holds(sim, &node->disk, write->entry)) {

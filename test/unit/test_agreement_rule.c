@@ -48,11 +48,34 @@ START_TEST(confirms_when_ready) {
     const struct gossip__agreement_pair later = {entry_maker_id(2), 21};
     const struct gossip__confirmer ready = {.ready = true};
     const struct gossip__confirmer newcomer = {.ready = false, .horizon = 99};
-    ck_assert_int_eq(gossip__agreement_confirm(&ready, entry, &pair, 1), GOSSIP__CONFIRMATION_HAS);
-    ck_assert_int_eq(gossip__agreement_confirm(&ready, entry, &later, 1),
+    ck_assert_int_eq(gossip__agreement_confirm(&ready, entry, &pair, 1, false),
+                     GOSSIP__CONFIRMATION_HAS);
+    ck_assert_int_eq(gossip__agreement_confirm(&ready, entry, &later, 1, false),
                      GOSSIP__CONFIRMATION_LACKS);
-    ck_assert_int_eq(gossip__agreement_confirm(&newcomer, entry, &pair, 1),
+    ck_assert_int_eq(gossip__agreement_confirm(&newcomer, entry, &pair, 1, false),
                      GOSSIP__CONFIRMATION_NOT_READY);
+    catalog_entry_release(entry);
+}
+END_TEST
+
+START_TEST(a_step_wants_it_exactly) {
+    /* B40, decision 0024: before a step of a staged change it must be these versions and no others, not what superseded them, and
+     * not an absence that the horizon explains. */
+    struct catalog_entry *entry = entry_new();
+    const struct gossip__agreement_pair exact = {entry_maker_id(2), 20};
+    const struct gossip__agreement_pair superseded = {entry_maker_id(1), 10};
+    const struct gossip__agreement_pair both[] = {superseded, exact};
+    const struct gossip__confirmer ready = {.ready = true, .horizon = 99};
+    ck_assert_int_eq(gossip__agreement_confirm(&ready, entry, &exact, 1, true),
+                     GOSSIP__CONFIRMATION_HAS);
+    ck_assert_int_eq(gossip__agreement_confirm(&ready, entry, &superseded, 1, false),
+                     GOSSIP__CONFIRMATION_HAS);
+    ck_assert_int_eq(gossip__agreement_confirm(&ready, entry, &superseded, 1, true),
+                     GOSSIP__CONFIRMATION_LACKS);
+    ck_assert_int_eq(gossip__agreement_confirm(&ready, entry, both, 2, true),
+                     GOSSIP__CONFIRMATION_LACKS);
+    ck_assert_int_eq(gossip__agreement_confirm(&ready, NULL, &exact, 1, true),
+                     GOSSIP__CONFIRMATION_LACKS);
     catalog_entry_release(entry);
 }
 END_TEST
@@ -128,6 +151,8 @@ Suite *agreement_rule_suite(void) {
     tcase_add_test(rule, covers_what_it_has_seen);
     tcase_add_test(rule, absent_is_dropped_and_removed);
     tcase_add_test(rule, confirms_when_ready);
+    tcase_add_test(rule, a_step_wants_it_exactly);
+    tcase_add_test(rule, a_step_wants_it_exactly);
     tcase_add_test(rule, all_are_required);
     tcase_add_test(rule, skipping_needs_a_majority);
     tcase_add_test(rule, patience_with_the_dead);

@@ -1,5 +1,5 @@
 /* test_lineage.c - old disks, removed ids, newcomers that begin again: transcripts of a few engines. */
-#include "test/unit/support/pair.h"
+#include "test/unit/support/cluster.h"
 #include "test/unit/support/solo.h"
 
 #include <check.h>
@@ -14,7 +14,7 @@ enum { SETTLED_MS = 40000 };
 /* A cluster of three; the disk of "c", as it was before "posts" was dropped and forgotten by all, is back in its place, with
  * "only", which it wrote alone. It is down, or (cut off) still up. */
 static struct pair *restored(void) {
-    struct pair *pair = pair_cluster(3);
+    struct pair *pair = cluster(3);
     pair_set(pair, 'a', "posts", body);
     pair_run(pair, SETTLED_MS);
     pair_kill(pair, 'c', true);
@@ -107,7 +107,7 @@ END_TEST
 
 START_TEST(disk_above_the_horizon_catches_up) {
     /* A restored disk that has seen all that was forgotten since is an ordinary member that was away: same id. */
-    struct pair *pair = pair_cluster(3);
+    struct pair *pair = cluster(3);
     pair_set(pair, 'a', "posts", body);
     pair_run(pair, SETTLED_MS);
     pair_kill(pair, 'c', true);
@@ -127,7 +127,7 @@ END_TEST
 START_TEST(removed_id_that_comes_back_starts_over) {
     /* DESIGN 4.7: a member that was removed while it was away takes a new id at its return, and what it alone had is handed
      * out. */
-    struct pair *pair = pair_cluster(3);
+    struct pair *pair = cluster(3);
     pair_set(pair, 'a', "posts", body);
     pair_run(pair, 3000);
     pair_cut(pair, 'a', 'c', true);
@@ -155,7 +155,7 @@ END_TEST
 START_TEST(removed_while_it_serves_stops) {
     /* The operator meant it: a node that learns while it serves that it was removed stops, and takes a new id only when it
      * is started again. */
-    struct pair *pair = pair_cluster(3);
+    struct pair *pair = cluster(3);
     pair_remove(pair, 'a', "c");
     pair_run(pair, 5000);
     ck_assert(pair_engine(pair, 'c')->removed);
@@ -177,7 +177,7 @@ END_TEST
 
 START_TEST(removed_id_stays_removed_without_store) {
     /* An id that was removed serves nobody: not either if the new one could not be stored. */
-    struct pair *pair = pair_cluster(2);
+    struct pair *pair = cluster(2);
     pair_kill(pair, 'b', true);
     pair_disk_state(pair, 'b')->removed = true;
     pair_start(pair, 'b', (struct pair_start){0});
@@ -302,7 +302,7 @@ static void replacing(struct pair *pair, const struct catalog_id *id) {
 
 START_TEST(former_id_that_lives_is_not_removed) {
     /* Whoever says that it replaces an id takes no member with it that lives here, and one that is gone it does. */
-    struct pair *pair = pair_cluster(3);
+    struct pair *pair = cluster(3);
     struct catalog_id id = pair_member(pair, 'a', "c")->row.id;
     replacing(pair, &id);
     ck_assert_int_eq(gossip__member_find(pair_engine(pair, 'a'), &id)->state, GOSSIP_MEMBER_ALIVE);

@@ -1,5 +1,5 @@
 /* test_lineage_newcomer.c - newcomers that begin again, since what they began with is not to be trusted. */
-#include "test/unit/support/pair.h"
+#include "test/unit/support/cluster.h"
 #include "test/unit/support/solo.h"
 
 #include <check.h>
@@ -11,7 +11,7 @@ enum { SETTLED_MS = 40000 };
 
 START_TEST(newcomer_whose_admitter_is_removed_begins_again) {
     /* DESIGN 4.7: what a newcomer began with, its admitter alone may have had: with the removal it begins again. */
-    struct pair *pair = pair_cluster(2);
+    struct pair *pair = cluster(2);
     pair_set(pair, 'b', "posts", body);
     pair_run(pair, 2000);
     pair_cut(pair, 'a', 'c', true);
@@ -42,7 +42,7 @@ END_TEST
 
 START_TEST(newcomer_below_the_horizon_begins_again) {
     /* G3: what a newcomer has fetched under a horizon that all others have passed since is not to be trusted. */
-    struct pair *pair = pair_cluster(2);
+    struct pair *pair = cluster(2);
     pair_set(pair, 'a', "posts", body);
     pair_run(pair, 2000);
     pair_cut(pair, 'b', 'c', true);
@@ -78,7 +78,7 @@ END_TEST
 
 /* A newcomer "c" that "b" has admitted, with what it fetched; it cannot be ready without "a". */
 static struct pair *admitted(void) {
-    struct pair *pair = pair_cluster(2);
+    struct pair *pair = cluster(2);
     pair_set(pair, 'b', "posts", body);
     pair_run(pair, 2000);
     pair_cut(pair, 'a', 'c', true);

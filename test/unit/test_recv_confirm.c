@@ -14,13 +14,17 @@ static struct gossip__agreement_pair pair_of(struct solo *solo) {
     return (struct gossip__agreement_pair){version.origin, version.clock};
 }
 
+static bool exactly;
+
 static void ask(struct solo *solo, uint64_t sequence, const struct gossip__agreement_pair *pair) {
-    solo_receive(
-        solo, 1,
-        &(struct gossip__message){
-            .type = GOSSIP__CONFIRM,
-            .confirm = {
-                .sequence = sequence, .salt = 77, .key = posts, .pairs = pair, .pair_count = 1}});
+    solo_receive(solo, 1,
+                 &(struct gossip__message){.type = GOSSIP__CONFIRM,
+                                           .confirm = {.sequence = sequence,
+                                                       .salt = 77,
+                                                       .exact = exactly,
+                                                       .key = posts,
+                                                       .pairs = pair,
+                                                       .pair_count = 1}});
 }
 
 static enum gossip__confirmation_result said(struct solo *solo) {
@@ -55,6 +59,31 @@ START_TEST(only_what_is_on_disk) {
     pair.clock++;
     ask(solo, 7, &pair);
     ck_assert_int_eq(said(solo), GOSSIP__CONFIRMATION_LACKS);
+    solo_free(solo);
+}
+END_TEST
+
+START_TEST(for_a_step_exactly) {
+    /* Decision 0024: of what a step is to follow on it is looked at when it is stored whether just that stands. */
+    struct solo *solo = solo_with_peer();
+    const struct gossip__agreement_pair first = pair_of(solo);
+    exactly = true;
+    solo_clear(solo);
+    ask(solo, 5, &first);
+    ck_assert_uint_eq(solo_sent(solo, 1, GOSSIP__CONFIRMATION), 0);
+    solo_store_all(solo);
+    ck_assert_int_eq(said(solo), GOSSIP__CONFIRMATION_HAS);
+    ck_assert_int_eq(solo_write(solo, 2, "posts", "g"), 1);
+    const struct gossip__agreement_pair second = pair_of(solo);
+    ask(solo, 6, &second);
+    ck_assert_int_eq(solo_write(solo, 3, "posts", "h"), 1);
+    solo_store_all(solo);
+    ck_assert_uint_eq(solo_sent(solo, 1, GOSSIP__CONFIRMATION), 2);
+    ask(solo, 7, &second);
+    ck_assert_int_eq(said(solo), GOSSIP__CONFIRMATION_LACKS);
+    exactly = false;
+    ask(solo, 8, &second);
+    ck_assert_int_eq(said(solo), GOSSIP__CONFIRMATION_HAS);
     solo_free(solo);
 }
 END_TEST
@@ -132,6 +161,7 @@ Suite *recv_confirm_suite(void) {
     Suite *suite = suite_create("recv_confirm");
     TCase *confirm = tcase_create("recv_confirm");
     tcase_add_test(confirm, only_what_is_on_disk);
+    tcase_add_test(confirm, for_a_step_exactly);
     tcase_add_test(confirm, a_commit_that_fails);
     tcase_add_test(confirm, questions_that_wait_are_bounded);
     tcase_add_test(confirm, who_may_not_confirm);

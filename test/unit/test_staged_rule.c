@@ -61,11 +61,16 @@ START_TEST(steps_of_an_abort) {
     /* pending_add -> its `previous`, or dropped; pending_drop -> active; of anything else there is no abort. */
     const struct gossip__staged_view absent = {.present = false};
     struct gossip__staged_view view = view_of(CATALOG_PENDING_ADD, false);
+    view.own = true;
     view.agreed = false; /* nobody is waited for before it */
     check_write(next(ABORT, false, view), CATALOG_DROPPED, 0);
     view.has_previous = true;
     check_write(next(ABORT, false, view), CATALOG_ACTIVE, GOSSIP__STAGED_BODY_PREVIOUS);
     view.state = CATALOG_PENDING_DROP;
+    check_write(next(ABORT, false, view), CATALOG_ACTIVE, GOSSIP__STAGED_BODY_IN_FORCE);
+    view.own = false; /* it takes over: others may still take a step of the former owner */
+    ck_assert_int_eq(next(ABORT, false, view).move, GOSSIP__STAGED_AGREE);
+    view.agreed = true;
     check_write(next(ABORT, false, view), CATALOG_ACTIVE, GOSSIP__STAGED_BODY_IN_FORCE);
     ck_assert_int_eq(next(ABORT, true, view_of(CATALOG_ACTIVE, false)).move, GOSSIP__STAGED_DONE);
     ck_assert_int_eq(next(ABORT, true, absent).move, GOSSIP__STAGED_DONE);

@@ -93,8 +93,6 @@ void pair_agree(struct pair *pair, char letter, uint64_t token, const char *enti
 void pair_stage(struct pair *pair, char letter, uint64_t token, enum gossip_staged staged,
                 const char *entity, const char *json, gossip_duration_ms timeout_ms);
 
-/* So many, "a" and on, all ready; the transcript is clear. */
-struct pair *pair_cluster(size_t count);
 /* A schema, as a node has it stored; NULL. */
 struct catalog_entry *pair_entry(struct pair *pair, char letter, const char *entity);
 /* A client sets a schema, or drops it (NULL), and the disk has it. */

@@ -178,19 +178,7 @@ bool pair_tables_equal(struct pair *pair, char a, char b) {
     return memcmp(&left, &right, sizeof left) == 0;
 }
 
-/* --- clusters and schemas ------------------------------------------------------------------------------------------- */
-
-struct pair *pair_cluster(size_t count) {
-    struct pair *pair = pair_new();
-    pair_start(pair, 'a', (struct pair_start){0});
-    for (size_t i = 1; i < count; i++) {
-        pair_run(pair, 100);
-        pair_start(pair, (char)('a' + i), (struct pair_start){.join = {"a:1"}});
-    }
-    pair_run(pair, 5000);
-    pair_transcript_clear(pair);
-    return pair;
-}
+/* --- schemas ------------------------------------------------------------------------------------------- */
 
 struct catalog_entry *pair_entry(struct pair *pair, char letter, const char *entity) {
     struct catalog_key key = {.kind = CATALOG_SCHEMA, .entity = {entity, strlen(entity)}};
