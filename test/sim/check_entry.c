@@ -19,6 +19,46 @@ static bool is_merge_of(struct catalog_entry *before, struct catalog_entry *afte
     return is;
 }
 
+/* A version that a removed member still had, and a disk took from it that was put back to a copy from before the removal: the
+ * horizon does not wait for the removed one, and that disk had not heard of the removal. Outside the promises (decision 0023);
+ * from there it may come to all. */
+struct revived {
+    struct catalog_id origin;
+    catalog_clock clock;
+    uint64_t slot;
+};
+enum { PUT_BACK_MS = 10000 };
+struct s3 {
+    struct revived *revived;
+    size_t count, capacity;
+};
+
+static bool is_put_back(const struct sim *sim, const struct sim_node *node) {
+    bool removed = false;
+    for (size_t i = 0; i < sim->node_count; i++) {
+        removed = removed || sim->nodes[i].removed || sim->nodes[i].removals_asked > 0;
+    }
+    return removed && node->replaced_ms != 0 && node->replaced_ms + PUT_BACK_MS > sim->now_ms;
+}
+
+static bool is_excused(struct sim *sim, const struct sim_node *node,
+                       const struct catalog_version *version, uint64_t slot) {
+    struct s3 *s3 = sim_checker_state(sim, &sim_check_s3);
+    for (size_t i = 0; i < s3->count; i++) {
+        if (s3->revived[i].slot == slot && s3->revived[i].clock == version->clock &&
+            catalog_id_equal(&s3->revived[i].origin, &version->origin)) {
+            return true;
+        }
+    }
+    if (is_put_back(sim, node)) {
+        PROBE("sim.revived_by_a_removed_member");
+        s3->revived = sim_grow(s3->revived, s3->count, &s3->capacity, sizeof *s3->revived);
+        s3->revived[s3->count++] = (struct revived){version->origin, version->clock, slot};
+        return true;
+    }
+    return false;
+}
+
 /* A version that was dropped, and whose drop the horizon of this disk has passed, lives again. That the drop's row is gone
  * since does not matter: what versions there were, and which had seen which, is remembered beside the disks (causal.h). */
 static void revived_look(struct sim *sim, struct sim_node *node, const struct catalog_entry *entry,
@@ -30,7 +70,8 @@ static void revived_look(struct sim *sim, struct sim_node *node, const struct ca
     for (size_t i = 0; any && i < count && i < VERSIONS_MAX; i++) {
         if (versions[i].state != CATALOG_DROPPED &&
             sim_causal_is_gone(&sim->causal, entry->slot, &versions[i].origin, versions[i].clock,
-                               horizon)) {
+                               horizon) &&
+            !is_excused(sim, node, &versions[i], entry->slot)) {
             sim_violated(
                 sim, &sim_check_s3, node,
                 "a dropped version is live again, behind the horizon that passed its drop");
@@ -85,9 +126,16 @@ static void s3_landed(struct sim *sim, struct sim_node *node, const struct sim_b
     }
 }
 
+static void s3_close(struct sim *sim) {
+    struct s3 *s3 = sim_checker_state(sim, &sim_check_s3);
+    free(s3->revived);
+}
+
 const struct sim_checker sim_check_s3 = {
     .id = "S3",
     .statement = "no entry moves to an older version, nothing that was dropped returns",
+    .state_size_bytes = sizeof(struct s3),
+    .close = s3_close,
     .put = s3_put,
     .taken = s3_taken,
     .landed = s3_landed,
