@@ -107,13 +107,14 @@ static void l4_interval(struct sim *sim) {
 /* Called before S4 forgets the question: it stands before it in the table of checkers. */
 static void l4_stepped(struct sim *sim, struct sim_node *node, const struct gossip_event *event,
                        const struct gossip_update *update) {
-    (void)event;
     for (size_t i = 0; i < update->reply_count && !sim->failed; i++) {
         const struct sim_asked *asked = sim__asked_find(sim, update->replies[i].token);
         if (asked == NULL) {
             continue;
         }
-        late_look(sim, asked);
+        if (!asked->staged || event->type != GOSSIP_STORED) {
+            late_look(sim, asked);
+        }
         if (sim->failed || update->replies[i].code != GOSSIP_ENOTAGREED) {
             continue;
         }

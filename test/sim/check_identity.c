@@ -111,7 +111,8 @@ static void version_look(struct sim *sim, struct sim_node *node,
             sim_grow(s13->orphans, s13->orphan_count, &s13->orphan_capacity, sizeof *s13->orphans);
         s13->orphans[s13->orphan_count++] =
             (struct orphan){version->origin, version->clock, node->index, state->node_id};
-    } else if (!own && s13->orphan_count > 0) {
+    } else if (!own && s13->orphan_count > 0 &&
+               state->ready) { /* a newcomer has not been told yet */
         const struct orphan *orphan = orphan_find(s13, version);
         sim_checker_looked(sim, &sim_check_s13);
         if (orphan != NULL && orphan->maker != node->index) {
