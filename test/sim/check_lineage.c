@@ -5,13 +5,14 @@
  *   anew         then it has another id, names the former one, is a newcomer without horizon and entries, and its clock does
  *                not fall. What stood on its disk above the old horizon, and was not dropped, is kept beside
  *   handed over  what is kept is forgotten only once each of it is on this very disk again (it, or what superseded it), or was
- *                handed over to the operator
+ *                handed over to the operator; but for what others wrote that the horizon has passed
  *
  * That nothing rolls back anywhere is said by S3, S7 and SEEN; that its writes bear an origin of their own by S7.
  */
 #include "test/sim/check_agreement.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct kept {
     struct catalog_entry *entry; /* held */
@@ -156,9 +157,14 @@ static void lineage_handed_over(struct sim *sim, struct sim_node *node,
     }
 }
 
-/* Drops cannot be handed over, and what they had replaced need not. */
+/* Drops cannot be handed over, and what they had replaced need not. Nor need what another wrote and the horizon has passed
+ * since: nobody can tell whether all have dropped it, or none has ever had it (decision 0031). */
 static bool stands_still(struct sim *sim, const struct sim_node *node, const struct kept *kept) {
-    return sim_disk_holds(sim, &node->disk, kept->entry);
+    struct catalog_version version = catalog_entry_in_force(kept->entry);
+    bool own = strlen(node->name) == version.node.size_bytes &&
+               memcmp(node->name, version.node.data, version.node.size_bytes) == 0;
+    return sim_disk_holds(sim, &node->disk, kept->entry) ||
+           (!own && version.clock <= node->disk.state.horizon);
 }
 
 static void lineage_landed(struct sim *sim, struct sim_node *node, const struct sim_batch *batch,
