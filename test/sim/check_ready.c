@@ -129,13 +129,28 @@ static size_t needed_of(const struct gossip *engine, bool *founded) {
     return members < 2 ? members : 2;
 }
 
+/* A disk from before it was ready was put back: it joins once more under an id that others have as ready, and nobody's row of it
+ * is an admission. */
+static bool was_ready_before(const struct sim *sim, const struct sim_node *node) {
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_disk *disk = &sim->nodes[i].disk;
+        for (size_t j = 0; disk->exists && &sim->nodes[i] != node && j < disk->member_count; j++) {
+            if (disk->members[j].ready &&
+                catalog_id_equal(&disk->members[j].id, &node->disk.state.node_id)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void ready_look(struct sim *sim, struct sim_node *node) {
     struct s14 *s14 = sim_checker_state(sim, &sim_check_s14);
     bool founded;
     size_t needed = needed_of(node->engine, &founded);
     size_t through = 0;
     sim_checker_looked(sim, &sim_check_s14);
-    if (founded) {
+    if (founded || was_ready_before(sim, node)) {
         return;
     }
     for (size_t i = 0; i < s14->count; i++) {
