@@ -21,6 +21,7 @@ int bench_service(void);
 int bench_tree(void);
 int bench_walk(void);
 int bench_exchange(void);
+int bench_agreement(void);
 int bench_check(void);
 
 /* Seconds of a clock that only goes forward. */

@@ -20,6 +20,8 @@ static const struct bench benches[] = {
     {"tree", "keeping the digest: insert, one change and the root, full build, memory", bench_tree},
     {"walk", "finding what differs: bytes, round trips and CPU of a walk", bench_walk},
     {"exchange", "the same in the frames of two engines", bench_exchange},
+    {"agreement", "knowing that every member has a change, and changing in stages",
+     bench_agreement},
     {"check", "checks of records on a host's write path, and planning within 100,000 entries",
      bench_check},
 };
