@@ -21,8 +21,9 @@ struct gossip__agreement_target {
     gossip_time_ms asked_ms;     /* first */
     gossip_time_ms due_ms;       /* to be asked again */
     unsigned tries;
-    bool lagging;     /* its last answer was no */
-    bool tables_sent; /* its table was another: ours was sent to it */
+    bool lagging;            /* its last answer was no */
+    bool waits_for_exchange; /* as many are under way as may be */
+    bool tables_sent;        /* its table was another: ours was sent to it */
 };
 
 struct gossip__agreement {

@@ -3,8 +3,8 @@
  * An entry is asked for by CONFIRM; the whole catalog by an exchange, which tells the same once it has ended in equal roots.
  *   who has no session       is dialled (dials that fail back off), and asked when it says hello
  *   who does not answer      is asked again after 4 RTT, at least 50 ms, doubling up to the interval
- *   who lacks it             the same; and at once when it has acknowledged a push. Who lacks it still when it is asked for
- *                            the second time is given it: its push was lost, or never sent
+ *   who lacks it             after an RTT, at least 5 ms, doubling; and at once when it has acknowledged a push. Who lacks it
+ *                            still when it is asked for the second time is given it: its push was lost, or never sent
  *   whose table is another   gets ours, gives us its own, and is asked again right behind it
  * Nobody is asked before it is on our own disk: only then is it pushed, and so what is asked for goes before the question.
  * Asking is done at the end of a step; what happens before only says who is due.
@@ -98,15 +98,15 @@ static void targets_sync(struct gossip *engine, struct gossip__agreement *agreem
 
 /* --- asking ------------------------------------------------------------------------------------ */
 
-static gossip_duration_ms ask_pause(const struct gossip *engine,
-                                    const struct gossip__member *member, unsigned tries) {
+/* From `least_ms`, doubling with each try up to the interval. */
+static gossip_duration_ms pause_of(const struct gossip *engine, gossip_duration_ms pause_ms,
+                                   gossip_duration_ms least_ms, unsigned tries) {
     gossip_duration_ms most_ms = gossip__swim_interval(engine);
-    gossip_duration_ms pause_ms = 4 * member->rtt_ms;
-    pause_ms = pause_ms < GOSSIP__ASK_AGAIN_MS_MIN ? GOSSIP__ASK_AGAIN_MS_MIN : pause_ms;
+    pause_ms = pause_ms < least_ms ? least_ms : pause_ms;
     for (unsigned i = 1; i < tries && pause_ms < most_ms; i++) {
         pause_ms *= 2;
     }
-    most_ms = most_ms < GOSSIP__ASK_AGAIN_MS_MIN ? GOSSIP__ASK_AGAIN_MS_MIN : most_ms;
+    most_ms = most_ms < least_ms ? least_ms : most_ms;
     return pause_ms < most_ms ? pause_ms : most_ms;
 }
 
@@ -135,7 +135,9 @@ static void target_ask(struct gossip *engine, struct gossip__agreement *agreemen
         target->asked_ms = engine->now_ms;
     }
     target->tries++;
-    target->due_ms = engine->now_ms + ask_pause(engine, member, target->tries);
+    target->waits_for_exchange = false;
+    target->due_ms = engine->now_ms +
+                     pause_of(engine, 4 * member->rtt_ms, GOSSIP__ASK_AGAIN_MS_MIN, target->tries);
     if (member->session == NULL) {
         PROBE("gossip.agreement_dials");
         gossip__session_dial_member(engine, member);
@@ -145,7 +147,9 @@ static void target_ask(struct gossip *engine, struct gossip__agreement *agreemen
                gossip__exchange_start(engine, member, GOSSIP__PURPOSE_SYNC) == NULL) {
         PROBE("gossip.agreement_waits_for_exchange");
         target->tries--;
-        target->due_ms = engine->now_ms + GOSSIP__EXCHANGE_RETRY_MS;
+        target->waits_for_exchange =
+            true; /* for the end of another, or, if memory was short, until then */
+        target->due_ms = engine->now_ms + GOSSIP__ASK_AGAIN_MS_MIN;
     }
 }
 
@@ -177,10 +181,17 @@ void gossip__agreement_ask(struct gossip *engine, struct gossip__agreement *agre
 
 /* --- what happens ------------------------------------------------------------------------------ */
 
+/* At the latest then. */
+static void target_due_in(struct gossip *engine, struct gossip__agreement *agreement,
+                          struct gossip__agreement_target *target, gossip_duration_ms pause_ms) {
+    gossip_time_ms due_ms = engine->now_ms + pause_ms;
+    target->due_ms = due_ms < target->due_ms ? due_ms : target->due_ms;
+    agreement->due_ms = due_ms < agreement->due_ms ? due_ms : agreement->due_ms;
+}
+
 static void target_due(struct gossip *engine, struct gossip__agreement *agreement,
                        struct gossip__agreement_target *target) {
-    target->due_ms = engine->now_ms;
-    agreement->due_ms = engine->now_ms;
+    target_due_in(engine, agreement, target, 0);
 }
 
 static void target_forget(struct gossip *engine, struct gossip__agreement *agreement,
@@ -267,6 +278,10 @@ static void target_denied(struct gossip *engine, struct gossip__agreement *agree
                           bool table_differs) {
     const struct catalog_entry *stored = catalog_find(engine->catalog, &agreement->key);
     target->lagging = true;
+    if (!table_differs) {
+        target_due_in(engine, agreement, target,
+                      pause_of(engine, member->rtt_ms, GOSSIP__ASK_LAGGING_MS_MIN, target->tries));
+    }
     if (!table_differs && target->tries > 1 && stored != NULL) {
         gossip__push_entry(engine, member, stored);
     }
@@ -327,6 +342,19 @@ void gossip__agreements_concluded(struct gossip *engine, const struct gossip__ex
         }
         PROBE("gossip.exchange_confirms");
         target_confirm(engine, agreement, target, member);
+    }
+}
+
+/* There is room for another. */
+void gossip__agreements_exchange_ended(struct gossip *engine) {
+    for (struct gossip__agreement *agreement = engine->agreements; agreement != NULL;
+         agreement = agreement->next) {
+        for (size_t i = 0; agreement->whole && i < agreement->target_count; i++) {
+            if (agreement->targets[i].waits_for_exchange) {
+                agreement->targets[i].waits_for_exchange = false;
+                target_due(engine, agreement, &agreement->targets[i]);
+            }
+        }
     }
 }
 

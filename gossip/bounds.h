@@ -111,7 +111,7 @@ enum {
     GOSSIP__REFUSAL_NOTICE_MS = 60000,
     /* who has not confirmed is asked again after this, doubling up to the interval */
     GOSSIP__ASK_AGAIN_MS_MIN = 50,
-    GOSSIP__EXCHANGE_RETRY_MS = 20, /* an exchange for an agreement that found no room */
+    GOSSIP__ASK_LAGGING_MS_MIN = 5, /* the same of who has answered that it lacks it */
     GOSSIP__FORWARD_MS_MIN = 1000,  /* for the answer of a forwarded change that is not to wait */
     /* the alarm of a doubled id ends when nobody has said it for so long */
     GOSSIP__DUPLICATE_ALARM_INTERVALS = 10,

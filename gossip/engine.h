@@ -83,6 +83,7 @@ struct gossip__push_message {
     gossip_time_ms sent_ms;
     gossip_time_ms due_ms; /* to be sent again */
     catalog_clock horizon; /* that it was stamped with */
+    bool refused; /* the member's horizon is higher: it goes again once ours has been raised */
     unsigned tries;
 };
 struct gossip__push_queue {

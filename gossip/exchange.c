@@ -132,6 +132,7 @@ void gossip__exchange_end(struct gossip *engine, struct gossip__exchange *exchan
         gossip__swim_no_answer(engine, member);
     }
     gossip__operation_exchange_ended(engine, exchange, result);
+    gossip__agreements_exchange_ended(engine);
     exchange_free(engine, exchange);
 }
 

@@ -379,8 +379,12 @@ void gossip__flight_stored(struct gossip *engine, uint64_t ticket, int result) {
     struct gossip__flight flight = *flight_at(engine, 0);
     engine->flight_first = (engine->flight_first + 1) % engine->flight_capacity;
     engine->flight_count--;
+    bool raised = flight.state.horizon > engine->stored.horizon;
     engine->stored = flight.state;
     engine->ticket_stored = ticket;
+    if (raised) {
+        gossip__push_raised(engine);
+    }
     engine->counters.batches_stored++;
     for (size_t i = 0; i < engine->member_count; i++) {
         struct gossip__member *member = engine->members[i];

@@ -301,6 +301,8 @@ void gossip__push_entry(struct gossip *engine, struct gossip__member *member,
 void gossip__push_session_up(struct gossip *engine, struct gossip__member *member);
 void gossip__push_acknowledged(struct gossip *engine, struct gossip__member *member,
                                uint64_t sequence, uint64_t refused);
+/* Our horizon has been raised, on the disk. */
+void gossip__push_raised(struct gossip *engine);
 /* Its root is ours: whatever is queued or not acknowledged has arrived. */
 void gossip__push_satisfied(struct gossip *engine, struct gossip__member *member);
 void gossip__push_drop_all(struct gossip *engine, struct gossip__member *member);
@@ -404,6 +406,8 @@ void gossip__agreements_confirmation(struct gossip *engine, struct gossip__membe
 /* An exchange with it counts (gossip__exchange_conclude). */
 void gossip__agreements_concluded(struct gossip *engine, const struct gossip__exchange *exchange,
                                   gossip_time_ms sent_ms);
+/* Any exchange has ended. */
+void gossip__agreements_exchange_ended(struct gossip *engine);
 /* A digest came from it; both tables were equal then, or not. */
 void gossip__agreements_told(struct gossip *engine, struct gossip__member *member,
                              const struct gossip__digest *digest, bool tables_equal);

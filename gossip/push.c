@@ -15,7 +15,7 @@
  * leaves an RTT of seconds behind: hence the largest (found by simulation). */
 enum { PUSH_TIMEOUT_MS_MIN = 250, PUSH_TIMEOUT_MS_MAX = 8000 };
 
-/* What was refused because our horizon was lower is sent again when the raise has had time to be stored. */
+/* What was refused because our horizon was lower is sent again when the raise is stored; after this, if none comes. */
 enum { PUSH_RAISE_MS = 50 };
 
 static bool takes_pushes(const struct gossip__member *member) {
@@ -103,6 +103,7 @@ static void message_transmit(struct gossip *engine, struct gossip__member *membe
     }
     push->handle_count = taken;
     push->horizon = engine->stored.horizon;
+    push->refused = false;
     push->tries++;
     push->sent_ms = engine->now_ms;
     push->due_ms = engine->now_ms + transmit_wait(member, push->tries);
@@ -303,6 +304,7 @@ void gossip__push_acknowledged(struct gossip *engine, struct gossip__member *mem
         uint32_t exchange = push->exchange;
         if (refused > 0 && member->horizon > push->horizon && push->tries < GOSSIP__PUSH_TRIES) {
             PROBE("gossip.push_again_after_raise");
+            push->refused = true;
             push->due_ms = engine->now_ms + PUSH_RAISE_MS;
             return;
         }
@@ -316,6 +318,19 @@ void gossip__push_acknowledged(struct gossip *engine, struct gossip__member *mem
         }
         pump(engine, member);
         return;
+    }
+}
+
+void gossip__push_raised(struct gossip *engine) {
+    for (size_t i = 0; i < engine->member_count; i++) {
+        struct gossip__member *member = engine->members[i];
+        for (size_t j = 0; j < GOSSIP__PUSHES_IN_FLIGHT; j++) {
+            struct gossip__push_message *push = &member->push.in_flight[j];
+            if (push->sequence != 0 && push->refused && member->horizon <= engine->stored.horizon) {
+                PROBE("gossip.push_goes_with_the_raise");
+                push->due_ms = engine->now_ms;
+            }
+        }
     }
 }
 

@@ -60,6 +60,37 @@ START_TEST(whole_under_equal_tables) {
 }
 END_TEST
 
+START_TEST(whole_of_many) {
+    /* As many exchanges as may be under way at once; the end of one makes room for the next, without any wait. */
+    enum { PEERS = 2 * GOSSIP__EXCHANGES_MAX + 3 };
+    struct solo *solo = solo_new();
+    for (unsigned peer = 1; peer <= PEERS; peer++) {
+        (void)solo_peer(solo, peer);
+    }
+    solo_clear(solo);
+    agree_whole(solo);
+    const gossip_time_ms begun_ms = solo->now_ms;
+    bool answered[PEERS + 1] = {false};
+    for (size_t count = 0; count < PEERS; count++) {
+        size_t asked = 0;
+        unsigned next = 0;
+        for (unsigned peer = 1; peer <= PEERS; peer++) {
+            asked += solo_sent(solo, peer, GOSSIP__DIGEST);
+            next = solo_sent(solo, peer, GOSSIP__DIGEST) == 1 && !answered[peer] ? peer : next;
+        }
+        ck_assert_uint_eq(
+            asked, count + GOSSIP__EXCHANGES_MAX < PEERS ? count + GOSSIP__EXCHANGES_MAX : PEERS);
+        ck_assert_int_eq(solo_reply(solo, 9), 1);
+        solo_answer_equal(solo, next);
+        answered[next] = true;
+        solo_step(solo, (struct gossip_event){.type = GOSSIP_TICK});
+    }
+    ck_assert_int_eq(solo_reply(solo, 9), 0);
+    ck_assert_uint_eq(solo->now_ms, begun_ms);
+    solo_free(solo);
+}
+END_TEST
+
 START_TEST(dialled_at_once) {
     /* A member without a connection is dialled, and asked as soon as it says hello. */
     struct solo *solo = solo_new();
@@ -209,6 +240,7 @@ Suite *agreement_ask_suite(void) {
     tcase_add_test(asking, lagging_is_named);
     tcase_add_test(asking, no_storm_of_dials);
     tcase_add_test(asking, whole_under_equal_tables);
+    tcase_add_test(asking, whole_of_many);
     tcase_add_test(asking, dialled_at_once);
     suite_add_tcase(suite, asking);
     TCase *restart = tcase_create("agreement_restart");

@@ -253,6 +253,29 @@ START_TEST(new_session_repeats_at_once) {
 }
 END_TEST
 
+START_TEST(goes_with_the_raise) {
+    /* What was refused because our horizon was lower goes again as soon as the raise is stored, and not before. */
+    struct solo *solo = solo_with(1);
+    write_stored(solo, "posts", "f");
+    solo->engine->state.seen = solo->engine->state.high_water;
+    const struct gossip__message refused = {
+        .type = GOSSIP__PUSH_ACK,
+        .push_ack = {.sequence = 1, .refused = 1, .horizon = solo_clock(1)}};
+    solo_receive(solo, 1, &refused);
+    solo_clear(solo);
+    solo_run(solo, 20);
+    ck_assert_uint_eq(solo_sent(solo, 1, GOSSIP__PUSH), 0);
+    solo_store_all(solo);
+    ck_assert_uint_le(gossip_deadline(solo->engine), solo->now_ms);
+    solo_step(solo, (struct gossip_event){.type = GOSSIP_TICK});
+    ck_assert_uint_eq(solo_sent(solo, 1, GOSSIP__PUSH), 1);
+    ck_assert_uint_eq(solo_sent_last(solo, 1, GOSSIP__PUSH)->push.horizon, solo_clock(1));
+    acknowledge(solo, 1, 1);
+    ck_assert_uint_eq(pushes(solo, GOSSIP_PUSH_ACKNOWLEDGED), 1);
+    solo_free(solo);
+}
+END_TEST
+
 /* A push of peer 1 with one entry, stored here. */
 static void receive_fresh(struct solo *solo, const char *entity) {
     struct merkle_buffer bytes;
@@ -368,6 +391,7 @@ Suite *push_suite(void) {
     tcase_add_test(repeat, waits_have_bounds);
     tcase_add_test(repeat, equal_roots_end_repeats);
     tcase_add_test(repeat, new_session_repeats_at_once);
+    tcase_add_test(repeat, goes_with_the_raise);
     tcase_add_test(fan_out, few_members_all_from_the_writer);
     tcase_add_test(fan_out, many_members_a_few);
     tcase_add_test(fan_out, not_to_who_is_gone);

@@ -310,8 +310,9 @@ START_TEST(nothing_comes_of_the_removed) {
     struct catalog_member_row row;
     struct catalog_entry *entry = ENTRY({1, 5, A, 'a'});
     struct sim_batch removal = rows_batch(&row, 6);
-    struct sim_batch write = {
-        .entries = &entry, .entry_count = 1, .state.node_id = entry_maker_id(3)};
+    struct sim_batch write = {.entries = &entry,
+                              .entry_count = 1,
+                              .state = {.node_id = entry_maker_id(3), .ready = true}};
     for (size_t i = 0; i < 3; i++) {
         sim->nodes[i].disk.exists = true;
     }
@@ -324,6 +325,10 @@ START_TEST(nothing_comes_of_the_removed) {
     entry = ENTRY({1, 6, A, 'a'});
     sim_check_s13.landed(sim, node, &write, NULL);
     sim_kit_verdict(&kit, NULL, "");
+    write.state.ready = false; /* who joins has not been told yet */
+    sim_check_s13.landed(sim, &sim->nodes[2], &write, NULL);
+    sim_kit_verdict(&kit, NULL, "");
+    write.state.ready = true;
     sim_check_s13.landed(sim, &sim->nodes[2], &write, NULL);
     sim_kit_verdict(&kit, "S13", "after all had removed it");
     catalog_entry_release(entry);
