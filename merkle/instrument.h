@@ -71,7 +71,7 @@ struct attune_probe {
     X(B16, "the member with the highest index never has its turn", "L2,L1")                        \
     X(B17, "after a failed dial the interval is not armed again", "L2,L1")                         \
     X(B18, "neither a silent hello nor a silent exchange is ended", "L3,L1,L4,HORIZON")            \
-    X(B19, "a malformed message leaves its exchange in its slot", "L3,L2,L4")                      \
+    X(B19, "a malformed message leaves its exchange in its slot", "L3,L2,L4,HORIZON")              \
     X(B20, "what a member does not acknowledge is repeated and kept without bound",                \
       "S10,unit:push_tick")                                                                        \
     X(B21, "an inner node stays that has too few items left", "unit:merkle_tree_insert")           \
@@ -90,7 +90,7 @@ struct attune_probe {
     X(B31, "a merge drops fields of versions that it does not know", "S3,S9,unit:catalog_merge")   \
     X(B32, "an encoding that is not the shortest is taken, and hashed as it came",                 \
       "S11,S9,unit:catalog_msgpack_check")                                                         \
-    X(B33, "freshness is counted from when the answer came", "FRESH")                              \
+    X(B33, "freshness is counted from when the answer came", "FRESH,unit:agreement_age")           \
     X(B34, "what was seen is counted though the member tables differ", "unit:hostile_answers")     \
     X(B35, "what a member lacks behind the horizon is taken for removed", "S3,L1,G11,S2")          \
     X(B36, "a staged change takes its last step without waiting for agreement",                    \

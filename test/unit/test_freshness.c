@@ -92,6 +92,23 @@ END_TEST
 
 /* --- by another's word ---------------------------------------------------------------------- */
 
+START_TEST(age_of_a_slow_answer) {
+    /* B33: an answer says how things stood at some moment since the question: the age is counted from that. */
+    struct solo *solo = solo_with(1);
+    (void)solo_ask(solo, 9, GOSSIP_SYNC, "p1", 0);
+    ck_assert_uint_eq(solo_sent(solo, 1, GOSSIP__DIGEST), 1);
+    const gossip_time_ms sent_ms = solo->now_ms;
+    solo_run(solo, 40); /* before it is sent again */
+    ck_assert_uint_eq(solo_sent(solo, 1, GOSSIP__DIGEST), 1);
+    solo_answer_equal(solo, 1);
+    ck_assert_int_eq(solo_reply(solo, 9), 0);
+    gossip__freshness_follow(solo->engine);
+    ck_assert_int_eq(gossip__agreement_age(solo->engine, solo->now_ms), 40);
+    ck_assert_uint_eq(solo->now_ms, sent_ms + 40);
+    solo_free(solo);
+}
+END_TEST
+
 START_TEST(age_by_word) {
     /* A member whose own copy was fresh makes ours so: its moment, seen from when it was asked; only a later one counts. */
     struct solo *solo = solo_with(4);
@@ -201,6 +218,7 @@ Suite *freshness_suite(void) {
     tcase_add_test(ages, age_of_two_and_three);
     tcase_add_test(ages, age_of_five);
     tcase_add_test(ages, age_is_unknown);
+    tcase_add_test(ages, age_of_a_slow_answer);
     tcase_add_test(ages, age_by_word);
     tcase_add_test(ages, word_goes_with_the_table);
     tcase_add_test(ages, word_of_another_cluster);
