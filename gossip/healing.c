@@ -68,7 +68,7 @@ bool gossip__healing_withholds(const struct gossip *engine, const struct gossip_
 bool gossip__healing_refuses(const struct gossip *engine, const struct gossip__member *member,
                              const struct catalog_entry *entry) {
     return member->peer_healing && !engine->state.healing &&
-           entry->clock_highest <= engine->state.horizon;
+           entry->clock_highest <= engine->state.horizon && !PLANTED(ATTUNE_B39);
 }
 
 void gossip__healing_lacked(struct gossip *engine, const struct gossip__exchange *exchange,
