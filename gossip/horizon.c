@@ -28,7 +28,7 @@ void gossip__horizon_raise(struct gossip *engine, catalog_clock horizon) {
  * Until then nothing is taken from it. A newcomer's word never is: from whom is not ready nobody can fetch anew, and if there
  * is nobody else this node is the last that has anything. */
 static void new_id_heard(struct gossip *engine, struct gossip__member *member) {
-    if (!member->row.ready) {
+    if (!gossip__member_is_ready(member)) {
         PROBE("gossip.horizon_of_newcomer_is_higher");
     } else if (member->doubted_ms == 0) {
         PROBE("gossip.horizon_doubted");

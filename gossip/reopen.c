@@ -5,6 +5,7 @@
  *   1. what the disk has is merged into what memory has; but an entry that memory lacks, and that the horizon forgets, is one
  *      that was forgotten here and whose row came back: that row is taken away again (DESIGN 4.7);
  *   2. whatever the disk then lacks, or has older, is written to it again, members and state with it, and what is kept;
+ *      (in no cluster it has no members: those of an ADMIT that failed, and is on disk, are taken away);
  *   3. the node keeps its id and its promises: nothing was taken back. Marks that only rise are those of the disk if they are
  *      higher there: a batch that failed may have raised them.
  */
@@ -107,6 +108,9 @@ void gossip__reopened(struct gossip *engine, const struct catalog_load *load) {
     }
     if (result == 0) {
         result = gossip__lineage_reopened(engine, load);
+    }
+    if (catalog_id_is_none(&engine->state.cluster_id)) {
+        gossip__flight_members_cleared(engine);
     }
     for (size_t i = 0; i < engine->member_count; i++) {
         (void)gossip__member_store(engine, engine->members[i]);

@@ -64,6 +64,24 @@ START_TEST(old_disk_takes_a_new_id) {
 }
 END_TEST
 
+START_TEST(word_of_who_is_no_longer_ready_does_not_count) {
+    /* Decision 0031: from whom is not ready nobody can fetch anew; that it was ready once, as the table says for ever, before its
+     * disk was put back, changes nothing. */
+    struct pair *pair = cluster(2);
+    struct gossip *a = pair_engine(pair, 'a');
+    struct gossip__member *b = pair_member(pair, 'a', "b");
+    catalog_clock heard = a->state.seen + 1;
+    ck_assert(b->row.ready);
+    b->session->peer_ready = false;
+    ck_assert_int_eq(gossip__horizon_heard(a, b, heard), GOSSIP__HORIZON_NEW_ID);
+    ck_assert_uint_eq(b->doubted_ms, 0);
+    b->session->peer_ready = true;
+    ck_assert_int_eq(gossip__horizon_heard(a, b, heard), GOSSIP__HORIZON_NEW_ID);
+    ck_assert_uint_ne(b->doubted_ms, 0);
+    pair_free(pair);
+}
+END_TEST
+
 START_TEST(what_it_alone_had_is_handed_out) {
     /* G2: what nobody else had is given to the driver once, to be written to a file; what all have had is not. */
     struct pair *pair = restored();
@@ -326,6 +344,7 @@ Suite *lineage_suite(void) {
     tcase_add_test(replace, former_id_that_lives_is_not_removed);
     suite_add_tcase(suite, replace);
     TCase *kept = tcase_create("lineage_kept");
+    tcase_add_test(kept, word_of_who_is_no_longer_ready_does_not_count);
     tcase_add_test(kept, what_it_alone_had_is_handed_out);
     tcase_add_test(kept, kept_survives_a_crash);
     tcase_add_test(kept, write_in_flight_is_kept);

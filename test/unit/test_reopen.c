@@ -78,6 +78,24 @@ START_TEST(lost_commit_stays_lost) {
 }
 END_TEST
 
+START_TEST(rows_of_a_lost_admission_leave) {
+    /* An ADMIT that could not be stored may be on disk with its rows: in no cluster again, this node knows none of them. */
+    struct solo *solo = solo_new();
+    (void)solo_peer(solo, 1);
+    (void)solo_write(solo, 1, "new", "f");
+    solo_store(solo, CATALOG_EIO);
+    reopen(solo, (struct catalog_load){0});
+    ck_assert(!solo->update->batches[0].members_cleared);
+    ck_assert_uint_eq(solo->update->batches[0].member_count, 1);
+    solo_store(solo, CATALOG_EIO);
+    solo->engine->state.cluster_id = (struct catalog_id){0}; /* as it was before the admission */
+    reopen(solo, (struct catalog_load){0});
+    ck_assert(solo->update->batches[0].members_cleared);
+    ck_assert_uint_eq(solo->update->batches[0].member_count, 0);
+    solo_free(solo);
+}
+END_TEST
+
 START_TEST(fresh_file_is_filled_again) {
     /* P4: a file that was set aside for a new one gets all entries and all members again, and the node keeps its id. */
     struct solo *solo = solo_new();
@@ -312,6 +330,7 @@ Suite *reopen_suite(void) {
     TCase *reopened = tcase_create("reopened");
     tcase_add_test(reopened, failed_commit_is_on_disk);
     tcase_add_test(reopened, lost_commit_stays_lost);
+    tcase_add_test(reopened, rows_of_a_lost_admission_leave);
     tcase_add_test(reopened, fresh_file_is_filled_again);
     tcase_add_test(reopened, missing_rows_are_written_again);
     tcase_add_test(reopened, marks_never_fall);
