@@ -157,13 +157,19 @@ static void lineage_handed_over(struct sim *sim, struct sim_node *node,
     }
 }
 
-/* Drops cannot be handed over, and what they had replaced need not. Nor need what another wrote and the horizon has passed
- * since: nobody can tell whether all have dropped it, or none has ever had it (decision 0031). */
+/* Drops cannot be handed over, and what they had replaced need not; of a conflict the file says what is in force, so that is what
+ * must be there. Nor need what another wrote and the horizon has passed since: nobody can tell whether all have dropped it, or
+ * none has ever had it (decision 0031). */
 static bool stands_still(struct sim *sim, const struct sim_node *node, const struct kept *kept) {
     struct catalog_version version = catalog_entry_in_force(kept->entry);
     bool own = strlen(node->name) == version.node.size_bytes &&
                memcmp(node->name, version.node.data, version.node.size_bytes) == 0;
-    return sim_disk_holds(sim, &node->disk, kept->entry) ||
+    const struct catalog_key key = catalog_entry_key(kept->entry);
+    const struct catalog_entry *stored = sim_disk_find(&node->disk, &key);
+    bool conflict = kept->entry->version_count > 1;
+    bool seen =
+        conflict && stored != NULL && catalog_entry_seen(stored, &version.origin) >= version.clock;
+    return sim_disk_holds(sim, &node->disk, kept->entry) || seen ||
            (!own && version.clock <= node->disk.state.horizon);
 }
 
