@@ -132,9 +132,9 @@ struct gossip__member {
     /* when the request was sent that ended in equal roots or a finished walk */
     gossip_time_ms agreed_ms;
     gossip_time_ms freshened_ms; /* last asked beside its turns, to be fresh; 0: never */
-    bool healed_through;        /* an exchange with it ended so, although one of both was healing */
-    bool joined_through;        /* while this node joins: a walk with it counted */
-    gossip_time_ms admitted_ms; /* while this node joins: when its ADMIT was stored here; 0 */
+    bool healed_through;         /* one ended well since this node heals; both may be healing */
+    bool joined_through;         /* while this node joins: a walk with it counted */
+    gossip_time_ms admitted_ms;  /* while this node joins: when its ADMIT was stored here; 0 */
 
     /* clocks and times */
     bool skew_known;
@@ -258,8 +258,8 @@ struct gossip__exchange {
     size_t range_count, range_capacity;
     size_t unstored_bytes; /* pulled, handed to the store, not on disk */
     size_t unstored_batches;
-    /* an entry was missing, refused, or not stored: the walk is not finished */
-    bool incomplete;
+    bool incomplete; /* an entry was missing, refused, not stored: the walk is not finished */
+    bool withheld;   /* one was not given, or is on its way out (healing.c): the same */
     /* the member does not take what it lacks (its store is down, say): not asked again at once */
     bool have_refused;
     /* slots (uint64_t) of pulled entries that superseded ours: no push is needed */

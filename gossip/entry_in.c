@@ -34,6 +34,7 @@ static void reject(struct gossip *engine, int code) {
 /* What one entry is merged with and for. */
 struct taking {
     struct gossip *engine;
+    const struct gossip__member *member;
     struct gossip__arrival arrival;
     enum gossip_cause cause;
     struct merkle_buffer *settled;
@@ -89,6 +90,11 @@ static int take_entry(struct taking *taking, struct catalog_entry *entry) {
     struct catalog_entry *own = catalog_pending_find(engine->catalog, &key);
     struct catalog_entry *merged;
     bool forked = false;
+    if (gossip__healing_refuses(engine, taking->member, entry)) {
+        PROBE("gossip.row_of_healing_refused");
+        engine->counters.rejected[GOSSIP_REJECT_HORIZON]++;
+        return GOSSIP_EHEALING;
+    }
     int result =
         catalog_merge(engine->allocator, own, entry, engine->state.horizon, &merged, &forked);
     if (result != 0) {
@@ -122,6 +128,7 @@ struct gossip__intake gossip__entries_take(struct gossip *engine, struct gossip_
                                            struct merkle_buffer *settled) {
     struct taking taking = {
         .engine = engine,
+        .member = member,
         .arrival = {.local = false, .from = member->row.id},
         .cause = cause,
         .settled = settled,

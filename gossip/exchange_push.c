@@ -69,6 +69,7 @@ static void batch_fill(struct gossip *engine, struct gossip__exchange *exchange)
         }
         if (gossip__healing_withholds(engine, exchange->member, entry)) {
             gossip__healing_lacked(engine, exchange, entry);
+            exchange->withheld = true;
             continue;
         }
         if (PLANTED(ATTUNE_B35) && entry->clock_highest <= engine->state.horizon &&
@@ -97,7 +98,7 @@ static void walk_finished(struct gossip *engine, struct gossip__exchange *exchan
         refused_back_off(engine, exchange);
         return;
     }
-    if (!exchange->incomplete) {
+    if (!exchange->incomplete && !exchange->withheld) {
         if (exchange->finished_once) {
             /* The clock is that of the first answer: what holds of this one must have held of that, too. */
             exchange->tables_equal = exchange->tables_equal && exchange->first_tables_equal;

@@ -6,6 +6,7 @@
  * a key that they lack looks like one that only this node has. So while this node heals
  *
  *   withheld   what lies at or below its horizon is given to nobody who does not heal as well: every member had it
+ *   refused    the same, by who does not heal: it may have healed while the other still gave it all
  *   removed    of that, what a member lacks that is ready and does not heal, at the same horizon: all have seen it dropped
  *   healed     once it has all that such a member has; or, where every member heals, all that they have together
  *
@@ -40,6 +41,9 @@ void gossip__healing_answered(struct gossip *engine) {
     if (!engine->state.ready && !engine->state.healing) {
         PROBE("gossip.newcomer_heals_along");
         engine->state.healing = true;
+        for (size_t i = 0; i < engine->member_count; i++) {
+            engine->members[i]->healed_through = false; /* what it had before it is not of that */
+        }
         gossip__flight_state_dirty(engine);
     }
 }
@@ -61,12 +65,20 @@ bool gossip__healing_withholds(const struct gossip *engine, const struct gossip_
            entry->clock_highest <= engine->stored.horizon && !PLANTED(ATTUNE_B39);
 }
 
+bool gossip__healing_refuses(const struct gossip *engine, const struct gossip__member *member,
+                             const struct catalog_entry *entry) {
+    return member->peer_healing && !engine->state.healing &&
+           entry->clock_highest <= engine->state.horizon && !PLANTED(ATTUNE_B39);
+}
+
 void gossip__healing_lacked(struct gossip *engine, const struct gossip__exchange *exchange,
                             struct catalog_entry *entry) {
     const struct gossip__member *member = exchange->member;
+    struct catalog_key key = catalog_entry_key(entry);
     bool heals = exchange->answer_healing || exchange->first_healing;
+    bool stands = catalog_pending_find(engine->catalog, &key) == entry;
     if (!heals && gossip__member_is_ready(member) && !member->settling && !exchange->incomplete &&
-        member->horizon == engine->stored.horizon && gossip__horizon_settled(engine) &&
+        member->horizon == engine->stored.horizon && gossip__horizon_settled(engine) && stands &&
         gossip__flight_remove(engine, entry) == 0) {
         PROBE("gossip.stale_row_removed");
     }

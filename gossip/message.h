@@ -146,7 +146,7 @@ struct gossip__entries {
     uint32_t exchange;
     uint64_t sequence;
     catalog_clock horizon;
-    uint64_t missing; /* of a PULL: fingerprints that are not there any more */
+    uint64_t missing; /* withheld; of a PULL, fingerprints that are not there any more, too */
     bool more;        /* of a PULL_RANGE: resume at (next_slot, next_skip) */
     uint64_t next_slot, next_skip;
     const struct gossip__span *entries;

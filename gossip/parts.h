@@ -270,7 +270,11 @@ void gossip__healing_concluded(struct gossip *engine, const struct gossip__excha
 /* Whether this is not given to the member: a row of a node that heals, which may be an old one. */
 bool gossip__healing_withholds(const struct gossip *engine, const struct gossip__member *member,
                                const struct catalog_entry *entry);
-/* A walk has found that the member lacks what is withheld from it; removes it where that tells that it was dropped. */
+/* Whether this is not taken from the member: such a row, that it gave before it heard that this node has healed. */
+bool gossip__healing_refuses(const struct gossip *engine, const struct gossip__member *member,
+                             const struct catalog_entry *entry);
+/* A walk has found that the member lacks what is withheld from it; removes it where that tells that it was dropped, unless
+ * something newer of it, or its removal, is on its way to the disk. */
 void gossip__healing_lacked(struct gossip *engine, const struct gossip__exchange *exchange,
                             struct catalog_entry *entry);
 /* The state PUSH (exchange_push.c). */

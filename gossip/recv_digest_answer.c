@@ -46,7 +46,7 @@ static void rtt_note(struct gossip *engine, struct gossip__exchange *exchange) {
 /* A walk before this one has finished, nothing has changed on either side since, and yet the roots differ. */
 static bool is_futile(const struct gossip__exchange *exchange, uint64_t own_changes,
                       uint64_t answer_changes) {
-    return exchange->finished_once && !exchange->incomplete &&
+    return exchange->finished_once && !exchange->incomplete && !exchange->withheld &&
            own_changes == exchange->own_changes && answer_changes == exchange->answer_changes;
 }
 
@@ -78,6 +78,7 @@ static void walk_begin(struct gossip *engine, struct gossip__exchange *exchange,
     }
     exchange->walks++;
     exchange->incomplete = false;
+    exchange->withheld = false;
     exchange->state = GOSSIP__EXCHANGE_WALK;
     gossip__exchange_advance(engine, exchange);
 }

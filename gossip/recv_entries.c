@@ -92,6 +92,10 @@ static void take_range(struct gossip *engine, struct gossip__exchange *exchange,
         .skip = entries->next_skip,
         .round = request->round,
     };
+    if (entries->missing > 0) {
+        PROBE("gossip.range_withheld");
+        exchange->incomplete = true;
+    }
     gossip__exchange_request_done(engine, exchange, request);
     if (entries->more && !PLANTED(ATTUNE_B15)) {
         gossip__exchange_range_resume(engine, exchange, &next);

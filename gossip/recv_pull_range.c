@@ -1,7 +1,7 @@
 /* recv_pull_range.c - a member asks for all entries of a run of slots, from where its last answer ended.
  *
  * Entries go in slot order, which is the order in which the other side's store loads them fastest. The answer says where
- * to resume: a slot, and how many of its items were sent.
+ * to resume: a slot, and how many of its items were looked at; and how many entries were withheld (healing.c).
  */
 #include "gossip/engine.h"
 
@@ -13,6 +13,7 @@ struct answering {
     struct merkle_buffer spans; /* struct gossip__span */
     uint64_t slot, skip;        /* where the next item is read */
     size_t size_bytes, size_max;
+    uint64_t missing; /* withheld: a walk that asks for it is not finished */
     bool more;
 };
 
@@ -21,11 +22,12 @@ static bool answer_item(struct answering *answering, const struct merkle_item *i
     struct catalog_entry *entry = catalog_entry_of_handle(answering->engine->catalog, item->handle);
     assert(entry != NULL);
     struct gossip__span span = {.data = entry->bytes, .size_bytes = entry->size_bytes};
-    if (!gossip__healing_withholds(answering->engine, answering->member, entry)) {
-        if (answering->size_bytes >= answering->size_max ||
-            merkle_buffer_append(&answering->spans, &span, sizeof span) != 0) {
-            return false;
-        }
+    if (gossip__healing_withholds(answering->engine, answering->member, entry)) {
+        answering->missing++;
+    } else if (answering->size_bytes >= answering->size_max ||
+               merkle_buffer_append(&answering->spans, &span, sizeof span) != 0) {
+        return false;
+    } else {
         answering->size_bytes += entry->size_bytes;
     }
     answering->skip = item->slot == answering->slot ? answering->skip + 1 : 1;
@@ -74,6 +76,7 @@ void gossip__recv_pull_range(struct gossip *engine, struct gossip__session *sess
         .entries = {.exchange = pull->exchange,
                     .sequence = pull->sequence,
                     .horizon = engine->stored.horizon,
+                    .missing = answering.missing,
                     .more = answering.more,
                     .next_slot = answering.more ? answering.slot : 0,
                     .next_skip = answering.more ? answering.skip : 0,

@@ -294,7 +294,7 @@ static void step(struct pair *pair, size_t index, struct gossip_event event) {
     notices_say(pair, index, update);
     for (size_t i = 0; i < update->batch_count; i++) {
         pair_disk_store(&node->disk, &update->batches[i]);
-        event_add(pair, (struct event){.due_ms = pair->now_ms,
+        event_add(pair, (struct event){.due_ms = pair->now_ms + node->disk.store_ms,
                                        .type = GOSSIP_STORED,
                                        .node = index,
                                        .life = node->life,

@@ -47,6 +47,8 @@ struct catalog_node_state *pair_disk_state(struct pair *pair, char letter);
 /* Damage to the disk of a node that is down, which its next start finds: an old row stands there (again), or one is gone. */
 void pair_disk_put(struct pair *pair, char letter, struct catalog_entry *entry);
 void pair_disk_lose(struct pair *pair, char letter, const struct catalog_entry *entry);
+/* How long this disk takes for a batch from here on; unless set, no time. */
+void pair_disk_slow(struct pair *pair, char letter, gossip_duration_ms store_ms);
 /* The id that the next start on an empty disk draws: 16 times this byte. Unless set: 0xa0 for "a", and so on. */
 void pair_next_id(struct pair *pair, char letter, uint8_t byte);
 /* Frames and dials between the two are lost in both directions, silently. */
