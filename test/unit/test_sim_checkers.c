@@ -311,7 +311,10 @@ START_TEST(nothing_comes_of_the_removed) {
     struct catalog_entry *entry = ENTRY({1, 5, A, 'a'});
     struct sim_batch removal = rows_batch(&row, 6);
     struct sim_batch write = {
-        .entries = &entry, .entry_count = 1, .state.node_id = entry_maker_id(3)};
+        .entries = &entry,
+        .entry_count = 1,
+        .state = {.node_id = entry_maker_id(3), .ready = true},
+    };
     for (size_t i = 0; i < 3; i++) {
         sim->nodes[i].disk.exists = true;
     }
