@@ -162,6 +162,9 @@ static void add_unknown(struct gossip *engine, const struct gossip__member_updat
     if (state == GOSSIP_MEMBER_SUSPECT) {
         member->suspect_until_ms = engine->now_ms + gossip__swim_suspicion(engine);
     }
+    if (state == GOSSIP_MEMBER_REMOVED) {
+        gossip__agreements_removed(engine);
+    }
     PROBE("gossip.member_added_by_hearsay");
     member->updates_left = gossip__member_rides(engine);
     (void)gossip__member_store(engine, member);

@@ -193,12 +193,14 @@ static bool is_gone(const struct gossip__member *member) {
     return member->state == GOSSIP_MEMBER_DEAD || member->state == GOSSIP_MEMBER_LEFT;
 }
 
-/* A node that lost its disk, or was told to take a new id, may be here twice, as it is and as it was. Meant is what is gone. */
+/* A node that lost its disk, or was told to take a new id, may be here twice, as it is and as it was. Meant is what is gone; also
+ * by who asks again since its removal is not stored yet. */
 static struct gossip__member *member_to_remove(struct gossip *engine, struct catalog_text name) {
     struct gossip__member *found = gossip__member_by_name(engine, name);
     for (size_t i = 0; i < engine->member_count; i++) {
         struct gossip__member *member = engine->members[i];
-        if (is_gone(member) && strlen(member->row.name) == name.size_bytes &&
+        bool waits = member->state == GOSSIP_MEMBER_REMOVED && !member->row_stored;
+        if ((is_gone(member) || waits) && strlen(member->row.name) == name.size_bytes &&
             memcmp(member->row.name, name.data, name.size_bytes) == 0) {
             found = member;
         }

@@ -176,6 +176,23 @@ START_TEST(removal_of_a_namesake) {
 }
 END_TEST
 
+START_TEST(removal_asked_again_spares_the_namesake) {
+    /* As gossip.h says: a removal that could not be stored stands, and who asks again does not mean the one that lives. */
+    struct solo *solo = solo_new();
+    struct gossip__member *alive = solo_peer(solo, 1);
+    struct gossip__member *gone = solo_peer(solo, 2);
+    memcpy(gone->row.name, alive->row.name, sizeof gone->row.name);
+    gossip__member_set_state(solo->engine, gone, GOSSIP_MEMBER_DEAD);
+    (void)solo_write(solo, 1, "posts", "f");
+    solo_store(solo, CATALOG_EIO);
+    ck_assert_int_eq(solo_ask(solo, 2, GOSSIP_MEMBER_REMOVE, alive->row.name, 0), CATALOG_EIO);
+    ck_assert_int_eq(gone->state, GOSSIP_MEMBER_REMOVED);
+    ck_assert_int_eq(solo_ask(solo, 3, GOSSIP_MEMBER_REMOVE, alive->row.name, 0), GOSSIP_ENOMEMBER);
+    ck_assert_int_eq(alive->state, GOSSIP_MEMBER_ALIVE);
+    solo_free(solo);
+}
+END_TEST
+
 START_TEST(removal) {
     /* A removal is answered when it is on disk; oneself, a stranger and the removed are refused. While the store is down it
      * stands all the same, as gossip.h says, and the answer says that it is not stored. */
@@ -212,6 +229,7 @@ Suite *operation_suite(void) {
     tcase_add_test(write, too_many_wait);
     tcase_add_test(removed, removal);
     tcase_add_test(removed, removal_of_a_namesake);
+    tcase_add_test(removed, removal_asked_again_spares_the_namesake);
     suite_add_tcase(suite, write);
     suite_add_tcase(suite, removed);
     return suite;

@@ -61,6 +61,27 @@ START_TEST(removal_asks_again) {
 }
 END_TEST
 
+START_TEST(removal_of_an_unknown_asks_again) {
+    /* The same of one that came and was removed while this node heard of neither: others may have taken what it wrote. */
+    struct pair *pair = pending();
+    struct gossip *a = pair_engine(pair, 'a');
+    const struct gossip__member_update removed = {
+        .id = {{0xee, 1}},
+        .name = {"e", 1},
+        .address = {"e:1", 3},
+        .state = GOSSIP_MEMBER_REMOVED,
+        .ready = true,
+    };
+    ck_assert_uint_eq(confirmed(pair), 2);
+    gossip__member_update(a, &removed, pair_member(pair, 'a', "b"));
+    ck_assert_uint_eq(confirmed(pair), 0);
+    cut(pair, 'c', false);
+    pair_run(pair, 5000);
+    ck_assert_int_eq(code_of(pair, 'a', 10), 0);
+    pair_free(pair);
+}
+END_TEST
+
 START_TEST(what_moved_is_not_waited_for) {
     /* What a step waits for no longer stands: nobody would confirm just that, so it ends at once, and not at its deadline. */
     struct pair *pair = pending();
@@ -125,6 +146,7 @@ Suite *staged_exact_suite(void) {
     Suite *suite = suite_create("staged_exact");
     TCase *tcase = tcase_create("staged_exact");
     tcase_add_test(tcase, removal_asks_again);
+    tcase_add_test(tcase, removal_of_an_unknown_asks_again);
     tcase_add_test(tcase, what_moved_is_not_waited_for);
     tcase_add_test(tcase, who_takes_over_agrees_before_it_aborts);
     tcase_add_test(tcase, two_begun_at_once);

@@ -37,7 +37,6 @@ struct node {
     uint8_t id_byte;
     uint32_t accepted_last;
     bool stopped;
-    gossip_duration_ms store_ms; /* that its disk takes for a batch */
     struct pair_disk disk;
 };
 
@@ -118,10 +117,6 @@ size_t pair_sent(struct pair *pair, char a, char b, const char *message) {
 }
 
 /* --- events --------------------------------------------------------------------------------- */
-
-void pair_disk_slow(struct pair *pair, char letter, gossip_duration_ms store_ms) {
-    node_of(pair, letter)->store_ms = store_ms;
-}
 
 static void event_add(struct pair *pair, struct event event) {
     assert(pair->event_count < EVENTS_MAX);
@@ -299,7 +294,7 @@ static void step(struct pair *pair, size_t index, struct gossip_event event) {
     notices_say(pair, index, update);
     for (size_t i = 0; i < update->batch_count; i++) {
         pair_disk_store(&node->disk, &update->batches[i]);
-        event_add(pair, (struct event){.due_ms = pair->now_ms + node->store_ms,
+        event_add(pair, (struct event){.due_ms = pair->now_ms + node->disk.store_ms,
                                        .type = GOSSIP_STORED,
                                        .node = index,
                                        .life = node->life,

@@ -122,6 +122,10 @@ struct catalog_node_state *pair_disk_state(struct pair *pair, char letter) {
     return &pair_disk_of(pair, letter)->state;
 }
 
+void pair_disk_slow(struct pair *pair, char letter, gossip_duration_ms store_ms) {
+    pair_disk_of(pair, letter)->store_ms = store_ms;
+}
+
 void pair_disk_put(struct pair *pair, char letter, struct catalog_entry *entry) {
     struct pair_disk *disk = pair_disk_of(pair, letter);
     disk_entry(disk, entry);

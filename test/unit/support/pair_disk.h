@@ -6,6 +6,7 @@
 
 struct pair_disk {
     bool made;         /* something was stored */
+    uint64_t store_ms; /* that it takes for a batch */
     bool rows_missing; /* the next opening finds that its rows are not those of its sum */
     struct catalog_node_state state;
     struct catalog_member_row *members;
