@@ -233,6 +233,12 @@ int catalog_merge(const struct merkle_allocator *allocator, struct catalog_entry
 int catalog_prune(const struct merkle_allocator *allocator, struct catalog_entry *entry,
                   catalog_clock horizon, struct catalog_entry **pruned);
 
+/* The entry with those of its versions alone that are wanted: itself, held, if all are; NULL if none is. Another one knows
+ * nothing any more of what its versions had replaced: it is to be shown (a file for import), never merged. CATALOG_ENOMEM. */
+typedef bool catalog_version_wanted(void *context, const struct catalog_version *version);
+int catalog_select(const struct merkle_allocator *allocator, struct catalog_entry *entry,
+                   catalog_version_wanted *wanted, void *context, struct catalog_entry **selected);
+
 /* How two versions of one entry stand to each other; either may be NULL. */
 enum catalog_relation {
     CATALOG_SAME = 0,

@@ -12,7 +12,8 @@
  *   what it had above the horizon -> table `kept` -> ready -> what no member had of it -> a file (driver) -> forgotten
  *
  * What all had up to the old horizon nobody needs. Of the rest only what is new to the cluster is for the operator to look
- * at, and that is known when this node has the others' catalog. Drops are not kept: a file for `import` cannot say them.
+ * at, and that is known when this node has the others' catalog. Of a conflict it is those versions that they lack. Drops are not
+ * kept: a file for `import` cannot say them.
  *
  * A node that learns while it runs that it was removed stops serving, and takes its new id when it is started again: the
  * operator meant it to go. One that hears so first thing after its start has come back.
@@ -130,7 +131,7 @@ static size_t kept_list(struct gossip *engine, struct catalog_entry **kept) {
     for (struct catalog_entry *entry = catalog_pending_next(engine->catalog, 0, all, NULL);
          entry != NULL; entry = catalog_pending_next(engine->catalog, 0, all, &key)) {
         key = catalog_entry_key(entry);
-        if (entry->clock_highest <= engine->stored.horizon || entry->state == CATALOG_DROPPED) {
+        if (entry->clock_highest <= engine->stored.horizon || entry->tombstone) {
             continue;
         }
         if (kept != NULL) {
@@ -293,18 +294,21 @@ static bool is_own(const struct gossip *engine, const struct catalog_version *ve
            memcmp(version->node.data, engine->node_name, version->node.size_bytes) == 0;
 }
 
-/* Whether the cluster lacks something of it. At or below the horizon nobody remembers what was superseded or dropped: what is
- * not there may have been forgotten by all, or never have been seen. Then it counts only if it was written here, for that may
- * never have reached anybody. */
-static bool is_alone(struct gossip *engine, struct catalog_entry *entry) {
-    struct catalog_key key = catalog_entry_key(entry);
-    struct catalog_version version = catalog_entry_in_force(entry);
-    struct catalog_entry *own = catalog_find(engine->catalog, &key);
-    bool remembered = own != NULL && catalog_entry_seen(own, &version.origin) >= version.clock;
-    if (remembered) {
-        return false;
-    }
-    return version.clock > engine->stored.horizon || is_own(engine, &version);
+/* What is asked of the versions of one kept entry. */
+struct kept_entry {
+    const struct gossip *engine;
+    const struct catalog_entry *stored; /* of the cluster; NULL: absent */
+};
+
+/* Whether the cluster lacks it. At or below the horizon nobody remembers what was superseded or dropped: what is not there may
+ * have been forgotten by all, or never have been seen. Then it counts only if it was written here, for that may never have
+ * reached anybody. A drop cannot be said in a file for import. */
+static bool is_lacked(void *context, const struct catalog_version *version) {
+    const struct kept_entry *kept = context;
+    bool remembered = kept->stored != NULL &&
+                      catalog_entry_seen(kept->stored, &version->origin) >= version->clock;
+    return version->state != CATALOG_DROPPED && !remembered &&
+           (version->clock > kept->engine->stored.horizon || is_own(kept->engine, version));
 }
 
 void gossip__lineage_ready(struct gossip *engine) {
@@ -314,10 +318,18 @@ void gossip__lineage_ready(struct gossip *engine) {
     }
     for (size_t i = 0; i < engine->kept_count; i++) {
         struct catalog_entry *entry = engine->kept[i];
-        if (is_alone(engine, entry)) {
-            engine->kept[kept++] = entry;
-        } else {
-            catalog_entry_release(entry);
+        struct catalog_key key = catalog_entry_key(entry);
+        struct kept_entry asked = {engine, catalog_find(engine->catalog, &key)};
+        struct catalog_entry *lacked;
+        if (catalog_select(engine->allocator, entry, is_lacked, &asked, &lacked) != 0) {
+            lacked = catalog_entry_hold(entry); /* rather too much */
+        }
+        if (lacked != NULL && lacked != entry) {
+            PROBE("gossip.one_side_of_a_conflict_was_alone");
+        }
+        catalog_entry_release(entry);
+        if (lacked != NULL) {
+            engine->kept[kept++] = lacked;
         }
     }
     engine->kept_count = kept;

@@ -4,8 +4,9 @@
  *                horizon above what it has seen
  *   anew         then it has another id, names the former one, is a newcomer without horizon and entries, and its clock does
  *                not fall. What stood on its disk above the old horizon, and was not dropped, is kept beside
- *   handed over  what is kept is forgotten only once each of it is on this very disk again (it, or what superseded it), or was
- *                handed over to the operator; but for what others wrote that the horizon has passed
+ *   handed over  what is kept is forgotten only once each version of it that stands is on this very disk again (it, or what
+ *                superseded it), or was handed over to the operator, in force or behind a later one that was; but for what
+ *                others wrote that the horizon has passed
  *
  * That nothing rolls back anywhere is said by S3, S7 and SEEN; that its writes bear an origin of their own by S7.
  */
@@ -15,9 +16,9 @@
 #include <string.h>
 
 struct kept {
-    struct catalog_entry *entry; /* held */
+    struct catalog_entry *entry;       /* held */
+    struct catalog_entry *handed_over; /* what the operator was given of it, held; NULL: nothing */
     size_t node;
-    bool handed_over;
 };
 struct lineage {
     struct kept *kept;
@@ -79,13 +80,12 @@ static bool holds_key(const struct sim_batch *batch, const struct catalog_entry 
     return false;
 }
 
-/* Whether something of it is above the horizon and stands. A file for `import` says what is in force, so what is dropped is not
- * kept, nor what stands in conflict with a drop that is in force. */
+enum { VERSIONS_MAX = 64 };
+
+/* Whether something of it is above the horizon and stands. A file for `import` cannot say that something is dropped. */
 static bool is_to_keep(const struct catalog_entry *entry, catalog_clock horizon) {
-    enum { VERSIONS_MAX = 64 };
     struct catalog_version versions[VERSIONS_MAX];
     size_t count = catalog_entry_versions(entry, versions, VERSIONS_MAX);
-    count = entry->state == CATALOG_DROPPED ? 0 : count;
     for (size_t i = 0; i < count && i < VERSIONS_MAX; i++) {
         if (versions[i].state != CATALOG_DROPPED && versions[i].clock > horizon) {
             return true;
@@ -108,6 +108,7 @@ static void kept_forget(struct lineage *lineage, const struct sim_node *node) {
     for (size_t i = lineage->count; i > 0; i--) {
         if (lineage->kept[i - 1].node == node->index) {
             catalog_entry_release(lineage->kept[i - 1].entry);
+            catalog_entry_release(lineage->kept[i - 1].handed_over);
             lineage->kept[i - 1] = lineage->kept[--lineage->count];
         }
     }
@@ -152,25 +153,39 @@ static void lineage_handed_over(struct sim *sim, struct sim_node *node,
         struct catalog_key key = catalog_entry_key(kept->entry);
         for (size_t j = 0; j < update->kept_count && kept->node == node->index; j++) {
             struct catalog_key handed = catalog_entry_key(update->kept[j]);
-            kept->handed_over = kept->handed_over || catalog_key_equal(&key, &handed);
+            if (catalog_key_equal(&key, &handed) && kept->handed_over == NULL) {
+                kept->handed_over = catalog_entry_hold(update->kept[j]);
+            }
         }
     }
 }
 
-/* Drops cannot be handed over, and what they had replaced need not; of a conflict the file says what is in force, so that is what
- * must be there. Nor need what another wrote and the horizon has passed since: nobody can tell whether all have dropped it, or
- * none has ever had it (decision 0031). */
-static bool stands_still(struct sim *sim, const struct sim_node *node, const struct kept *kept) {
-    struct catalog_version version = catalog_entry_in_force(kept->entry);
-    bool own = strlen(node->name) == version.node.size_bytes &&
-               memcmp(node->name, version.node.data, version.node.size_bytes) == 0;
+static bool is_of(const struct sim_node *node, const struct catalog_version *version) {
+    return strlen(node->name) == version->node.size_bytes &&
+           memcmp(node->name, version->node.data, version->node.size_bytes) == 0;
+}
+
+/* Drops cannot be handed over, and what they had replaced need not. Nor need what another wrote and the horizon has passed
+ * since: nobody can tell whether all have dropped it, or none has ever had it (decision 0031). */
+static bool is_accounted_for(const struct sim_node *node, const struct kept *kept,
+                             const struct catalog_version *version) {
     const struct catalog_key key = catalog_entry_key(kept->entry);
     const struct catalog_entry *stored = sim_disk_find(&node->disk, &key);
-    bool conflict = kept->entry->version_count > 1;
-    bool seen =
-        conflict && stored != NULL && catalog_entry_seen(stored, &version.origin) >= version.clock;
-    return sim_disk_holds(sim, &node->disk, kept->entry) || seen ||
-           (!own && version.clock <= node->disk.state.horizon);
+    bool seen = stored != NULL && catalog_entry_seen(stored, &version->origin) >= version->clock;
+    bool handed_over = kept->handed_over != NULL &&
+                       catalog_entry_seen(kept->handed_over, &version->origin) >= version->clock;
+    return version->state == CATALOG_DROPPED || seen || handed_over ||
+           (!is_of(node, version) && version->clock <= node->disk.state.horizon);
+}
+
+static bool stands_still(struct sim *sim, const struct sim_node *node, const struct kept *kept) {
+    struct catalog_version versions[VERSIONS_MAX];
+    size_t count = catalog_entry_versions(kept->entry, versions, VERSIONS_MAX);
+    bool accounted_for = true;
+    for (size_t i = 0; i < count && i < VERSIONS_MAX; i++) {
+        accounted_for = accounted_for && is_accounted_for(node, kept, &versions[i]);
+    }
+    return accounted_for || sim_disk_holds(sim, &node->disk, kept->entry);
 }
 
 static void lineage_landed(struct sim *sim, struct sim_node *node, const struct sim_batch *batch,
@@ -183,7 +198,7 @@ static void lineage_landed(struct sim *sim, struct sim_node *node, const struct 
     sim_checker_looked(sim, &sim_check_lineage);
     for (size_t i = 0; i < lineage->count && !sim->failed; i++) {
         const struct kept *kept = &lineage->kept[i];
-        if (kept->node == node->index && !kept->handed_over && !stands_still(sim, node, kept)) {
+        if (kept->node == node->index && !stands_still(sim, node, kept)) {
             struct catalog_key key = catalog_entry_key(kept->entry);
             sim_violated(sim, &sim_check_lineage, node,
                          "forgets what it alone had, and did not hand it over: %.*s",
@@ -202,6 +217,7 @@ static void lineage_close(struct sim *sim) {
     struct lineage *lineage = sim_checker_state(sim, &sim_check_lineage);
     for (size_t i = 0; i < lineage->count; i++) {
         catalog_entry_release(lineage->kept[i].entry);
+        catalog_entry_release(lineage->kept[i].handed_over);
     }
     free(lineage->kept);
 }

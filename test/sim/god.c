@@ -114,10 +114,27 @@ void sim_god_handed_over(struct sim *sim, struct sim_node *node,
     }
 }
 
+/* Whether the entry has a drop, and this version does not stand in it. */
+static bool goes_with_a_drop(const struct catalog_entry *stored,
+                             const struct catalog_version *version) {
+    enum { VERSIONS_MAX = 64 };
+    struct catalog_version versions[VERSIONS_MAX];
+    size_t count = catalog_entry_versions(stored, versions, VERSIONS_MAX);
+    bool drop = false;
+    for (size_t i = 0; i < count && i < VERSIONS_MAX; i++) {
+        if (versions[i].state == CATALOG_DROPPED) {
+            drop = true;
+        } else if (versions[i].clock == version->clock &&
+                   catalog_id_equal(&versions[i].origin, &version->origin)) {
+            return false;
+        }
+    }
+    return drop;
+}
+
 /* A disk begins anew. What stands on it is kept, and handed over later; but not what only says that an entry was dropped: a
- * file for `import` says what is in force. So a drop that this disk alone had comes to nothing, as does what it had replaced,
- * or stood in conflict with. A newcomer that starts again has made nothing: what only it still has was taken by faults from the
- * members that gave it. */
+ * file for `import` cannot. So a drop that this disk alone had comes to nothing, as does what it had replaced. A newcomer that
+ * starts again has made nothing: what only it still has was taken by faults from the members that gave it. */
 void sim_god_reset(struct sim *sim, struct sim_node *node) {
     for (size_t i = 0; i < sim->acknowledged_count; i++) {
         struct sim_acknowledged *write = &sim->acknowledged[i];
@@ -131,7 +148,8 @@ void sim_god_reset(struct sim *sim, struct sim_node *node) {
             write->out_of_reach =
                 true; /* its admitter was removed, and has it in a file, or down */
         }
-        if (stored != NULL && stored->state == CATALOG_DROPPED &&
+        struct catalog_version version = catalog_entry_in_force(write->entry);
+        if (stored != NULL && goes_with_a_drop(stored, &version) &&
             sim_disk_holds(sim, &node->disk, write->entry)) {
             PROBE("sim.drop_forgotten");
             write->drop_forgotten = true;

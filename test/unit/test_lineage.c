@@ -251,6 +251,60 @@ START_TEST(write_in_flight_is_kept) {
 }
 END_TEST
 
+/* A decoded entry of solo_entry, held once. */
+static struct catalog_entry *made(catalog_clock clock, uint8_t origin) {
+    struct merkle_buffer bytes;
+    struct catalog_entry *entry = NULL;
+    merkle_buffer_init(&bytes, &merkle_allocator_libc);
+    solo_entry(&bytes, "posts", clock, origin, 300 + origin);
+    ck_assert_int_eq(
+        catalog_entry_decode(&merkle_allocator_libc, bytes.data, bytes.size_bytes, &entry), 0);
+    merkle_buffer_close(&bytes);
+    return entry;
+}
+
+/* The cluster has `stored` (NULL: nothing), this node kept `kept`; what is handed out of it, held. */
+static struct catalog_entry *handed_out(struct catalog_entry *stored, struct catalog_entry *kept) {
+    struct solo *solo = solo_new();
+    struct gossip *engine = solo->engine;
+    if (stored != NULL) {
+        ck_assert_int_eq(catalog_load(engine->catalog, stored), 0);
+    }
+    engine->kept = merkle_allocate(engine->allocator, 1, sizeof *engine->kept);
+    ck_assert_ptr_nonnull(engine->kept);
+    engine->kept[0] = catalog_entry_hold(kept);
+    engine->kept_count = 1;
+    gossip__lineage_ready(engine);
+    struct catalog_entry *handed =
+        engine->kept_count == 0 ? NULL : catalog_entry_hold(engine->kept[0]);
+    solo_free(solo);
+    return handed;
+}
+
+START_TEST(what_is_lacked_of_a_conflict_is_handed_out) {
+    /* G2: of an entry in conflict the version that the cluster lacks is handed out, whether it was in force or not. */
+    for (uint8_t later = 1; later <= 2; later++) {
+        struct catalog_entry *sides[] = {made(solo_clock(later == 1 ? 2 : 1), 1),
+                                         made(solo_clock(later == 2 ? 2 : 1), 2)};
+        struct catalog_entry *conflict = NULL;
+        ck_assert_int_eq(
+            catalog_merge(&merkle_allocator_libc, sides[0], sides[1], 0, &conflict, NULL), 0);
+        ck_assert(conflict->conflict);
+        struct catalog_entry *handed = handed_out(sides[1], conflict);
+        ck_assert_ptr_nonnull(handed);
+        ck_assert(merkle_digest_equal(&handed->digest, &sides[0]->digest));
+        catalog_entry_release(handed);
+        handed = handed_out(NULL, conflict);
+        ck_assert_ptr_eq(handed, conflict);
+        catalog_entry_release(handed);
+        ck_assert_ptr_null(handed_out(conflict, conflict));
+        catalog_entry_release(conflict);
+        catalog_entry_release(sides[0]);
+        catalog_entry_release(sides[1]);
+    }
+}
+END_TEST
+
 START_TEST(lost_rows_of_kept_are_told) {
     /* Decision 0033: rows of what was kept that are damaged or gone are told at each start. */
     const struct gossip_config config = {
@@ -349,6 +403,7 @@ Suite *lineage_suite(void) {
     tcase_add_test(kept, kept_survives_a_crash);
     tcase_add_test(kept, write_in_flight_is_kept);
     tcase_add_test(kept, kept_is_written_once);
+    tcase_add_test(kept, what_is_lacked_of_a_conflict_is_handed_out);
     tcase_add_test(kept, lost_rows_of_kept_are_told);
     suite_add_tcase(suite, kept);
     TCase *removed = tcase_create("lineage_removed");
