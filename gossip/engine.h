@@ -259,10 +259,9 @@ struct gossip__exchange {
     size_t range_count, range_capacity;
     size_t unstored_bytes; /* pulled, handed to the store, not on disk */
     size_t unstored_batches;
-    bool incomplete; /* an entry was missing, refused, not stored: the walk is not finished */
-    bool withheld;   /* one was not given, or is on its way out (healing.c): the same */
-    /* the member does not take what it lacks (its store is down, say): not asked again at once */
-    bool have_refused;
+    bool incomplete;   /* an entry was missing, refused, not stored: the walk is not finished */
+    bool withheld;     /* one was not given, or is on its way out (healing.c): the same */
+    bool have_refused; /* it does not take what it lacks (its store is down): asked later */
     /* slots (uint64_t) of pulled entries that superseded ours: no push is needed */
     struct merkle_buffer settled;
     size_t pushes_waiting;           /* messages of haves that are queued or not acknowledged */
