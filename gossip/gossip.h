@@ -50,7 +50,9 @@
     X(GOSSIP_EDIRECTORY, -87, "data_dir", "cannot use the data directory")                         \
     X(GOSSIP_ESTALE, -88, "stale", "this node has been cut off for longer than allowed")           \
     X(GOSSIP_EDUPLICATE, -89, "duplicate_id", "another live process has this node's id")           \
-    X(GOSSIP_ENOTAGREED, -90, "not_agreed", "not all members have confirmed in time")
+    X(GOSSIP_ENOTAGREED, -90, "not_agreed", "not all members have confirmed in time")              \
+    X(GOSSIP_ENAMESAKE, -91, "namesake",                                                           \
+      "a member of this name was removed already; to remove the one that lives now, say its id")
 
 enum gossip_error {
 #define X(code, number, name, message) code = (number),
@@ -114,7 +116,9 @@ enum gossip_operation_type {
     GOSSIP_WRITE = 1,
     GOSSIP_SYNC = 2, /* exchange now with one member or with all */
     GOSSIP_DIFF = 3, /* what differs between here and one member; changes nothing */
-    /* for good; of two of one name that which is dead or has left. GOSSIP_ESELF, GOSSIP_ENOMEMBER. GOSSIP_EBUSY,
+    /* for good. `member` is a name or an id (32 hex digits). Of two of one name that which is dead or has left is meant;
+     * GOSSIP_ENAMESAKE: one of this name was removed before, and the other lives, so that its id must be said (who asks
+     * twice removes one). GOSSIP_ESELF, GOSSIP_ENOMEMBER. GOSSIP_EBUSY,
      * CATALOG_EFULL, CATALOG_EIO: it stands and is told to the others, and goes to disk here once the store takes it; asked
      * again it is answered when it is stored, or GOSSIP_ENOMEMBER */
     GOSSIP_MEMBER_REMOVE = 4,

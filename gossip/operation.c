@@ -184,9 +184,8 @@ static void write_operation(struct gossip *engine, const struct gossip_operation
 
 /* --- removal -------------------------------------------------------------------------------------------------------- */
 
-static bool is_own_name(const struct gossip *engine, struct catalog_text name) {
-    return name.size_bytes == strlen(engine->node_name) &&
-           memcmp(name.data, engine->node_name, name.size_bytes) == 0;
+static bool has_name(const char *name, struct catalog_text text) {
+    return strlen(name) == text.size_bytes && memcmp(name, text.data, text.size_bytes) == 0;
 }
 
 static bool is_gone(const struct gossip__member *member) {
@@ -194,28 +193,54 @@ static bool is_gone(const struct gossip__member *member) {
 }
 
 /* A node that lost its disk, or was told to take a new id, may be here twice, as it is and as it was. Meant is what is gone; also
- * by who asks again since its removal is not stored yet. */
-static struct gossip__member *member_to_remove(struct gossip *engine, struct catalog_text name) {
-    struct gossip__member *found = gossip__member_by_name(engine, name);
+ * by who asks again, whether its removal is stored by then or not. Else the one that lives, if it is the only one there was. */
+static int by_name(struct gossip *engine, struct catalog_text name,
+                   struct gossip__member **member) {
+    struct gossip__member *alive = NULL, *gone = NULL, *removed = NULL;
     for (size_t i = 0; i < engine->member_count; i++) {
-        struct gossip__member *member = engine->members[i];
-        bool waits = member->state == GOSSIP_MEMBER_REMOVED && !member->row_stored;
-        if ((is_gone(member) || waits) && strlen(member->row.name) == name.size_bytes &&
-            memcmp(member->row.name, name.data, name.size_bytes) == 0) {
-            found = member;
+        struct gossip__member *each = engine->members[i];
+        if (!has_name(each->row.name, name)) {
+            continue;
+        }
+        if (each->state == GOSSIP_MEMBER_REMOVED) {
+            removed = each;
+        } else if (is_gone(each)) {
+            gone = each;
+        } else {
+            alive = each;
         }
     }
-    return found;
+    if (removed != NULL && !removed->row_stored) {
+        return GOSSIP_ENOMEMBER;
+    }
+    if (gone == NULL && has_name(engine->node_name, name)) {
+        return GOSSIP_ESELF;
+    }
+    if (gone == NULL && alive != NULL && removed != NULL) {
+        PROBE("gossip.removal_of_a_namesake_by_name");
+        return GOSSIP_ENAMESAKE;
+    }
+    *member = gone != NULL ? gone : alive;
+    return *member == NULL ? GOSSIP_ENOMEMBER : 0;
+}
+
+static int member_to_remove(struct gossip *engine, struct catalog_text text,
+                            struct gossip__member **member) {
+    struct catalog_id id;
+    bool is_id = catalog_id_parse(text.data, text.size_bytes, &id);
+    if (is_id && catalog_id_equal(&id, &engine->state.node_id)) {
+        return GOSSIP_ESELF;
+    }
+    *member = is_id ? gossip__member_find(engine, &id) : NULL;
+    if (*member == NULL) {
+        return by_name(engine, text, member);
+    }
+    return (*member)->state == GOSSIP_MEMBER_REMOVED ? GOSSIP_ENOMEMBER : 0;
 }
 
 static void remove_operation(struct gossip *engine, const struct gossip_operation *operation) {
-    struct gossip__member *member = member_to_remove(engine, operation->member);
-    int code = 0;
-    if (is_own_name(engine, operation->member) && (member == NULL || !is_gone(member))) {
-        code = GOSSIP_ESELF;
-    } else if (member == NULL || member->state == GOSSIP_MEMBER_REMOVED) {
-        code = GOSSIP_ENOMEMBER;
-    }
+    struct gossip__member *member;
+    int code = member_to_remove(engine, operation->member, &member);
     if (code != 0) {
         reply_code(engine, operation->token, code);
         return;

@@ -29,6 +29,7 @@ unsigned http_status_of(int code) {
     case CATALOG_ESAMEMEANING:
     case CATALOG_EDUPLICATE:
     case GOSSIP_ESELF:
+    case GOSSIP_ENAMESAKE:
         return 409;
     case CATALOG_EPRECONDITION:
         return 412;

@@ -1,4 +1,4 @@
-/* http_members.c - GET /v1/members, DELETE /v1/members/NAME.
+/* http_members.c - GET /v1/members, DELETE /v1/members/NAME or /v1/members/ID.
  *
  * The list also has removed members (their state says so): a removal is for good, and an operator must be able to see
  * whom it hit. The status leaves them out.
@@ -62,11 +62,29 @@ void http_members_list(struct http_request *request) {
     http_answer(request, 200);
 }
 
+/* What was removed was said by its id, or by its name. */
+static void print_name(struct http_request *request) {
+    const struct catalog_text said = request->parts[2];
+    struct catalog_id id;
+    size_t count = 0;
+    struct gossip_member_status *members = catalog_id_parse(said.data, said.size_bytes, &id)
+                                               ? http_members_read(request, &count)
+                                               : NULL;
+    const char *name = NULL;
+    for (size_t i = 0; members != NULL && i < count; i++)
+        name = catalog_id_equal(&members[i].id, &id) ? members[i].name : name;
+    if (name != NULL)
+        http_print_text(&request->answer, name);
+    else
+        catalog_json_print_text(said, &request->answer);
+    free(members);
+}
+
 static void removed(struct http_request *request, const struct gossip_reply *reply) {
     if (http_refuse_reply(request, reply, false))
         return;
     http_print(&request->answer, "{\"name\":");
-    catalog_json_print_text(request->parts[2], &request->answer);
+    print_name(request);
     http_print(&request->answer, ",\"state\":\"%s\"}\n",
                gossip_member_state_name(GOSSIP_MEMBER_REMOVED));
     http_answer(request, 200);

@@ -227,6 +227,12 @@ class Incident(unittest.TestCase):
         self.assertIn("import", found["advice"])
         self.assertEqual(json.loads(self.ctl(nodes[1], "import", str(files[0]), "--wait=10s")), {"imported": 1, "unchanged": 0})
         self.assertEqual(nodes[0].get("/v1/schemas/mine").status, 200)
+        alive, = [member["id"] for member in nodes[0].get("/v1/members").json["members"]
+                  if member["name"] == "n2" and member["state"] != "removed"]
+        again = nodes[0].delete("/v1/members/n2")  # the answer was lost, say: the namesake is not meant
+        self.assertEqual((again.status, again.code), (409, "namesake"))
+        self.assertEqual(self.ctl(nodes[0], "members", "remove", alive).strip(), '{"name":"n2","state":"removed"}')
+        self.assertEqual(nodes[0].delete("/v1/members/n2").status, 404)
 
     def test_diff_all(self):
         """diff without a member compares with every one; 7 if anything differs."""

@@ -172,6 +172,31 @@ START_TEST(removal_of_a_namesake) {
     ck_assert_int_eq(former->state, GOSSIP_MEMBER_REMOVED);
     solo_store_all(solo);
     ck_assert_int_eq(solo_reply(solo, 3), 0);
+    ck_assert_int_eq(solo_ask(solo, 4, GOSSIP_MEMBER_REMOVE, alive->row.name, 0), GOSSIP_ENAMESAKE);
+    ck_assert_int_eq(solo_ask(solo, 5, GOSSIP_MEMBER_REMOVE, "solo", 0), GOSSIP_ESELF);
+    ck_assert_int_eq(alive->state, GOSSIP_MEMBER_ALIVE);
+    solo_free(solo);
+}
+END_TEST
+
+START_TEST(removal_by_id) {
+    /* An id says which of two namesakes is meant, also which of two that live; one's own is refused. */
+    struct solo *solo = solo_new();
+    struct gossip__member *alive = solo_peer(solo, 1);
+    struct gossip__member *namesake = solo_peer(solo, 2);
+    char id[33];
+    memcpy(namesake->row.name, alive->row.name, sizeof namesake->row.name);
+    catalog_id_print(&solo->engine->state.node_id, id);
+    ck_assert_int_eq(solo_ask(solo, 1, GOSSIP_MEMBER_REMOVE, id, 0), GOSSIP_ESELF);
+    id[31] = id[31] == '0' ? '1' : '0';
+    ck_assert_int_eq(solo_ask(solo, 2, GOSSIP_MEMBER_REMOVE, id, 0), GOSSIP_ENOMEMBER);
+    catalog_id_print(&alive->row.id, id);
+    ck_assert_int_eq(solo_ask(solo, 3, GOSSIP_MEMBER_REMOVE, id, 0), 1);
+    solo_store_all(solo);
+    ck_assert_int_eq(solo_reply(solo, 3), 0);
+    ck_assert_int_eq(alive->state, GOSSIP_MEMBER_REMOVED);
+    ck_assert_int_eq(namesake->state, GOSSIP_MEMBER_ALIVE);
+    ck_assert_int_eq(solo_ask(solo, 4, GOSSIP_MEMBER_REMOVE, id, 0), GOSSIP_ENOMEMBER);
     solo_free(solo);
 }
 END_TEST
@@ -229,6 +254,7 @@ Suite *operation_suite(void) {
     tcase_add_test(write, too_many_wait);
     tcase_add_test(removed, removal);
     tcase_add_test(removed, removal_of_a_namesake);
+    tcase_add_test(removed, removal_by_id);
     tcase_add_test(removed, removal_asked_again_spares_the_namesake);
     suite_add_tcase(suite, write);
     suite_add_tcase(suite, removed);
