@@ -203,13 +203,14 @@ struct gossip__confirm {
     const struct gossip__agreement_pair *pairs; /* 1 to GOSSIP__CONFIRM_PAIRS_MAX */
     size_t pair_count;
 };
-/* The answer. Who has it in flight answers once it is stored. */
+/* The answer. Who has it in flight answers once it is stored. Encoded: sequence, salt, result, table, horizon. */
 struct gossip__confirmation {
     uint64_t sequence;
     uint32_t salt; /* as asked */
     enum gossip__confirmation_result result;
     struct merkle_fingerprint
-        table; /* of the sender's member table at this instant, under that salt */
+        table;             /* of the sender's member table at this instant, under that salt */
+    catalog_clock horizon; /* of the sender: up to it absent counts as superseded */
 };
 
 /* FORWARD: a staged change that belongs to the receiver (DESIGN 7.6). Encoded: sequence, staged, flags (1 skip_dead, 2

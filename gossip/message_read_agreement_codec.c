@@ -51,6 +51,7 @@ void gossip__reader_confirmation(struct gossip__reader *reader,
                                        result <= GOSSIP__CONFIRMATION_NOT_READY);
     confirmation->result = (enum gossip__confirmation_result)result;
     gossip__reader_bytes(reader, confirmation->table.bytes, sizeof confirmation->table.bytes);
+    confirmation->horizon = gossip__reader_clock(reader);
 }
 
 void gossip__reader_forward(struct gossip__reader *reader, struct gossip__forward *forward) {

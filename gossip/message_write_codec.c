@@ -238,11 +238,12 @@ static void put_confirm(msgpack_packer *packer, const struct gossip__confirm *co
 
 static void put_confirmation(msgpack_packer *packer,
                              const struct gossip__confirmation *confirmation) {
-    begin(packer, GOSSIP__CONFIRMATION, 4);
+    begin(packer, GOSSIP__CONFIRMATION, 5);
     put_number(packer, confirmation->sequence);
     put_number(packer, confirmation->salt);
     put_number(packer, (uint64_t)confirmation->result);
     put_bytes(packer, confirmation->table.bytes, sizeof confirmation->table.bytes);
+    put_number(packer, confirmation->horizon);
 }
 
 static void put_forward(msgpack_packer *packer, const struct gossip__forward *forward) {

@@ -13,7 +13,8 @@ static void answer(struct gossip *engine, struct gossip__session *session, uint6
         .confirmation = {.sequence = sequence,
                          .salt = salt,
                          .result = result,
-                         .table = gossip__member_table_fingerprint(engine, salt)},
+                         .table = gossip__member_table_fingerprint(engine, salt),
+                         .horizon = engine->stored.horizon},
     };
     gossip__send(engine, session, &message);
 }

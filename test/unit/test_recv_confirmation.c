@@ -83,6 +83,22 @@ START_TEST(no_and_not_ready) {
 }
 END_TEST
 
+START_TEST(horizon_that_we_have_not_seen) {
+    /* Decision 0031: who hears a horizon above what it has seen takes nothing from the message. Such a member has forgotten what
+     * was dropped up to there, and takes what it never had for that. (Seed 70658: a disk that was put back.) */
+    struct solo *solo = solo_waiting();
+    struct gossip__message message = answer_of(solo, 1, GOSSIP__CONFIRMATION_HAS);
+    message.confirmation.horizon = solo->engine->state.seen + 1;
+    solo_receive(solo, 1, &message);
+    answer(solo, 2, GOSSIP__CONFIRMATION_HAS);
+    ck_assert_int_eq(solo_reply(solo, 9), 1);
+    message.confirmation.horizon = solo->engine->state.seen;
+    solo_receive(solo, 1, &message);
+    ck_assert_int_eq(solo_reply(solo, 9), 0);
+    solo_free(solo);
+}
+END_TEST
+
 START_TEST(digest_of_one_that_is_not_ready) {
     /* A member that says in a digest that it is not ready has to confirm anew. */
     struct solo *solo = solo_waiting();
@@ -171,6 +187,7 @@ Suite *recv_confirmation_suite(void) {
     TCase *confirmation = tcase_create("recv_confirmation");
     tcase_add_test(confirmation, all_must_say_yes);
     tcase_add_test(confirmation, no_and_not_ready);
+    tcase_add_test(confirmation, horizon_that_we_have_not_seen);
     tcase_add_test(confirmation, digest_of_one_that_is_not_ready);
     tcase_add_test(confirmation, asked_after_a_push);
     tcase_add_test(confirmation, given_what_it_lacks);
