@@ -30,10 +30,13 @@ struct orphan {
     size_t maker;
     struct catalog_id id; /* of the maker, then */
 };
+enum { VERSIONS_MAX = 64 }; /* of an entry, looked at */
 struct s13 {
     struct removals *removals; /* of node_capacity */
     struct orphan *orphans;
     size_t orphan_count, orphan_capacity;
+    struct catalog_version *made; /* own ones of the batch that lands, new on this disk */
+    size_t made_count, made_capacity;
     uint64_t calm_since_ms;
     uint64_t world; /* what must not change while it is calm */
 };
@@ -101,12 +104,38 @@ static const struct orphan *orphan_find(const struct s13 *s13,
     return NULL;
 }
 
+/* An entry lands again with each version that it gets. */
+static void s13_put(struct sim *sim, struct sim_node *node, struct catalog_entry *before,
+                    struct catalog_entry *after) {
+    struct s13 *s13 = sim_checker_state(sim, &sim_check_s13);
+    struct catalog_version versions[VERSIONS_MAX];
+    size_t count = catalog_entry_versions(after, versions, VERSIONS_MAX);
+    for (size_t i = 0; i < count && i < VERSIONS_MAX; i++) {
+        bool own = catalog_id_equal(&versions[i].origin, &node->origin);
+        if (own && (before == NULL ||
+                    catalog_entry_seen(before, &versions[i].origin) < versions[i].clock)) {
+            s13->made =
+                sim_grow(s13->made, s13->made_count, &s13->made_capacity, sizeof *s13->made);
+            s13->made[s13->made_count++] = versions[i];
+        }
+    }
+}
+
+static bool is_made_now(const struct s13 *s13, const struct catalog_version *version) {
+    bool made = false;
+    for (size_t i = 0; i < s13->made_count; i++) {
+        made = made || (s13->made[i].clock == version->clock &&
+                        catalog_id_equal(&s13->made[i].origin, &version->origin));
+    }
+    return made;
+}
+
 static void version_look(struct sim *sim, struct sim_node *node,
                          const struct catalog_version *version,
                          const struct catalog_node_state *state, bool made_late) {
     struct s13 *s13 = sim_checker_state(sim, &sim_check_s13);
     bool own = catalog_id_equal(&version->origin, &node->origin);
-    if (own && made_late && orphan_find(s13, version) == NULL) {
+    if (own && made_late && is_made_now(s13, version) && orphan_find(s13, version) == NULL) {
         s13->orphans =
             sim_grow(s13->orphans, s13->orphan_count, &s13->orphan_capacity, sizeof *s13->orphans);
         s13->orphans[s13->orphan_count++] =
@@ -135,13 +164,13 @@ static void s13_landed(struct sim *sim, struct sim_node *node, const struct sim_
     }
     bool late = batch->entry_count > 0 && removed_everywhere(sim, node, &batch->state.node_id);
     for (size_t i = 0; i < batch->entry_count && !sim->failed; i++) {
-        enum { VERSIONS_MAX = 64 };
         struct catalog_version versions[VERSIONS_MAX];
         size_t count = catalog_entry_versions(batch->entries[i], versions, VERSIONS_MAX);
         for (size_t j = 0; j < count && j < VERSIONS_MAX && !sim->failed; j++) {
             version_look(sim, node, &versions[j], &batch->state, late);
         }
     }
+    ((struct s13 *)sim_checker_state(sim, &sim_check_s13))->made_count = 0;
 }
 
 /* A disk that was put back may not know of a removal that all had stored: it takes from that id until it is told. */
@@ -244,12 +273,14 @@ static void s13_close(struct sim *sim) {
     }
     free(s13->removals);
     free(s13->orphans);
+    free(s13->made);
 }
 
 const struct sim_checker sim_check_s13 = {
     .id = "S13",
     .statement = "an id is one process that takes writes, and once removed it never comes back",
     .state_size_bytes = sizeof(struct s13),
+    .put = s13_put,
     .landed = s13_landed,
     .disk_replaced = s13_disk_replaced,
     .interval = s13_interval,

@@ -321,8 +321,14 @@ START_TEST(nothing_comes_of_the_removed) {
     sim_check_s13.landed(sim, &sim->nodes[2], &write, NULL);
     sim_kit_verdict(&kit, NULL, "");
     sim_check_s13.landed(sim, &sim->nodes[2], &removal, NULL);
+    sim_check_s13.put(sim, node, entry,
+                      entry); /* again, merged with something: it was made before */
+    sim_check_s13.landed(sim, node, &write, NULL);
+    sim_check_s13.landed(sim, &sim->nodes[2], &write, NULL);
+    sim_kit_verdict(&kit, NULL, "");
     catalog_entry_release(entry);
     entry = ENTRY({1, 6, A, 'a'});
+    sim_check_s13.put(sim, node, NULL, entry);
     sim_check_s13.landed(sim, node, &write, NULL);
     sim_kit_verdict(&kit, NULL, "");
     write.state.ready = false; /* who joins has not been told yet */
