@@ -42,7 +42,7 @@ static const struct command commands[] = {
     {"import", NULL, 1, 1, FLAG_DRY_RUN | WAIT, command_import, "FILE|-"},
     {"export", NULL, 0, 1, 0, command_export, "[FILE]"},
     {"status", NULL, 0, 0, FLAG_CHECK, command_status, "[--check]"},
-    {"members", "remove", 1, 1, 0, command_members_remove, "NAME"},
+    {"members", "remove", 1, 1, 0, command_members_remove, "NAME|ID"},
     {"members", NULL, 0, 0, 0, command_members, ""},
     {"digest", NULL, 0, 0, 0, command_digest, ""},
     {"diff", NULL, 0, 1, 0, command_diff, "[MEMBER]"},
@@ -69,7 +69,7 @@ static const char documentation[] =
     "NAME\n"
     "  index add ENTITY --fields F[,F...]    index get ENTITY NAME    index list [ENTITY]\n"
     "  index remove ENTITY NAME          check ENTITY -d JSON | -f FILE\n"
-    "  import FILE|-    export [FILE]    status [--check]    members [remove NAME]    digest\n"
+    "  import FILE|-    export [FILE]    status [--check]    members [remove NAME|ID]    digest\n"
     "  diff [MEMBER]    conflicts        sync [MEMBER]    watch [--since ID]    doctor\n"
     "  why KIND ENTITY [NAME]            resolve KIND ENTITY [NAME] --take NODE\n"
     "  wait [KIND ENTITY [NAME]] [--timeout 30s] [--skip-dead]\n"
