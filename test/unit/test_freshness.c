@@ -109,6 +109,31 @@ START_TEST(age_of_a_slow_answer) {
 }
 END_TEST
 
+START_TEST(age_of_the_table_that_is_told) {
+    /* A digest whose updates change the table is answered with the age under that table, as the fingerprint beside it is: the
+     * moment of a removed member makes no majority any more (seed 80435). */
+    struct solo *solo = solo_with(4);
+    gossip__freshness_agreed(solo->engine, member(solo, 3), solo->now_ms);
+    gossip__freshness_agreed(solo->engine, member(solo, 4), solo->now_ms);
+    gossip__freshness_follow(solo->engine);
+    ck_assert_int_eq(gossip__agreement_age(solo->engine, solo->now_ms), 0);
+    const struct gossip__member *removed = member(solo, 4);
+    const struct gossip__member_update row = {.id = removed->row.id,
+                                              .name = entry_maker_text(removed->row.name),
+                                              .address = entry_maker_text(removed->row.address),
+                                              .incarnation = removed->row.incarnation,
+                                              .state = GOSSIP_MEMBER_REMOVED};
+    struct gossip__message digest = {.type = GOSSIP__DIGEST};
+    solo_digest(solo, &digest, 5);
+    digest.digest.updates = (struct gossip__member_updates){&row, 1};
+    solo_receive(solo, 1, &digest);
+    ck_assert_uint_eq(solo_sent(solo, 1, GOSSIP__DIGEST_ANSWER), 1);
+    ck_assert(!solo_sent_last(solo, 1, GOSSIP__DIGEST_ANSWER)->digest.age_known);
+    ck_assert_int_eq(removed->state, GOSSIP_MEMBER_REMOVED);
+    solo_free(solo);
+}
+END_TEST
+
 START_TEST(age_by_word) {
     /* A member whose own copy was fresh makes ours so: its moment, seen from when it was asked; only a later one counts. */
     struct solo *solo = solo_with(4);
@@ -219,6 +244,7 @@ Suite *freshness_suite(void) {
     tcase_add_test(ages, age_of_five);
     tcase_add_test(ages, age_is_unknown);
     tcase_add_test(ages, age_of_a_slow_answer);
+    tcase_add_test(ages, age_of_the_table_that_is_told);
     tcase_add_test(ages, age_by_word);
     tcase_add_test(ages, word_goes_with_the_table);
     tcase_add_test(ages, word_of_another_cluster);
