@@ -138,16 +138,26 @@ static uint64_t of_exchange(const struct gossip__exchange *exchange) {
     return bytes + (exchange->walk == NULL ? 0 : WALK);
 }
 
+static uint64_t of_plan(const struct catalog_plan *plan) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; plan != NULL && i < plan->outcome_count; i++) {
+        const struct catalog_outcome *outcome = &plan->outcomes[i];
+        bytes += PLAN + outcome->entry->size_bytes +
+                 (outcome->before == NULL ? 0 : outcome->before->size_bytes);
+    }
+    return bytes;
+}
+
+/* Those that wait for the disk, and those that were answered in the last step. */
 static uint64_t of_plans(const struct gossip *engine) {
+    const struct catalog_plan *const *answered = (const void *)engine->plans_answered.data;
     uint64_t bytes = 0;
     for (size_t i = 0; i < engine->waiter_count; i++) {
-        const struct catalog_plan *plan =
-            engine->waiters[(engine->waiter_first + i) % engine->waiter_capacity].plan;
-        for (size_t j = 0; plan != NULL && j < plan->outcome_count; j++) {
-            const struct catalog_outcome *outcome = &plan->outcomes[j];
-            bytes += PLAN + outcome->entry->size_bytes +
-                     (outcome->before == NULL ? 0 : outcome->before->size_bytes);
-        }
+        bytes +=
+            of_plan(engine->waiters[(engine->waiter_first + i) % engine->waiter_capacity].plan);
+    }
+    for (size_t i = 0; i < engine->plans_answered.size_bytes / sizeof *answered; i++) {
+        bytes += of_plan(answered[i]);
     }
     return bytes;
 }
