@@ -36,6 +36,19 @@ enum {
     CALLER = 512, /* of each member that a SYNC asks */
 };
 
+/* How many entries each process has had at most: what holds their tree and index is kept for those to come. */
+struct s10 {
+    size_t *most; /* of node_capacity */
+};
+
+static size_t *most_of(struct sim *sim, const struct sim_node *node) {
+    struct s10 *s10 = sim_checker_state(sim, &sim_check_s10);
+    if (s10->most == NULL) {
+        s10->most = sim_allocate(sim->node_capacity, sizeof *s10->most);
+    }
+    return &s10->most[node->index];
+}
+
 /* --- what it may hold ------------------------------------------------------------------------------------------------- */
 
 static uint64_t of_entries(const struct gossip *engine) {
@@ -44,7 +57,7 @@ static uint64_t of_entries(const struct gossip *engine) {
     for (struct catalog_entry *entry = catalog_next(engine->catalog, 0, all, NULL);
          entry != NULL;) {
         struct catalog_key key = catalog_entry_key(entry);
-        bytes += sizeof *entry + entry->size_bytes + ENTRY_OVERHEAD;
+        bytes += sizeof *entry + entry->size_bytes;
         entry = catalog_next(engine->catalog, 0, all, &key);
     }
     return bytes;
@@ -162,8 +175,8 @@ static uint64_t of_plans(const struct gossip *engine) {
     return bytes;
 }
 
-static uint64_t may_hold(const struct gossip *engine) {
-    uint64_t entries = of_entries(engine);
+static uint64_t may_hold(const struct gossip *engine, size_t most_entries) {
+    uint64_t entries = of_entries(engine) + most_entries * (uint64_t)ENTRY_OVERHEAD;
     uint64_t bytes = sizeof *engine + BASE + entries + of_flights(engine) + of_members(engine) +
                      of_buffers(engine) + of_plans(engine);
     bytes += engine->session_count * (sizeof(struct gossip__session) + SESSION_OVERHEAD);
@@ -178,7 +191,7 @@ static uint64_t may_hold(const struct gossip *engine) {
 }
 
 static void held_look(struct sim *sim, struct sim_node *node) {
-    uint64_t most = may_hold(node->engine);
+    uint64_t most = may_hold(node->engine, *most_of(sim, node));
     sim_checker_looked(sim, &sim_check_s10);
     if (node->memory.bytes > most) {
         sim_violated(sim, &sim_check_s10, node, "holds %llu bytes, and has use for %llu",
@@ -247,6 +260,9 @@ static const char *counts_fault(const struct gossip *engine, const struct gossip
 static void s10_stepped(struct sim *sim, struct sim_node *node, const struct gossip_event *event,
                         const struct gossip_update *update) {
     const char *fault = counts_fault(node->engine, update);
+    size_t entries = merkle_tree_count(catalog_tree(gossip_catalog(node->engine)));
+    size_t *most = most_of(sim, node);
+    *most = event->type == GOSSIP_START || entries > *most ? entries : *most;
     sim_checker_looked(sim, &sim_check_s10);
     if (fault != NULL) {
         sim_violated(sim, &sim_check_s10, node, "more %s than bounds.h allows", fault);
@@ -259,9 +275,15 @@ static void s10_stepped(struct sim *sim, struct sim_node *node, const struct gos
     }
 }
 
+static void s10_close(struct sim *sim) {
+    free(((struct s10 *)sim_checker_state(sim, &sim_check_s10))->most);
+}
+
 const struct sim_checker sim_check_s10 = {
     .id = "S10",
     .statement = "memory, queues, exchanges and connections of an engine stay within their bounds",
+    .state_size_bytes = sizeof(struct s10),
     .stepped = s10_stepped,
     .interval = s10_interval,
+    .close = s10_close,
 };
