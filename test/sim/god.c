@@ -4,8 +4,9 @@
  * disk of the world does, and only faults outside the promises (an emptied, replaced, lying or damaged disk; a removed
  * member) took it from the last one; or only disks do that are never reached again. The set of writes that are missing in
  * the end must equal the set of those that are excused. A node that begins anew (an old disk, a removed member) hands over what
- * it alone had, to be imported by hand: that is excused, exactly. Who is excused may still come back by a message or a commit that
- * was under way; then it is excused no more, and must be everywhere.
+ * it alone had, to be imported by hand: that is excused, exactly; so is what it does not hand over because another disk had it,
+ * whose row was lost. Who is excused may still come back by a message or a commit that was under way; then it is excused no
+ * more, and must be everywhere.
  */
 #include "test/sim/checker.h"
 
@@ -86,6 +87,9 @@ void sim_god_disk_replaced(struct sim *sim, struct sim_node *node, const struct 
         if (write->lost || stays || !had) {
             continue;
         }
+        if (after != NULL && after->state.healing) {
+            write->row_lost_on = node->index + 1;
+        }
         if (!held_elsewhere(sim, node, write->entry)) {
             PROBE("sim.write_excused");
             write->lost = true;
@@ -132,6 +136,38 @@ static bool goes_with_a_drop(const struct catalog_entry *stored,
     return drop;
 }
 
+/* Another disk that counts has it. What one that began anew has kept is handed over for certain only where it was written. */
+static bool stays_elsewhere(const struct sim *sim, const struct sim_node *except,
+                            const struct sim_acknowledged *write) {
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+        bool counts = node != except && (sim->phase <= SIM_LOAD || sim_required(sim, node));
+        if (counts &&
+            (sim_disk_holds(sim, &node->disk, write->entry) ||
+             (node->index == write->node && kept_holds(sim, &node->disk, write->entry)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Damage took the row from one disk, which still heals; a fault of its own (damage, too, or it was put back, or doubled) makes
+ * the last one that has it older than the horizon there, so it begins anew. What the horizon has passed all had, and it takes
+ * that for dropped or there: it does not keep it, or hands over only what it wrote itself (decision 0031). Either fault by
+ * itself loses nothing: a damaged disk is healed from the others, and one that begins anew leaves it to them. */
+static bool goes_with_lost_rows(const struct sim *sim, const struct sim_node *node,
+                                const struct sim_acknowledged *write) {
+    const struct catalog_node_state *state = &node->disk.state;
+    if (!state->ready || !node->outside_promises || write->row_lost_on == 0 ||
+        !sim_disk_holds(sim, &node->disk, write->entry)) {
+        return false;
+    }
+    const struct sim_node *damaged = &sim->nodes[write->row_lost_on - 1];
+    bool too_old = damaged->disk.state.healing && damaged->disk.state.horizon > state->seen;
+    bool to_hand_over = write->node == node->index && write->entry->clock > state->horizon;
+    return damaged != node && too_old && !to_hand_over && !stays_elsewhere(sim, node, write);
+}
+
 /* A disk begins anew. What stands on it is kept, and handed over later; but not what only says that an entry was dropped: a
  * file for `import` cannot. So a drop that this disk alone had comes to nothing, as does what it had replaced. A newcomer that
  * starts again has made nothing: what only it still has was taken by faults from the members that gave it. */
@@ -147,6 +183,10 @@ void sim_god_reset(struct sim *sim, struct sim_node *node) {
         } else if (had && sim->phase > SIM_LOAD && !required_hold(sim, node, write->entry)) {
             write->out_of_reach =
                 true; /* its admitter was removed, and has it in a file, or down */
+        }
+        if (goes_with_lost_rows(sim, node, write)) {
+            PROBE("sim.lost_with_rows");
+            write->lost_with_rows = true;
         }
         struct catalog_version version = catalog_entry_in_force(write->entry);
         if (stored != NULL && goes_with_a_drop(stored, &version) &&
@@ -210,15 +250,16 @@ void sim_god_healed(struct sim *sim) {
 }
 
 /* Two processes of one id: what the one had seen let the horizon pass what only the other had made (DESIGN 4.7 counts by id). An
- * operator who starts a second process on a copy is outside the promises; what is excused is what the horizon could pass. */
-static bool lost_by_doubling(const struct sim *sim, const struct sim_acknowledged *write) {
+ * operator who starts a second process on a copy is outside the promises; what is excused is what the horizon could pass. The
+ * same of what went with lost rows: what is above the horizon is kept, and handed over. */
+static bool lost_below_horizon(const struct sim *sim, const struct sim_acknowledged *write) {
     catalog_clock horizon = 0;
     assert(sim->nodes != NULL);
     for (size_t i = 0; i < sim->node_count; i++) {
         const struct sim_disk *disk = &sim->nodes[i].disk;
         horizon = disk->exists && disk->state.horizon > horizon ? disk->state.horizon : horizon;
     }
-    return write->doubled && write->entry->clock <= horizon;
+    return (write->doubled || write->lost_with_rows) && write->entry->clock <= horizon;
 }
 
 /* All required nodes are equal here: what one has, all have. */
@@ -245,7 +286,7 @@ void sim_god_check(struct sim *sim) {
             }
         }
         bool excused = held == 0 && (write->lost || write->out_of_reach || write->handed_over ||
-                                     write->drop_forgotten || lost_by_doubling(sim, write) ||
+                                     write->drop_forgotten || lost_below_horizon(sim, write) ||
                                      waits_in_kept(sim, write));
         sim->stats.excused += excused;
         if (held < required && !excused) {

@@ -180,8 +180,10 @@ struct sim_acknowledged {
     uint64_t time_ms, everywhere_ms; /* on the last required disk; 0: not yet */
     bool doubled;                    /* two processes had the id of the one that acknowledged it */
     bool drop_forgotten;             /* a disk began anew on which only a drop was left of it */
-    bool handed_over;  /* its last disk began anew, and it is in a file of the operator's */
-    bool out_of_reach; /* when all was healed, only nodes that stay away had it */
+    bool lost_with_rows; /* its last disk began anew at the word of one that had lost its row */
+    size_t row_lost_on;  /* 1 + the node on which damage took its row, the latest; 0: none */
+    bool handed_over;    /* its last disk began anew, and it is in a file of the operator's */
+    bool out_of_reach;   /* when all was healed, only nodes that stay away had it */
     bool lost; /* no disk holds it, and only faults outside the promises took it from them */
 };
 

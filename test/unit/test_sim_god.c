@@ -173,6 +173,70 @@ START_TEST(damage_met_after_the_heal) {
 }
 END_TEST
 
+/* n2's damaged disk has lost the row that n3 wrote, and heals. n1, with an older disk, has it yet. */
+static void lose_the_row(void) {
+    struct sim_disk after = {.exists = true, .state = {.healing = true, .horizon = 20}};
+    put_on(1);
+    sim->acknowledged[0].node = 2;
+    sim_god_disk_replaced(sim, &sim->nodes[1], &after);
+    sim_disk_close(&sim->nodes[1].disk);
+    sim->nodes[1].disk = after;
+    sim->nodes[0].outside_promises = true;
+    sim->nodes[0].disk.state = (struct catalog_node_state){.ready = true, .seen = 3, .horizon = 3};
+}
+
+static void begin_anew(size_t node) {
+    sim_god_reset(sim, &sim->nodes[node]);
+    sim_disk_close(&sim->nodes[node].disk);
+}
+
+START_TEST(gone_with_lost_rows) {
+    /* What the last disk had that begins anew, at the word of the one whose row of it was lost, is excused; not if it comes
+     * back to one. */
+    lose_the_row();
+    begin_anew(0);
+    check(false);
+    ck_assert_uint_eq(sim->stats.excused, 1);
+    put_on(1);
+    check(true);
+}
+END_TEST
+
+static void own_and_above(void) {
+    sim->acknowledged[0].node = 0;
+}
+static void no_fault(void) {
+    sim->nodes[0].outside_promises = false;
+}
+static void newer(void) {
+    sim->nodes[0].disk.state.seen = 20;
+}
+static void healed(void) {
+    sim->nodes[1].disk.state.healing = false;
+}
+static void on_a_third(void) {
+    put_on(2);
+}
+static void with_its_writer(void) {
+    sim__disk_kept_add(&sim->nodes[2].disk, &write, 1);
+}
+static void above_all(void) {
+    sim->nodes[1].disk.state.horizon = 4;
+}
+static void (*const not_excused[])(void) = {own_and_above, no_fault,        newer,    healed,
+                                            on_a_third,    with_its_writer, above_all};
+
+START_TEST(not_gone_with_lost_rows) {
+    /* It must be there if one of the facts is another one: it is handed over, no fault made the disk older, it is not older,
+     * the damaged one was whole again, a third had it, or its writer will hand it over, or the horizon has not passed it. */
+    lose_the_row();
+    not_excused[_i]();
+    begin_anew(0);
+    sim_disk_close(&sim->nodes[2].disk);
+    check(true);
+}
+END_TEST
+
 START_TEST(another_cluster_is_apart) {
     /* What was written in a cluster of its own is not missed in this one. */
     sim->acknowledged[0].cluster = 1;
@@ -204,5 +268,11 @@ Suite *sim_god_suite(void) {
     add(suite, "sim_god_healed", acknowledged_after_the_heal);
     add(suite, "sim_god_healed", damage_met_after_the_heal);
     add(suite, "sim_god_check", another_cluster_is_apart);
+    add(suite, "sim_god_reset", gone_with_lost_rows);
+    TCase *reset = tcase_create("sim_god_reset_facts");
+    tcase_add_checked_fixture(reset, setup, teardown);
+    tcase_add_loop_test(reset, not_gone_with_lost_rows, 0,
+                        sizeof not_excused / sizeof not_excused[0]);
+    suite_add_tcase(suite, reset);
     return suite;
 }
