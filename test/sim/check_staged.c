@@ -5,7 +5,8 @@
  *                     entries that staged changes were asked for, of versions that no plain write at that node can have made.
  *                     Outside are members that the maker counts out (removed, replaced), and, once somebody has asked for a
  *                     change of this entry with skip_dead, those that the maker takes for dead or left and has not heard
- *                     for longer than the freshness limit, if a majority holds it
+ *                     for longer than the freshness limit, and newcomers that these alone have admitted, if a majority holds
+ *                     it (check_staged_apart.c)
  *                     An abort needs nobody: it goes back to where those are who lack what it replaces
  *   who may           what is pending and stands alone is left by the member alone that made it so: by its name, as long as a
  *                     member of that name is not removed for the maker of the step
@@ -15,19 +16,11 @@
  *
  * A disk that a fault changed a moment ago may have confirmed before that; see check_agreement.c.
  */
-#include "test/sim/check_agreement.h"
+#include "test/sim/check_staged.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { WINDOW_MS = 10000, NAME_SIZE_MAX = 32 };
-
-/* An entry that a staged change was asked for. */
-struct staged_entry {
-    uint64_t slot;
-    char entity[NAME_SIZE_MAX]; /* of a schema; empty: of anything else */
-    bool skips_dead;
-};
 /* A plain write that a node was asked for and has not answered, of this entry. */
 struct plain {
     uint64_t token, slot;
@@ -35,16 +28,17 @@ struct plain {
     bool drops; /* with what hangs on it */
 };
 struct staged {
-    struct staged_entry *entries;
+    struct sim_staged_entry *entries;
     size_t count, capacity;
     struct plain *plain;
     size_t plain_count, plain_capacity;
     uint64_t turn;
+    struct sim_staged_apart apart;
 };
 
 /* --- what was asked --------------------------------------------------------------------------------------------------- */
 
-static struct staged_entry *entry_find(struct staged *staged, uint64_t slot) {
+static struct sim_staged_entry *entry_find(struct staged *staged, uint64_t slot) {
     for (size_t i = 0; i < staged->count; i++) {
         if (staged->entries[i].slot == slot) {
             return &staged->entries[i];
@@ -53,16 +47,17 @@ static struct staged_entry *entry_find(struct staged *staged, uint64_t slot) {
     return NULL;
 }
 
-static void staged_note(struct staged *staged, const struct gossip_operation *operation) {
+static void staged_note(const struct sim *sim, struct staged *staged,
+                        const struct gossip_operation *operation) {
     const struct catalog_key *key = &operation->writes[0].key;
     uint64_t slot = catalog_key_slot(key);
-    struct staged_entry *entry = entry_find(staged, slot);
+    struct sim_staged_entry *entry = entry_find(staged, slot);
     if (entry == NULL) {
         staged->entries =
             sim_grow(staged->entries, staged->count, &staged->capacity, sizeof *staged->entries);
         entry = &staged->entries[staged->count++];
-        *entry = (struct staged_entry){.slot = slot};
-        if (key->kind == CATALOG_SCHEMA && key->entity.size_bytes < NAME_SIZE_MAX) {
+        *entry = (struct sim_staged_entry){.slot = slot, .asked_ms = sim->now_ms};
+        if (key->kind == CATALOG_SCHEMA && key->entity.size_bytes < SIM_STAGED_NAME_SIZE_MAX) {
             memcpy(entry->entity, key->entity.data, key->entity.size_bytes);
         }
     }
@@ -107,7 +102,7 @@ static void staged_stepped(struct sim *sim, struct sim_node *node, const struct 
                            const struct gossip_update *update) {
     struct staged *staged = sim_checker_state(sim, &sim_check_staged);
     if (event->type == GOSSIP_OPERATION && event->operation->type == GOSSIP_STAGED) {
-        staged_note(staged, event->operation);
+        staged_note(sim, staged, event->operation);
     } else if (event->type == GOSSIP_OPERATION && event->operation->type == GOSSIP_WRITE) {
         plain_note(staged, node, event->operation);
     }
@@ -122,49 +117,6 @@ static void staged_ended(struct sim *sim, struct sim_node *node) {
         if (staged->plain[i - 1].node == node->index) {
             staged->plain[i - 1] = staged->plain[--staged->plain_count];
         }
-    }
-}
-
-/* --- one state apart -------------------------------------------------------------------------------------------------- */
-
-static bool is_skipped(const struct sim *sim, const struct staged_entry *entry,
-                       const struct sim_node *maker, const struct sim_node *node) {
-    const struct gossip__member *member = sim__member_of(maker, node);
-    uint64_t limit_ms = maker->engine->config.freshness_limit_ms;
-    if (!entry->skips_dead || member == NULL) {
-        return false;
-    }
-    uint64_t heard_ms = member->heard ? member->heard_ms : maker->started_ms;
-    bool gone = member->state == GOSSIP_MEMBER_DEAD || member->state == GOSSIP_MEMBER_LEFT;
-    return gone && sim->now_ms - heard_ms > limit_ms;
-}
-
-static void apart_look(struct sim *sim, struct sim_node *maker, const struct staged_entry *entry,
-                       struct catalog_entry *before) {
-    size_t holders = 0;
-    size_t members = 0;
-    sim_checker_looked(sim, &sim_check_staged);
-    for (size_t i = 0; i < sim->node_count && !sim->failed; i++) {
-        struct sim_node *node = &sim->nodes[i];
-        if (!sim__is_true_member(sim, maker, node)) {
-            continue;
-        }
-        members++;
-        if (before == NULL || sim_disk_holds(sim, &node->disk, before)) {
-            holders++;
-            continue;
-        }
-        bool changed = node->replaced_ms != 0 &&
-                       (node->replaced_ms + WINDOW_MS > sim->now_ms || !sim__is_met(maker, node));
-        if (!changed && !node->disk_lies && !is_skipped(sim, entry, maker, node)) {
-            sim_violated(sim, &sim_check_staged, maker,
-                         "takes a step of a staged change, and %s does not have the one before",
-                         node->name);
-        }
-    }
-    if (!sim->failed && holders < members && 2 * holders <= members && entry->skips_dead) {
-        sim_violated(sim, &sim_check_staged, maker,
-                     "takes a step of a staged change that no majority has the one before of");
     }
 }
 
@@ -234,13 +186,27 @@ static void staged_put(struct sim *sim, struct sim_node *node, struct catalog_en
     if (before != NULL) {
         owner_look(sim, node, before);
     }
-    const struct staged_entry *entry = entry_find(staged, after->slot);
+    const struct sim_staged_entry *entry = entry_find(staged, after->slot);
     bool dropped = after->state == CATALOG_DROPPED;
     bool abort = before != NULL && is_abort(before, after);
     if (entry != NULL && !abort && !sim->failed &&
         !may_be_plain(staged, node, after->slot, dropped)) {
-        apart_look(sim, node, entry, before);
+        sim__staged_apart_look(sim, &staged->apart, node, entry, before);
     }
+}
+
+/* --- what the disks know of members ------------------------------------------------------------------------------------ */
+
+static void staged_landed(struct sim *sim, struct sim_node *node, const struct sim_batch *batch,
+                          const struct catalog_node_state *before) {
+    struct staged *staged = sim_checker_state(sim, &sim_check_staged);
+    (void)before;
+    sim__staged_apart_landed(sim, &staged->apart, node, batch);
+}
+
+static void staged_replaced(struct sim *sim, struct sim_node *node) {
+    struct staged *staged = sim_checker_state(sim, &sim_check_staged);
+    sim__staged_apart_replaced(sim, &staged->apart, node);
 }
 
 /* --- what is enforced ------------------------------------------------------------------------------------------------- */
@@ -324,7 +290,7 @@ static void staged_interval(struct sim *sim) {
         return;
     }
     struct sim_node *node = &sim->nodes[staged->turn % sim->node_count];
-    const struct staged_entry *entry =
+    const struct sim_staged_entry *entry =
         &staged->entries[staged->turn / sim->node_count % staged->count];
     staged->turn++;
     if (node->engine != NULL && node->memory.fail_count == 0 && entry->entity[0] != '\0') {
@@ -336,6 +302,7 @@ static void staged_close(struct sim *sim) {
     struct staged *staged = sim_checker_state(sim, &sim_check_staged);
     free(staged->entries);
     free(staged->plain);
+    sim__staged_apart_close(sim, &staged->apart);
 }
 
 const struct sim_checker sim_check_staged = {
@@ -345,6 +312,8 @@ const struct sim_checker sim_check_staged = {
     .stepped = staged_stepped,
     .ended = staged_ended,
     .put = staged_put,
+    .landed = staged_landed,
+    .disk_replaced = staged_replaced,
     .interval = staged_interval,
     .close = staged_close,
 };

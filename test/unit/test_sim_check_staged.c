@@ -12,23 +12,36 @@ enum { ACTIVE = CATALOG_ACTIVE, PENDING = CATALOG_PENDING_ADD, DROPPING = CATALO
 
 static struct sim_kit kit;
 static struct sim *const sim = &kit.sim;
-static struct sim_node *node, *other;
+static struct sim_node *node, *other, *third, *fourth;
 static struct gossip__member *member;
 static const struct gossip_update nothing;
 
-/* n1 is up and knows n2, whose disk is a member's. */
+/* Its disk is that of a member of this id, and has no entries. */
+static void disk_make(struct sim_node *of, uint8_t id) {
+    sim_disk_close(&of->disk);
+    of->disk.exists = true;
+    of->disk.state = (struct catalog_node_state){.node_id = entry_maker_id(id), .ready = true};
+}
+
+static struct gossip__member *know(const char *name, uint8_t id, enum gossip_member_state state) {
+    struct catalog_member_row row = {.id = entry_maker_id(id), .address = "x:1", .ready = true};
+    memcpy(row.name, name, strlen(name));
+    struct gossip__member *known = gossip__member_add(node->engine, &row, state);
+    ck_assert_ptr_nonnull(known);
+    return known;
+}
+
+/* n1 is up and knows n2, whose disk is a member's; two more have no disks. */
 static void setup(void) {
-    sim_kit_open(&kit, 2);
+    sim_kit_open(&kit, 4);
     node = &sim->nodes[0];
     other = &sim->nodes[1];
+    third = &sim->nodes[2];
+    fourth = &sim->nodes[3];
     sim_kit_start(&kit, 0);
     node->disk.state = node->engine->state;
-    other->disk.exists = true;
-    other->disk.state = (struct catalog_node_state){.node_id = entry_maker_id(7), .ready = true};
-    struct catalog_member_row row = {
-        .id = entry_maker_id(7), .name = "n2", .address = "x:1", .ready = true};
-    member = gossip__member_add(node->engine, &row, GOSSIP_MEMBER_ALIVE);
-    ck_assert_ptr_nonnull(member);
+    disk_make(other, 7);
+    member = know("n2", 7, GOSSIP_MEMBER_ALIVE);
 }
 
 static void teardown(void) {
@@ -87,9 +100,7 @@ START_TEST(one_state_apart) {
     give(other, made("n1", 5, PENDING, 'b', 'a'));
     step(made("n1", 5, PENDING, 'b', 'a'), made("n1", 6, ACTIVE, 'b', 0));
     sim_kit_verdict(&kit, NULL, "");
-    sim_disk_close(&other->disk);
-    other->disk.exists = true;
-    other->disk.state = (struct catalog_node_state){.node_id = entry_maker_id(7), .ready = true};
+    disk_make(other, 7);
     step(made("n1", 5, PENDING, 'b', 'a'), made("n1", 6, ACTIVE, 'b', 0));
     sim_kit_verdict(&kit, "STAGED", "n2 does not have the one before");
     step(made("n1", 5, ACTIVE, 'a', 0), made("n1", 6, DROPPING, 'a', 0));
@@ -122,6 +133,93 @@ START_TEST(who_does_not_count) {
     sim->now_ms += 2 * node->engine->config.freshness_limit_ms;
     step(made("n1", 5, ACTIVE, 'a', 0), made("n1", 6, PENDING, 'b', 'a'));
     sim_kit_verdict(&kit, "STAGED", "no majority");
+}
+END_TEST
+
+/* The first step of a change that skips whom n1 takes for dead. */
+static void first_step(void) {
+    step(made("n1", 5, ACTIVE, 'a', 0), made("n1", 6, PENDING, 'b', 'a'));
+}
+
+START_TEST(a_majority_of_ids) {
+    /* A clone has the id of its original: what either has, the member has. Seeds 80851 and 84895. */
+    kit.scenario.node_count = 3;
+    fourth->clone_of = other->index;
+    disk_make(third, 8);
+    disk_make(fourth, 7);
+    (void)know("n3", 8, GOSSIP_MEMBER_LEFT);
+    give(node, made("n1", 5, ACTIVE, 'a', 0));
+    ask(GOSSIP_STAGED, true);
+    sim->now_ms += 2 * node->engine->config.freshness_limit_ms;
+    first_step();
+    sim_kit_verdict(&kit, "STAGED", "no majority");
+    give(fourth, made("n1", 5, ACTIVE, 'a', 0));
+    first_step();
+    sim_kit_verdict(&kit, NULL, "");
+    disk_make(fourth, 7);
+    give(other, made("n1", 5, ACTIVE, 'a', 0));
+    first_step();
+    sim_kit_verdict(&kit, NULL, "");
+}
+END_TEST
+
+START_TEST(a_majority_with_disks_that_are_gone) {
+    /* It may have confirmed while it had a disk, if it was heard since the change was asked for. */
+    disk_make(third, 8);
+    (void)know("n3", 8, GOSSIP_MEMBER_LEFT);
+    give(node, made("n1", 5, ACTIVE, 'a', 0));
+    ask(GOSSIP_STAGED, true);
+    sim->now_ms += 2 * node->engine->config.freshness_limit_ms;
+    for (unsigned cloned = 0; cloned < 2; cloned++) {
+        kit.scenario.node_count = cloned == 1 ? 3 : 4;
+        fourth->clone_of = cloned == 1 ? other->index : SIZE_MAX;
+        disk_make(other, 7);
+        other->disk.exists = cloned == 1; /* the clone's is gone, or its own */
+        member->heard = false;
+        first_step();
+        sim_kit_verdict(&kit, "STAGED", "no majority");
+        member->heard = true;
+        member->heard_ms = sim->now_ms;
+        first_step();
+        sim_kit_verdict(&kit, NULL, "");
+    }
+}
+END_TEST
+
+/* The row of this member's id gets onto the disk of `on`. */
+static void learn(struct sim_node *on, uint8_t id) {
+    struct catalog_member_row row = {.id = entry_maker_id(id), .name = "x", .ready = true};
+    const struct sim_batch batch = {.members = &row, .member_count = 1};
+    sim_check_staged.landed(sim, on, &batch, NULL);
+}
+
+START_TEST(a_newcomer_of_the_skipped) {
+    /* Whom skipped members alone have admitted is skipped with them; not whom a member knew that counts. Seed 84706. */
+    disk_make(third, 8);
+    disk_make(fourth, 9);
+    (void)know("n4", 9, GOSSIP_MEMBER_DEAD);
+    give(node, made("n1", 5, ACTIVE, 'a', 0));
+    give(other, made("n1", 5, ACTIVE, 'a', 0));
+    learn(other, 8);
+    sim->now_ms++;
+    ask(GOSSIP_STAGED, true);
+    sim->now_ms += 2 * node->engine->config.freshness_limit_ms;
+    learn(fourth, 8);
+    first_step();
+    sim_kit_verdict(&kit, "STAGED", "n3 does not have");
+    sim_check_staged.disk_replaced(sim, other); /* it has forgotten whom it knew */
+    first_step();
+    sim_kit_verdict(&kit, NULL, "");
+    learn(other, 8); /* after it has confirmed, perhaps */
+    first_step();
+    sim_kit_verdict(&kit, NULL, "");
+    sim_check_staged.disk_replaced(sim, fourth);
+    first_step();
+    sim_kit_verdict(&kit, "STAGED", "n3 does not have");
+    learn(fourth, 8);
+    (void)know("n3", 8, GOSSIP_MEMBER_ALIVE);
+    first_step();
+    sim_kit_verdict(&kit, "STAGED", "n3 does not have");
 }
 END_TEST
 
@@ -161,6 +259,9 @@ Suite *sim_check_staged_suite(void) {
     tcase_add_checked_fixture(staged, setup, teardown);
     tcase_add_test(staged, one_state_apart);
     tcase_add_test(staged, who_does_not_count);
+    tcase_add_test(staged, a_majority_of_ids);
+    tcase_add_test(staged, a_majority_with_disks_that_are_gone);
+    tcase_add_test(staged, a_newcomer_of_the_skipped);
     tcase_add_test(staged, who_may);
     tcase_add_test(staged, what_is_enforced);
     suite_add_tcase(suite, staged);
