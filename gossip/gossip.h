@@ -118,9 +118,9 @@ enum gossip_operation_type {
     GOSSIP_DIFF = 3, /* what differs between here and one member; changes nothing */
     /* for good. `member` is a name or an id (32 hex digits). Of two of one name that which is dead or has left is meant;
      * GOSSIP_ENAMESAKE: one of this name was removed before, and the other lives, so that its id must be said (who asks
-     * twice removes one). GOSSIP_ESELF, GOSSIP_ENOMEMBER. GOSSIP_EBUSY,
-     * CATALOG_EFULL, CATALOG_EIO: it stands and is told to the others, and goes to disk here once the store takes it; asked
-     * again it is answered when it is stored, or GOSSIP_ENOMEMBER */
+     * twice removes one). GOSSIP_ESELF, GOSSIP_ENOMEMBER; GOSSIP_EJOINING, GOSSIP_EREMOVED: who is no member removes
+     * none, so one that is ready is asked. GOSSIP_EBUSY, CATALOG_EFULL, CATALOG_EIO: it stands and is told to the others,
+     * and goes to disk here once the store takes it; asked again it is answered when it is stored, or GOSSIP_ENOMEMBER */
     GOSSIP_MEMBER_REMOVE = 4,
     /* waits until all required members have what is stored here now (DESIGN 7.5): one entry, or, with key.kind 0, the
      * whole catalog. CATALOG_ENOTFOUND: no such entry; GOSSIP_EJOINING; GOSSIP_ENOTAGREED at the deadline */

@@ -238,9 +238,25 @@ static int member_to_remove(struct gossip *engine, struct catalog_text text,
     return (*member)->state == GOSSIP_MEMBER_REMOVED ? GOSSIP_ENOMEMBER : 0;
 }
 
+/* Who is no member removes none. A newcomer may have met just one, the last that is ready, and be kept out by its own former
+ * self in that one's table: removed on the newcomer's word it would leave nobody who admits. A removal does not need a store
+ * that works, nor rows that are whole. */
+static int removal_refusal(const struct gossip *engine) {
+    if (engine->removed) {
+        PROBE("gossip.removal_on_removed");
+        return GOSSIP_EREMOVED;
+    }
+    if (!engine->state.ready) {
+        PROBE("gossip.removal_while_joining");
+        return GOSSIP_EJOINING;
+    }
+    return 0;
+}
+
 static void remove_operation(struct gossip *engine, const struct gossip_operation *operation) {
     struct gossip__member *member;
-    int code = member_to_remove(engine, operation->member, &member);
+    int code = removal_refusal(engine);
+    code = code != 0 ? code : member_to_remove(engine, operation->member, &member);
     if (code != 0) {
         reply_code(engine, operation->token, code);
         return;

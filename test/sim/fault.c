@@ -304,7 +304,12 @@ static void member_remove(struct sim *sim, const struct scenario_action *action)
     if (action->type == SCENARIO_REMOVE) {
         kill(sim, gone);
     }
+    unsigned asked = gone->removals_asked;
     sim_operation_remove(sim, by, gone);
+    if (gone->removals_asked == asked && action->type == SCENARIO_REMOVE) {
+        PROBE("sim.removal_refused");
+        start_at(sim, gone, 0); /* it stays a member: who stopped it starts it again */
+    }
     if (action->for_ms != SCENARIO_FOREVER) {
         undo_at(sim, action, sim->node_capacity + (size_t)(action - sim->scenario->actions));
     }

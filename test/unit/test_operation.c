@@ -242,6 +242,26 @@ START_TEST(removal) {
 }
 END_TEST
 
+START_TEST(removal_by_who_is_no_member) {
+    /* A newcomer, also one with a new id, removes nobody: it may know only the last member that is ready. Nor does who was
+     * removed itself. A member that heals does, and one whose store is down. */
+    struct solo *solo = solo_new();
+    struct gossip *engine = solo->engine;
+    struct gossip__member *member = solo_peer(solo, 1);
+    engine->state.ready = false;
+    ck_assert_int_eq(solo_ask(solo, 1, GOSSIP_MEMBER_REMOVE, "p1", 0), GOSSIP_EJOINING);
+    engine->state.ready = true;
+    engine->removed = true;
+    ck_assert_int_eq(solo_ask(solo, 2, GOSSIP_MEMBER_REMOVE, "p1", 0), GOSSIP_EREMOVED);
+    engine->removed = false;
+    ck_assert_int_eq(member->state, GOSSIP_MEMBER_ALIVE);
+    engine->state.healing = true;
+    ck_assert_int_eq(solo_ask(solo, 3, GOSSIP_MEMBER_REMOVE, "p1", 0), 1);
+    ck_assert_int_eq(member->state, GOSSIP_MEMBER_REMOVED);
+    solo_free(solo);
+}
+END_TEST
+
 Suite *operation_suite(void);
 Suite *operation_suite(void) {
     Suite *suite = suite_create("operation");
@@ -256,6 +276,7 @@ Suite *operation_suite(void) {
     tcase_add_test(removed, removal_of_a_namesake);
     tcase_add_test(removed, removal_by_id);
     tcase_add_test(removed, removal_asked_again_spares_the_namesake);
+    tcase_add_test(removed, removal_by_who_is_no_member);
     suite_add_tcase(suite, write);
     suite_add_tcase(suite, removed);
     return suite;

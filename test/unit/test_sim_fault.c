@@ -60,6 +60,11 @@ static const struct fault {
     {"{at: 6s, do: remove, nodes: [n1], to: [n3]}",
      SCENARIO_CLASS_REMOVE,
      {"    6000 n3  crash", "n3  is removed"}},
+    {"{at: 5s, do: wipe, nodes: [n2], for: 1s}\n"
+     "  - {at: 6010ms, do: remove, nodes: [n2], to: [n3]}\n"
+     "  - {at: 10s, do: remove, nodes: [n1], to: [n3]}",
+     SCENARIO_CLASS_REMOVE,
+     {"    6010 n3  crash", "    6010 n2  reply joining", "    6011 n3  start", "n3  is removed"}},
     {"{at: 6s, do: memory, nodes: [n3], count: 20}", SCENARIO_CLASS_MEMORY, {"memory n3"}},
     {"{at: 6s, do: partition, nodes: [n3], for: 2s}",
      SCENARIO_CLASS_PARTITION,
