@@ -27,7 +27,7 @@ struct revived {
     catalog_clock clock;
     uint64_t slot;
 };
-enum { PUT_BACK_MS = 10000 };
+enum { PUT_BACK_MS = 10000, VERSIONS_MAX = 64 };
 struct s3 {
     struct revived *revived;
     size_t count, capacity;
@@ -59,11 +59,30 @@ static bool is_excused(struct sim *sim, const struct sim_node *node,
     return false;
 }
 
+/* Of a page the write was lost, and on the page before, good in itself, the version still lived: it is not taken from anybody
+ * now, its row is only written again (pruned by the horizon, or merged). While it heals this disk gives it to nobody who is whole
+ * (decision 0036), and when it has healed all its rows are looked at. */
+static bool stood_on_old_page(const struct sim_node *node, const struct catalog_entry *before,
+                              const struct catalog_version *version) {
+    struct catalog_version versions[VERSIONS_MAX];
+    size_t count = before == NULL || !node->disk.state.healing
+                       ? 0
+                       : catalog_entry_versions(before, versions, VERSIONS_MAX);
+    for (size_t i = 0; i < count && i < VERSIONS_MAX; i++) {
+        if (versions[i].clock == version->clock &&
+            catalog_id_equal(&versions[i].origin, &version->origin)) {
+            PROBE("sim.row_of_old_page_written_again");
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A version that was dropped, and whose drop the horizon of this disk has passed, lives again. That the drop's row is gone
- * since does not matter: what versions there were, and which had seen which, is remembered beside the disks (causal.h). */
-static void revived_look(struct sim *sim, struct sim_node *node, const struct catalog_entry *entry,
-                         catalog_clock horizon) {
-    enum { VERSIONS_MAX = 64 };
+ * since does not matter: what versions there were, and which had seen which, is remembered beside the disks (causal.h).
+ * `before`: the row in whose place it stands; NULL: there was none, or it does not matter. */
+static void revived_look(struct sim *sim, struct sim_node *node, const struct catalog_entry *before,
+                         const struct catalog_entry *entry, catalog_clock horizon) {
     struct catalog_version versions[VERSIONS_MAX];
     size_t count = catalog_entry_versions(entry, versions, VERSIONS_MAX);
     bool any = sim_causal_any_passed(&sim->causal, entry->slot);
@@ -71,6 +90,7 @@ static void revived_look(struct sim *sim, struct sim_node *node, const struct ca
         if (versions[i].state != CATALOG_DROPPED &&
             sim_causal_is_gone(&sim->causal, entry->slot, &versions[i].origin, versions[i].clock,
                                horizon) &&
+            !stood_on_old_page(node, before, &versions[i]) &&
             !is_excused(sim, node, &versions[i], entry->slot)) {
             sim_violated(
                 sim, &sim_check_s3, node,
@@ -85,7 +105,7 @@ static void s3_put(struct sim *sim, struct sim_node *node, struct catalog_entry 
     catalog_clock horizon = node->disk.landing_horizon;
     if (horizon != 0) {
         sim_checker_looked(sim, &sim_check_s3);
-        revived_look(sim, node, after, horizon);
+        revived_look(sim, node, before, after, horizon);
     }
     if (before == NULL || sim->failed ||
         !sim_entries_first(sim, before, after, horizon, SIM_MARK_S3)) {
@@ -114,15 +134,17 @@ static void s3_taken(struct sim *sim, struct sim_node *node, struct catalog_entr
     }
 }
 
-/* A horizon that passes a drop which this disk has not heard of would keep the dropped version alive here for ever. */
+/* A horizon that passes a drop which this disk has not heard of would keep the dropped version alive here for ever. And who has
+ * healed gives away whatever it has. */
 static void s3_landed(struct sim *sim, struct sim_node *node, const struct sim_batch *batch,
                       const struct catalog_node_state *before) {
     catalog_clock horizon = batch->state.horizon;
-    if (horizon == (before == NULL ? 0 : before->horizon)) {
+    bool healed = before != NULL && before->healing && !batch->state.healing;
+    if (!healed && horizon == (before == NULL ? 0 : before->horizon)) {
         return;
     }
     for (size_t i = 0; i < node->disk.entry_count && !sim->failed; i++) {
-        revived_look(sim, node, node->disk.entries[i], horizon);
+        revived_look(sim, node, NULL, node->disk.entries[i], horizon);
     }
 }
 
@@ -216,7 +238,6 @@ static void s6_version(struct sim *sim, struct sim_node *node, uint64_t slot,
 
 static void s6_put(struct sim *sim, struct sim_node *node, struct catalog_entry *before,
                    struct catalog_entry *after) {
-    enum { VERSIONS_MAX = 64 };
     struct catalog_version versions[VERSIONS_MAX];
     (void)before;
     if (!sim_entry_first(sim, after, SIM_MARK_S6)) {

@@ -180,6 +180,36 @@ START_TEST(nothing_comes_back) {
 }
 END_TEST
 
+START_TEST(old_page_lives_until_healed) {
+    /* Damage has put a dropped version back. While the disk heals its row may be written again; nobody else may take it, and it
+     * must be gone when the disk has healed. */
+    kit.options.hollow = "S8,S13,S7,S6,S12,SEEN,S9,S11,G6,G11,HORIZON";
+    come_and_go();
+    struct catalog_entry *newer = ENTRY("a", {3, 12, A, 'a'});
+    struct catalog_entry *old = ENTRY("a", {1, 6, A, 'a'});
+    struct catalog_node_state before = node->disk.state;
+    struct sim_batch batch = {.state = before};
+    node->disk.landing_horizon = before.horizon = batch.state.horizon = 10;
+    node->disk.state.healing = before.healing = batch.state.healing = true;
+    sim_check_s3.put(sim, node, old, old);
+    sim_kit_verdict(&kit, NULL, "");
+    sim_check_s3.put(sim, node, newer, old);
+    sim_kit_verdict(&kit, "S3", "live again");
+    sim_check_s3.put(sim, node, NULL, old);
+    sim_kit_verdict(&kit, "S3", "live again");
+    node->disk.state.healing = false;
+    sim_check_s3.put(sim, node, old, old);
+    sim_kit_verdict(&kit, "S3", "live again");
+    put(node, old); /* takes it over */
+    sim_check_s3.landed(sim, node, &batch, &before);
+    sim_kit_verdict(&kit, NULL, "");
+    batch.state.healing = false;
+    sim_check_s3.landed(sim, node, &batch, &before);
+    sim_kit_verdict(&kit, "S3", "live again");
+    catalog_entry_release(newer);
+}
+END_TEST
+
 /* --- LINEAGE --------------------------------------------------------------------------------------------------------- */
 
 static struct sim_batch anew(struct catalog_entry **kept, size_t count) {
@@ -271,6 +301,7 @@ Suite *sim_check_removal_suite(void) {
     tcase_add_test(removal, what_is_left_behind);
     tcase_add_test(removal, at_rest);
     tcase_add_test(removal, nothing_comes_back);
+    tcase_add_test(removal, old_page_lives_until_healed);
     suite_add_tcase(suite, removal);
     TCase *lineage = tcase_create("sim_check_lineage");
     tcase_add_checked_fixture(lineage, setup, teardown);
