@@ -53,7 +53,7 @@ stage_gcc() { build -k CC=gcc MODE=release test-programs; }
 stage_clang() { build -k CC=clang MODE=release test-programs; }
 stage_clang-tidy() { build clang-tidy; }
 stage_embed() { build all && test/embed/check.sh; }
-stage_readme() { build all && scripts/run_documented.py README.md docs/*.md; }
+stage_readme() { build all && scripts/demo.sh && scripts/run_documented.py README.md docs/*.md; }
 
 # $1: folder of the build. A suite is a process of its own, so that all processors are used. Hands on the sum of Check's
 # summaries, as passed and failed.
