@@ -70,10 +70,16 @@ static void state_load(struct gossip *engine, const struct catalog_load *load) {
     memcpy(engine->store_damage, load->damage, sizeof engine->store_damage);
 }
 
+/* Of a file whose last writes were lost in part the state may be older than the rows. */
 static int entries_load(struct gossip *engine, const struct catalog_load *load) {
+    catalog_clock *high_water = &engine->state.high_water;
     for (size_t i = 0; i < load->entry_count; i++) {
         if (catalog_load(engine->catalog, load->entries[i]) != 0) {
             return GOSSIP_ENOMEM;
+        }
+        if (load->entries[i]->clock_highest > *high_water && !PLANTED(ATTUNE_B12)) {
+            PROBE("gossip.rows_are_ahead_of_the_state");
+            *high_water = load->entries[i]->clock_highest;
         }
     }
     return 0;

@@ -109,6 +109,15 @@ static void staged_stepped(struct sim *sim, struct sim_node *node, const struct 
     for (size_t i = 0; i < update->reply_count; i++) {
         plain_forget(staged, &update->replies[i]);
     }
+    for (size_t i = 0; i < update->batch_count && sim->node_count <= SIM_SQUARE_CHECKS_MAX; i++) {
+        for (size_t j = 0; j < update->batches[i].entry_count; j++) {
+            const struct sim_staged_entry *entry =
+                entry_find(staged, update->batches[i].entries[j]->slot);
+            if (entry != NULL && entry->skips_dead) {
+                sim__staged_apart_decided(sim, &staged->apart, node, entry);
+            }
+        }
+    }
 }
 
 static void staged_ended(struct sim *sim, struct sim_node *node) {

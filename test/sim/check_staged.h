@@ -16,11 +16,18 @@ struct sim_staged_entry {
 
 /* --- check_staged_apart.c: one state apart ---------------------------------------------------------------------------- */
 
-/* For each node, since when the row of a member is on its disk. */
+/* For each node, since when the row of a member is on its disk; and whom it took for gone when it made what is on its way to
+ * that: it lands later, and may be back by then. */
 struct sim_staged_known;
+struct sim_staged_decided;
 struct sim_staged_apart {
     struct sim_staged_known *known; /* by node; NULL: nothing yet */
+    struct sim_staged_decided *decided;
+    size_t decided_count, decided_capacity;
 };
+/* The maker hands a step of this entry to its store. */
+void sim__staged_apart_decided(struct sim *sim, struct sim_staged_apart *apart,
+                               const struct sim_node *maker, const struct sim_staged_entry *entry);
 /* The maker takes a step of this entry: all have `before` (NULL: there was nothing). */
 void sim__staged_apart_look(struct sim *sim, const struct sim_staged_apart *apart,
                             struct sim_node *maker, const struct sim_staged_entry *entry,

@@ -25,6 +25,13 @@ struct sim_staged_known {
     size_t count, capacity;
 };
 
+struct sim_staged_decided {
+    size_t maker;
+    uint64_t slot;
+    struct catalog_id *gone; /* whom it skips */
+    size_t gone_count;
+};
+
 /* --- who knows whom --------------------------------------------------------------------------------------------------- */
 
 static const struct known_row *row_find(const struct sim_staged_apart *apart,
@@ -74,6 +81,10 @@ void sim__staged_apart_close(const struct sim *sim, struct sim_staged_apart *apa
         free(apart->known[i].rows);
     }
     free(apart->known);
+    for (size_t i = 0; i < apart->decided_count; i++) {
+        free(apart->decided[i].gone);
+    }
+    free(apart->decided);
 }
 
 /* --- who is skipped --------------------------------------------------------------------------------------------------- */
@@ -91,16 +102,58 @@ static uint64_t asked_since_ms(struct sim *sim, const struct sim_staged_entry *e
     return since_ms == UINT64_MAX ? entry->asked_ms : since_ms;
 }
 
-static bool is_skipped(const struct sim *sim, const struct sim_staged_entry *entry,
-                       const struct sim_node *maker, const struct sim_node *node) {
-    const struct gossip__member *member = sim__member_of(maker, node);
+static bool is_gone(const struct sim *sim, const struct sim_node *maker,
+                    const struct gossip__member *member) {
     uint64_t limit_ms = maker->engine->config.freshness_limit_ms;
-    if (!entry->skips_dead || member == NULL) {
-        return false;
-    }
     uint64_t heard_ms = member->heard ? member->heard_ms : maker->started_ms;
     bool gone = member->state == GOSSIP_MEMBER_DEAD || member->state == GOSSIP_MEMBER_LEFT;
     return gone && sim->now_ms - heard_ms > limit_ms;
+}
+
+/* The last step of an entry is all that is on its way: the next one waits until it is stored. */
+static struct sim_staged_decided *decided_find(const struct sim_staged_apart *apart,
+                                               const struct sim_node *maker, uint64_t slot) {
+    for (size_t i = 0; i < apart->decided_count; i++) {
+        if (apart->decided[i].maker == maker->index && apart->decided[i].slot == slot) {
+            return &apart->decided[i];
+        }
+    }
+    return NULL;
+}
+
+void sim__staged_apart_decided(struct sim *sim, struct sim_staged_apart *apart,
+                               const struct sim_node *maker, const struct sim_staged_entry *entry) {
+    struct sim_staged_decided *decided = decided_find(apart, maker, entry->slot);
+    if (decided == NULL) {
+        apart->decided = sim_grow(apart->decided, apart->decided_count, &apart->decided_capacity,
+                                  sizeof *apart->decided);
+        decided = &apart->decided[apart->decided_count++];
+        *decided = (struct sim_staged_decided){.maker = maker->index, .slot = entry->slot};
+    }
+    free(decided->gone);
+    decided->gone = sim_allocate(maker->engine->member_count + 1, sizeof *decided->gone);
+    decided->gone_count = 0;
+    for (size_t i = 0; i < maker->engine->member_count; i++) {
+        if (is_gone(sim, maker, maker->engine->members[i])) {
+            decided->gone[decided->gone_count++] = maker->engine->members[i]->row.id;
+        }
+    }
+}
+
+static bool is_skipped(const struct sim *sim, const struct sim_staged_apart *apart,
+                       const struct sim_staged_entry *entry, const struct sim_node *maker,
+                       const struct sim_node *node) {
+    const struct gossip__member *member = sim__member_of(maker, node);
+    const struct sim_staged_decided *decided = decided_find(apart, maker, entry->slot);
+    if (!entry->skips_dead || member == NULL) {
+        return false;
+    }
+    for (size_t i = 0; decided != NULL && i < decided->gone_count; i++) {
+        if (catalog_id_equal(&decided->gone[i], &member->row.id)) {
+            return true;
+        }
+    }
+    return is_gone(sim, maker, member);
 }
 
 /* A member that skipped ones have admitted, and none of those that count. */
@@ -118,7 +171,7 @@ static bool is_skipped_newcomer(struct sim *sim, const struct sim_staged_apart *
         if (row == NULL || sim__member_of(maker, other) == NULL) {
             continue;
         }
-        if (is_skipped(sim, entry, maker, other)) {
+        if (is_skipped(sim, apart, entry, maker, other)) {
             by_skipped = true;
         } else if (sim__is_true_member(sim, maker, other) && row->since_ms < since_ms) {
             return false;
@@ -195,7 +248,7 @@ void sim__staged_apart_look(struct sim *sim, const struct sim_staged_apart *apar
     for (size_t i = 0; i < sim->node_count && !sim->failed; i++) {
         const struct sim_node *node = &sim->nodes[i];
         if (sim__is_true_member(sim, maker, node) && !sim_disk_holds(sim, &node->disk, before) &&
-            !is_changed(sim, maker, node) && !is_skipped(sim, entry, maker, node) &&
+            !is_changed(sim, maker, node) && !is_skipped(sim, apart, entry, maker, node) &&
             !(entry->skips_dead && is_skipped_newcomer(sim, apart, entry, maker, node))) {
             sim_violated(sim, &sim_check_staged, maker,
                          "takes a step of a staged change, and %s does not have the one before",

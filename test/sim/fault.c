@@ -123,13 +123,19 @@ bool sim_fault_disk_serves(const struct sim *sim, const struct sim_disk *disk) {
     return disk->exists && disk->state.ready && !behind;
 }
 
+/* What damage has left of a file is known once it has been opened. */
+static bool is_in_doubt(const struct sim *sim, const struct sim_node *node) {
+    return node->store_damaged && !sim_node_runs(sim, node);
+}
+
 /* Whoever is ready admits the others; where the last such disk is lost nothing is left but newcomers, who wait for ever (an
  * operator would found anew, and import). */
 static bool is_last_ready(const struct sim *sim, const struct sim_node *node) {
     for (size_t i = 0; i < sim->scenario->node_count; i++) {
         const struct sim_node *other = &sim->nodes[i];
         if (other != node && other->cluster == node->cluster && !other->removed &&
-            !other->disk_lies && sim_fault_disk_serves(sim, &other->disk)) {
+            !other->disk_lies && !is_in_doubt(sim, other) &&
+            sim_fault_disk_serves(sim, &other->disk)) {
             return false;
         }
     }

@@ -305,6 +305,32 @@ START_TEST(what_is_lacked_of_a_conflict_is_handed_out) {
 }
 END_TEST
 
+START_TEST(rows_ahead_of_the_state) {
+    /* Of a file that lost its last write in part the rows may be newer than the mark: what is written next is newer still, and
+     * the horizon can follow (seed 111940). */
+    const struct gossip_config config = {
+        .allocator = &merkle_allocator_libc,
+        .cluster_name = "test",
+        .node_name = "a",
+        .address = "a:1",
+        .interval_ms = 1000,
+        .freshness_limit_ms = 5000,
+        .origin = {{1}},
+        .fresh_node_id = {{2}},
+        .fresh_cluster_id = {{3}},
+    };
+    struct catalog_entry *entry = made(solo_clock(5), 1);
+    const struct catalog_load load = {.state = {.node_id = {{2}}, .high_water = solo_clock(4)},
+                                      .entries = &entry,
+                                      .entry_count = 1};
+    struct gossip *engine;
+    ck_assert_int_eq(gossip_new(&config, &load, &engine), 0);
+    ck_assert_uint_eq(engine->state.high_water, solo_clock(5));
+    gossip_free(engine);
+    catalog_entry_release(entry);
+}
+END_TEST
+
 START_TEST(lost_rows_of_kept_are_told) {
     /* Decision 0033: rows of what was kept that are damaged or gone are told at each start. */
     const struct gossip_config config = {
@@ -404,6 +430,7 @@ Suite *lineage_suite(void) {
     tcase_add_test(kept, write_in_flight_is_kept);
     tcase_add_test(kept, kept_is_written_once);
     tcase_add_test(kept, what_is_lacked_of_a_conflict_is_handed_out);
+    tcase_add_test(kept, rows_ahead_of_the_state);
     tcase_add_test(kept, lost_rows_of_kept_are_told);
     suite_add_tcase(suite, kept);
     TCase *removed = tcase_create("lineage_removed");
