@@ -267,8 +267,10 @@ static void lines_look(struct sim *sim, struct sim_node *by, const struct sim_as
     }
 }
 
-/* What a staged change came to is what all have, of what it may have come to; the last, if none is. */
-static void staged_choose(struct sim *sim, struct sim_node *by, struct sim_asked *asked) {
+/* What a staged change came to is what all have, with skip_dead all that are named, of what it may have come to: an owner that
+ * was removed meanwhile may have gone another way. The last, if none is. */
+static void staged_choose(struct sim *sim, struct sim_node *by, struct sim_asked *asked,
+                          const struct gossip_reply *reply) {
     for (size_t i = 0; i < asked->entry_count; i++) {
         struct sim_asked one = *asked;
         bool all = true;
@@ -276,8 +278,10 @@ static void staged_choose(struct sim *sim, struct sim_node *by, struct sim_asked
         one.entry_count = 1;
         for (size_t j = 0; j < sim->node_count && all; j++) {
             const struct sim_node *node = &sim->nodes[j];
+            const struct gossip_agreement_member *line = line_of(reply, node);
+            bool named = line != NULL && line->state == GOSSIP_AGREED;
             all = !sim__is_true_member(sim, by, node) || holds_all(sim, node, &one) ||
-                  is_excused(sim, asked, by, node) || asked->skip_dead;
+                  is_excused(sim, asked, by, node) || (asked->skip_dead && !named);
         }
         if (all || i + 1 == asked->entry_count) {
             struct catalog_entry *chosen = catalog_entry_hold(asked->entries[i]);
@@ -307,7 +311,7 @@ static void reply_look(struct sim *sim, struct sim_node *by, const struct gossip
     }
     if (reply->code == 0 || reply->code == GOSSIP_ENOTAGREED) {
         if (asked->staged && reply->code == 0) {
-            staged_choose(sim, by, asked);
+            staged_choose(sim, by, asked, reply);
         } else if (asked->staged) {
             sim__entries_free(asked->entries, asked->entry_count); /* on what, is not said */
             asked->entries = NULL;
