@@ -58,6 +58,18 @@ static void state_empty(struct gossip *engine) {
     engine->join_next_ms = engine->now_ms;
 }
 
+/* What is still kept from before, held, with room for `more`: a batch that begins anew has all that is to stay. NULL if memory
+ * is short. */
+static struct catalog_entry **kept_before(struct gossip *engine, size_t more, size_t *count) {
+    struct catalog_entry **kept = merkle_allocate(engine->allocator, engine->kept_count + more + 1,
+                                                  sizeof(struct catalog_entry *));
+    *count = 0;
+    for (; kept != NULL && *count < engine->kept_count; ++*count) {
+        kept[*count] = catalog_entry_hold(engine->kept[*count]);
+    }
+    return kept;
+}
+
 /* It waits for its ADMIT, with nothing in its hands. */
 static bool has_begun_nothing(const struct gossip *engine) {
     const struct catalog_text all = {.data = "", .size_bytes = 0};
@@ -70,14 +82,17 @@ void gossip__lineage_start_again(struct gossip *engine, const char *member, cons
     if (has_begun_nothing(engine)) {
         return; /* whoever it has a session with may say so with each message until then */
     }
-    if (gossip__flight_ticket(engine) == 0) {
+    size_t kept_count;
+    struct catalog_entry **kept = kept_before(engine, 0, &kept_count);
+    if (kept == NULL || gossip__flight_ticket(engine) == 0) {
         PROBE("gossip.newcomer_waits_for_store");
+        gossip__entries_release(engine, kept, kept_count);
         return; /* it is told again; the removal of its admitter is looked for at each interval */
     }
     PROBE("gossip.newcomer_starts_again");
     gossip__notice(engine, GOSSIP_NOTICE_CLUSTER, GOSSIP_WARNING, member,
                    "%s: this newcomer starts again, empty", why);
-    gossip__flight_reset(engine, NULL, 0);
+    gossip__flight_reset(engine, kept, kept_count);
     state_empty(engine);
     conclusions_forget(engine);
     for (struct gossip__session *session = engine->sessions; session != NULL;
@@ -144,17 +159,10 @@ static size_t kept_list(struct gossip *engine, struct catalog_entry **kept) {
 
 /* Those, and what is still kept from before. */
 static struct catalog_entry **kept_collect(struct gossip *engine, size_t *count) {
-    size_t most = engine->kept_count + kept_list(engine, NULL);
-    struct catalog_entry **kept =
-        merkle_allocate(engine->allocator, most + 1, sizeof(struct catalog_entry *));
-    *count = 0;
-    if (kept == NULL) {
-        return NULL;
+    struct catalog_entry **kept = kept_before(engine, kept_list(engine, NULL), count);
+    if (kept != NULL) {
+        *count += kept_list(engine, kept + *count);
     }
-    for (; *count < engine->kept_count; ++*count) {
-        kept[*count] = catalog_entry_hold(engine->kept[*count]);
-    }
-    *count += kept_list(engine, kept + *count);
     return kept;
 }
 

@@ -112,6 +112,34 @@ START_TEST(newcomer_whose_admitter_is_older_begins_again) {
 }
 END_TEST
 
+START_TEST(newcomer_keeps_what_it_kept) {
+    /* G2: who began anew, and as a newcomer begins once more, still has on its disk what it alone had (seed 123903). */
+    struct pair *pair = admitted();
+    struct gossip *c = pair_engine(pair, 'c');
+    struct merkle_buffer bytes;
+    struct catalog_entry *mine = NULL;
+    merkle_buffer_init(&bytes, &merkle_allocator_libc);
+    solo_entry(&bytes, "mine", c->state.high_water + (1 << 20), 1, 300);
+    ck_assert_int_eq(
+        catalog_entry_decode(&merkle_allocator_libc, bytes.data, bytes.size_bytes, &mine), 0);
+    merkle_buffer_close(&bytes);
+    c->kept = merkle_allocate(c->allocator, 1, sizeof(struct catalog_entry *));
+    ck_assert_ptr_nonnull(c->kept);
+    c->kept[0] = mine;
+    c->kept_count = 1;
+    c->state.horizon = c->state.seen = c->stored.horizon + 5; /* as if b had been there */
+    gossip__lineage_behind(c, pair_member(pair, 'c', "b"));
+    pair_run(pair, 100);
+    pair_kill(pair, 'c', true);
+    pair_start(pair, 'c', (struct pair_start){0});
+    pair_cut(pair, 'a', 'c', false);
+    pair_transcript_clear(pair);
+    pair_run(pair, SETTLED_MS);
+    ck_assert(pair_saw(pair, " c # kept mine"));
+    pair_free(pair);
+}
+END_TEST
+
 START_TEST(newcomer_without_store_waits_to_begin_again) {
     /* A full disk recovers by itself: a newcomer that has to begin again meanwhile waits for it, and takes nothing. */
     struct pair *pair = admitted();
@@ -157,6 +185,7 @@ Suite *lineage_newcomer_suite(void) {
     tcase_add_test(again, newcomer_whose_admitter_is_removed_begins_again);
     tcase_add_test(again, newcomer_below_the_horizon_begins_again);
     tcase_add_test(again, newcomer_whose_admitter_is_older_begins_again);
+    tcase_add_test(again, newcomer_keeps_what_it_kept);
     tcase_add_test(again, newcomer_without_store_waits_to_begin_again);
     tcase_add_test(again, removal_of_admitter_outlasts_a_failed_store);
     suite_add_tcase(suite, again);
