@@ -116,6 +116,8 @@ struct catalog_text {
     const char *data;
     size_t size_bytes;
 };
+/* Whether it is this string. */
+bool catalog_text_is(struct catalog_text text, const char *string);
 
 /* A clock greater than `high_water` and not below the wall clock; 0 if that would pass CATALOG_CLOCK_MAX (the write is
  * refused with CATALOG_ECLOCK). The caller stores the result as the new high-water mark with what bears it. */

@@ -83,6 +83,11 @@ bool catalog__text_equal(struct catalog_text a, struct catalog_text b) {
            (a.size_bytes == 0 || memcmp(a.data, b.data, a.size_bytes) == 0);
 }
 
+bool catalog_text_is(struct catalog_text text, const char *string) {
+    return catalog__text_equal(text,
+                               (struct catalog_text){.data = string, .size_bytes = strlen(string)});
+}
+
 bool catalog__text_is(struct catalog_text text, const char *literal) {
     return catalog__text_equal(text, (struct catalog_text){literal, strlen(literal)});
 }

@@ -149,10 +149,8 @@ static int caller_new(struct gossip *engine, const struct gossip_operation *oper
     if (operation->member.size_bytes > 0) {
         only = gossip__member_by_name(engine, operation->member);
         if (only == NULL || only->state == GOSSIP_MEMBER_REMOVED) {
-            bool self = operation->member.size_bytes == strlen(engine->node_name) &&
-                        memcmp(operation->member.data, engine->node_name,
-                               operation->member.size_bytes) == 0;
-            return self ? GOSSIP_ESELF : GOSSIP_ENOMEMBER;
+            return catalog_text_is(operation->member, engine->node_name) ? GOSSIP_ESELF
+                                                                         : GOSSIP_ENOMEMBER;
         }
     }
     size_t most = only != NULL ? 1 : engine->member_count;

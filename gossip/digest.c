@@ -15,7 +15,6 @@ enum { WALL_TOLD_EVERY_MS = 60000 };
 void gossip__digest_fill(struct gossip *engine, uint32_t exchange, struct gossip__digest *digest,
                          struct merkle_buffer *rows) {
     struct merkle_tree *tree = catalog_tree(engine->catalog);
-    gossip__freshness_follow(engine); /* the table may have changed in this step */
     int64_t age_ms = gossip__agreement_age(engine, engine->now_ms);
     *digest = (struct gossip__digest){
         .exchange = exchange,

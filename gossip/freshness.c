@@ -91,8 +91,9 @@ static bool moment_find(const struct gossip *engine, gossip_time_ms now_ms,
     return engine->freshness_known || told;
 }
 
-int64_t gossip__agreement_age(const struct gossip *engine, gossip_time_ms now_ms) {
+int64_t gossip__agreement_age(struct gossip *engine, gossip_time_ms now_ms) {
     gossip_time_ms moment_ms;
+    gossip__freshness_follow(engine); /* the table may have changed in this step */
     return moment_find(engine, now_ms, &moment_ms) ? (int64_t)(now_ms - moment_ms) : -1;
 }
 

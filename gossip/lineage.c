@@ -297,11 +297,6 @@ int gossip__lineage_reopened(struct gossip *engine, const struct catalog_load *l
     return 0;
 }
 
-static bool is_own(const struct gossip *engine, const struct catalog_version *version) {
-    return version->node.size_bytes == strlen(engine->node_name) &&
-           memcmp(version->node.data, engine->node_name, version->node.size_bytes) == 0;
-}
-
 /* What is asked of the versions of one kept entry. */
 struct kept_entry {
     const struct gossip *engine;
@@ -316,7 +311,8 @@ static bool is_lacked(void *context, const struct catalog_version *version) {
     bool remembered = kept->stored != NULL &&
                       catalog_entry_seen(kept->stored, &version->origin) >= version->clock;
     return version->state != CATALOG_DROPPED && !remembered &&
-           (version->clock > kept->engine->stored.horizon || is_own(kept->engine, version));
+           (version->clock > kept->engine->stored.horizon ||
+            catalog_text_is(version->node, kept->engine->node_name));
 }
 
 void gossip__lineage_ready(struct gossip *engine) {

@@ -43,8 +43,7 @@ struct gossip__member *gossip__member_by_name(struct gossip *engine, struct cata
     struct gossip__member *removed = NULL;
     for (size_t i = 0; i < engine->member_count; i++) {
         struct gossip__member *member = engine->members[i];
-        if (strlen(member->row.name) != name.size_bytes ||
-            memcmp(member->row.name, name.data, name.size_bytes) != 0) {
+        if (!catalog_text_is(name, member->row.name)) {
             continue;
         }
         if (member->state != GOSSIP_MEMBER_REMOVED) {

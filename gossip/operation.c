@@ -184,10 +184,6 @@ static void write_operation(struct gossip *engine, const struct gossip_operation
 
 /* --- removal -------------------------------------------------------------------------------------------------------- */
 
-static bool has_name(const char *name, struct catalog_text text) {
-    return strlen(name) == text.size_bytes && memcmp(name, text.data, text.size_bytes) == 0;
-}
-
 static bool is_gone(const struct gossip__member *member) {
     return member->state == GOSSIP_MEMBER_DEAD || member->state == GOSSIP_MEMBER_LEFT;
 }
@@ -199,7 +195,7 @@ static int by_name(struct gossip *engine, struct catalog_text name,
     struct gossip__member *alive = NULL, *gone = NULL, *removed = NULL;
     for (size_t i = 0; i < engine->member_count; i++) {
         struct gossip__member *each = engine->members[i];
-        if (!has_name(each->row.name, name)) {
+        if (!catalog_text_is(name, each->row.name)) {
             continue;
         }
         if (each->state == GOSSIP_MEMBER_REMOVED) {
@@ -213,7 +209,7 @@ static int by_name(struct gossip *engine, struct catalog_text name,
     if (removed != NULL && !removed->row_stored) {
         return GOSSIP_ENOMEMBER;
     }
-    if (gone == NULL && has_name(engine->node_name, name)) {
+    if (gone == NULL && catalog_text_is(name, engine->node_name)) {
         return GOSSIP_ESELF;
     }
     if (gone == NULL && alive != NULL && removed != NULL) {
@@ -240,22 +236,10 @@ static int member_to_remove(struct gossip *engine, struct catalog_text text,
 
 /* Who is no member removes none. A newcomer may have met just one, the last that is ready, and be kept out by its own former
  * self in that one's table: removed on the newcomer's word it would leave nobody who admits. A removal does not need a store
- * that works, nor rows that are whole. */
-static int removal_refusal(const struct gossip *engine) {
-    if (engine->removed) {
-        PROBE("gossip.removal_on_removed");
-        return GOSSIP_EREMOVED;
-    }
-    if (!engine->state.ready) {
-        PROBE("gossip.removal_while_joining");
-        return GOSSIP_EJOINING;
-    }
-    return 0;
-}
-
+ * that works, nor rows that are whole: it is refused where an agreement is. */
 static void remove_operation(struct gossip *engine, const struct gossip_operation *operation) {
     struct gossip__member *member;
-    int code = removal_refusal(engine);
+    int code = gossip__agreement_refusal(engine);
     code = code != 0 ? code : member_to_remove(engine, operation->member, &member);
     if (code != 0) {
         reply_code(engine, operation->token, code);

@@ -366,7 +366,7 @@ void gossip__freshness_told(struct gossip *engine, gossip_time_ms sent_ms, int64
 /* What was told is of another catalog (this node starts over). */
 void gossip__freshness_forget(struct gossip *engine);
 /* -1: unknown. */
-int64_t gossip__agreement_age(const struct gossip *engine, gossip_time_ms now_ms);
+int64_t gossip__agreement_age(struct gossip *engine, gossip_time_ms now_ms);
 /* At the end of each step: works out the moment of a majority, if something moved. */
 void gossip__freshness_follow(struct gossip *engine);
 /* Asks further members while the age is above half of the limit. */

@@ -26,16 +26,14 @@ static bool may_confirm(const struct gossip *engine) {
 /* It, if it is here, but not on disk yet: then the answer waits for the newest batch. Else NULL. */
 static const struct catalog_entry *in_flight(struct gossip *engine,
                                              const struct gossip__session *session,
+                                             const struct gossip__confirmer *self,
                                              const struct gossip__confirm *confirm) {
     const struct catalog_entry *entry = catalog_pending_find(engine->catalog, &confirm->key);
     bool waits =
         entry != NULL && gossip__flight_newest(engine) != 0 &&
         (session->confirms_unstored < GOSSIP__CONFIRMS_UNSTORED_MAX || PLANTED(ATTUNE_B38));
-    bool has =
-        waits &&
-        (confirm->exact ? gossip__agreement_exact(entry, confirm->pairs, confirm->pair_count)
-                        : gossip__agreement_covers(entry, confirm->pairs, confirm->pair_count,
-                                                   engine->stored.horizon, engine->state.healing));
+    bool has = waits && gossip__agreement_confirm(self, entry, confirm->pairs, confirm->pair_count,
+                                                  confirm->exact) == GOSSIP__CONFIRMATION_HAS;
     return has ? entry : NULL;
 }
 
@@ -63,7 +61,7 @@ void gossip__recv_confirm(struct gossip *engine, struct gossip__session *session
         gossip__agreement_confirm(&self, catalog_find(engine->catalog, &confirm->key),
                                   confirm->pairs, confirm->pair_count, confirm->exact);
     const struct catalog_entry *entry =
-        result == GOSSIP__CONFIRMATION_LACKS ? in_flight(engine, session, confirm) : NULL;
+        result == GOSSIP__CONFIRMATION_LACKS ? in_flight(engine, session, &self, confirm) : NULL;
     if (entry != NULL) {
         const struct gossip__waiter waiter = {
             .ticket = gossip__flight_newest(engine),

@@ -5,14 +5,10 @@
 
 /* --- what stands ------------------------------------------------------------------------------- */
 
-static bool text_equal(struct catalog_text a, const char *b) {
-    return strlen(b) == a.size_bytes && memcmp(a.data, b, a.size_bytes) == 0;
-}
-
 /* The step belongs to the member of this name; to whoever is asked, if it is none any more. */
 static bool is_owned(struct gossip *engine, struct catalog_text node) {
     const struct gossip__member *member = gossip__member_by_name(engine, node);
-    return text_equal(node, engine->node_name) || member == NULL ||
+    return catalog_text_is(node, engine->node_name) || member == NULL ||
            member->state == GOSSIP_MEMBER_REMOVED;
 }
 
@@ -53,7 +49,7 @@ static struct gossip__staged_view view_of(struct gossip *engine,
                      memcmp(staged->body, version.body, version.body_size_bytes) == 0,
         .has_previous = version.previous != NULL,
         .owned = !pending || is_owned(engine, version.node),
-        .own = text_equal(version.node, engine->node_name),
+        .own = catalog_text_is(version.node, engine->node_name),
         .agreed = is_agreed(engine, staged, entry),
     };
 }

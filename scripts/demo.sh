@@ -100,14 +100,14 @@ table() {
 # A table of the named nodes that are equal. What was dropped is forgotten a while after all have it: that gives them another
 # root, one after the other within a moment, and whoever looks in just that moment looks again.
 equal_table() {
-    local rows
     until_equal "$@"
-    rows=$(table)
-    while [ "$(grep -c ' true$' <<<"$rows")" -ne $# ]; do
-        until_true "$(($(date +%s%N) / 1000000))" all_know "$@"
-        rows=$(table)
-    done
+    until_true "$(($(date +%s%N) / 1000000))" rows_agree $#
     printf '%s\n' "$rows"
+}
+
+rows_agree() {
+    rows=$(table)
+    [ "$(grep -c ' true$' <<<"$rows")" -eq "$1" ]
 }
 
 say "1. Three nodes of a data store, each with an attuned beside it"

@@ -24,6 +24,7 @@ struct link {
 
 struct bench_world {
     struct gossip **engines;
+    gossip_time_ms *deadlines; /* of each, after its last step */
     size_t engine_count, engines_max;
     struct event *events; /* a ring */
     size_t event_first, event_count, events_size;
@@ -162,6 +163,7 @@ static void step(struct bench_world *world, size_t to, const struct gossip_event
     if (gossip_step(world->engines[to], &given, &update) != 0) {
         give_up("a step failed");
     }
+    world->deadlines[to] = gossip_deadline(world->engines[to]);
     perform(world, to, update);
 }
 
@@ -175,10 +177,15 @@ static void drain(struct bench_world *world) {
     }
 }
 
-static void advance(struct bench_world *world) {
-    world->now_ms++;
+/* To when the next timer is due, a millisecond on at least, at most to the end. */
+static void advance(struct bench_world *world, gossip_time_ms end_ms) {
+    gossip_time_ms next_ms = end_ms;
     for (size_t i = 0; i < world->engine_count; i++) {
-        if (gossip_deadline(world->engines[i]) <= world->now_ms) {
+        next_ms = world->deadlines[i] < next_ms ? world->deadlines[i] : next_ms;
+    }
+    world->now_ms = next_ms > world->now_ms ? next_ms : world->now_ms + 1;
+    for (size_t i = 0; i < world->engine_count; i++) {
+        if (world->deadlines[i] <= world->now_ms) {
             step(world, i, &(struct gossip_event){.type = GOSSIP_TICK});
             drain(world);
         }
@@ -187,7 +194,7 @@ static void advance(struct bench_world *world) {
 
 void bench_world_run_until(struct bench_world *world, gossip_time_ms end_ms) {
     while (world->now_ms < end_ms) {
-        advance(world);
+        advance(world, end_ms);
     }
 }
 
@@ -199,7 +206,7 @@ void bench_world_operate(struct bench_world *world, size_t index,
     step(world, index, &(struct gossip_event){.type = GOSSIP_OPERATION, .operation = operation});
     drain(world);
     while (!world->replied && world->now_ms < end_ms) {
-        advance(world);
+        advance(world, end_ms);
     }
     if (!world->replied || world->reply_code != 0) {
         give_up(world->replied ? gossip_error_message(world->reply_code)
@@ -213,6 +220,7 @@ struct bench_world *bench_world_new(size_t engines_max) {
     struct bench_world *world = bench_allocate(1, sizeof *world);
     *world = (struct bench_world){
         .engines = bench_allocate(engines_max, sizeof *world->engines),
+        .deadlines = bench_allocate(engines_max, sizeof *world->deadlines),
         .engines_max = engines_max,
     };
     return world;
@@ -223,6 +231,7 @@ void bench_world_free(struct bench_world *world) {
         gossip_free(world->engines[i]);
     }
     free(world->engines);
+    free(world->deadlines);
     free(world->events);
     free(world->links);
     free(world);

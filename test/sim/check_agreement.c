@@ -212,8 +212,7 @@ static const struct sim_node *seen_by(const struct sim *sim, const struct sim_no
     struct catalog_text owner = catalog_entry_in_force(reply->staged_entry).node;
     for (size_t i = 0; i < sim->scenario->node_count; i++) {
         const struct sim_node *node = &sim->nodes[i];
-        if (node->engine != NULL && strlen(node->name) == owner.size_bytes &&
-            memcmp(node->name, owner.data, owner.size_bytes) == 0) {
+        if (node->engine != NULL && catalog_text_is(owner, node->name)) {
             return node;
         }
     }

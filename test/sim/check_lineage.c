@@ -160,11 +160,6 @@ static void lineage_handed_over(struct sim *sim, struct sim_node *node,
     }
 }
 
-static bool is_of(const struct sim_node *node, const struct catalog_version *version) {
-    return strlen(node->name) == version->node.size_bytes &&
-           memcmp(node->name, version->node.data, version->node.size_bytes) == 0;
-}
-
 /* Drops cannot be handed over, and what they had replaced need not. Nor need what another wrote and the horizon has passed
  * since: nobody can tell whether all have dropped it, or none has ever had it (decision 0031). */
 static bool is_accounted_for(const struct sim_node *node, const struct kept *kept,
@@ -175,7 +170,8 @@ static bool is_accounted_for(const struct sim_node *node, const struct kept *kep
     bool handed_over = kept->handed_over != NULL &&
                        catalog_entry_seen(kept->handed_over, &version->origin) >= version->clock;
     return version->state == CATALOG_DROPPED || seen || handed_over ||
-           (!is_of(node, version) && version->clock <= node->disk.state.horizon);
+           (!catalog_text_is(version->node, node->name) &&
+            version->clock <= node->disk.state.horizon);
 }
 
 static bool stands_still(struct sim *sim, const struct sim_node *node, const struct kept *kept) {

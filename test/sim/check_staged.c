@@ -131,20 +131,18 @@ static void staged_ended(struct sim *sim, struct sim_node *node) {
 
 /* --- who may ---------------------------------------------------------------------------------------------------------- */
 
-static bool is_name(const char *name, struct catalog_text text) {
-    return strlen(name) == text.size_bytes && memcmp(name, text.data, text.size_bytes) == 0;
-}
-
 static void owner_look(struct sim *sim, struct sim_node *maker, struct catalog_entry *before) {
     struct catalog_version from = catalog_entry_in_force(before);
     bool pending = from.state == CATALOG_PENDING_ADD || from.state == CATALOG_PENDING_DROP;
-    if (!pending || before->version_count != 1 || is_name(maker->engine->node_name, from.node)) {
+    if (!pending || before->version_count != 1 ||
+        catalog_text_is(from.node, maker->engine->node_name)) {
         return;
     }
     sim_checker_looked(sim, &sim_check_staged);
     for (size_t i = 0; i < maker->engine->member_count; i++) {
         const struct gossip__member *member = maker->engine->members[i];
-        if (member->state != GOSSIP_MEMBER_REMOVED && is_name(member->row.name, from.node)) {
+        if (member->state != GOSSIP_MEMBER_REMOVED &&
+            catalog_text_is(from.node, member->row.name)) {
             sim_violated(sim, &sim_check_staged, maker,
                          "takes a step of a staged change that belongs to %s, a member",
                          member->row.name);

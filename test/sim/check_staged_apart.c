@@ -48,7 +48,7 @@ static const struct known_row *row_find(const struct sim_staged_apart *apart,
 static void rows_note(struct sim *sim, struct sim_staged_apart *apart, const struct sim_node *node,
                       const struct catalog_member_row *rows, size_t count) {
     if (apart->known == NULL && count > 0) {
-        apart->known = calloc(sim->node_capacity, sizeof *apart->known);
+        apart->known = sim_allocate(sim->node_capacity, sizeof *apart->known);
     }
     for (size_t i = 0; i < count && apart->known != NULL; i++) {
         struct sim_staged_known *known = &apart->known[node->index];

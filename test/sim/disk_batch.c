@@ -109,12 +109,6 @@ static void kept_take(struct sim_disk *disk, const struct sim_batch *batch) {
     }
 }
 
-/* Made here; perhaps by the process before this one, whose commit turned out to be on the disk. */
-static bool is_own(const struct sim_node *node, const struct catalog_version *version) {
-    return strlen(node->name) == version->node.size_bytes &&
-           memcmp(node->name, version->node.data, version->node.size_bytes) == 0;
-}
-
 static void rows_land(struct sim *sim, struct sim_node *node, const struct sim_batch *batch) {
     for (size_t i = 0; i < batch->removed_count && !sim->failed; i++) {
         struct catalog_key key = catalog_entry_key(batch->removed[i]);
@@ -131,8 +125,9 @@ static void rows_land(struct sim *sim, struct sim_node *node, const struct sim_b
         bool noted = !sim_entry_first(sim, batch->entries[i], SIM_MARK_NOTED);
         node->landing_known = noted || sim_causal_knows(&sim->causal, batch->entries[i]);
         if (!noted) {
-            sim_causal_note(&sim->causal, is_own(node, &version) ? before : NULL,
-                            batch->entries[i]);
+            /* Made here; perhaps by the process before this one, whose commit turned out to be on the disk. */
+            bool own = catalog_text_is(version.node, node->name);
+            sim_causal_note(&sim->causal, own ? before : NULL, batch->entries[i]);
         }
         if (before != NULL) {
             sim_causal_pass(&sim->causal, before, batch->entries[i], batch->state.horizon);
