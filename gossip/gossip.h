@@ -455,7 +455,7 @@ enum gossip_rejection {
     GOSSIP_REJECT_WALK = 4,         /* a malformed walk request or answer */
     GOSSIP_REJECT_UNKNOWN_TYPE = 5, /* ignored */
     GOSSIP_REJECT_HORIZON =
-        6, /* entries from a sender behind our horizon; it raises, and sends again */
+        6, /* entries from a sender behind our horizon, or from one that heals (0036) */
     GOSSIP_REJECT_FORKED = 7, /* two contents under one (clock, origin) */
     GOSSIP_REJECT_MERGE = 8,  /* a merge over the size limit */
     GOSSIP_REJECT_COUNT = 9,

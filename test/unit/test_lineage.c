@@ -305,20 +305,22 @@ START_TEST(what_is_lacked_of_a_conflict_is_handed_out) {
 }
 END_TEST
 
+/* Of a node "a" that is loaded by hand. */
+static const struct gossip_config config = {
+    .allocator = &merkle_allocator_libc,
+    .cluster_name = "test",
+    .node_name = "a",
+    .address = "a:1",
+    .interval_ms = 1000,
+    .freshness_limit_ms = 5000,
+    .origin = {{1}},
+    .fresh_node_id = {{2}},
+    .fresh_cluster_id = {{3}},
+};
+
 START_TEST(rows_ahead_of_the_state) {
     /* Of a file that lost its last write in part the rows may be newer than the mark: what is written next is newer still, and
      * the horizon can follow (seed 111940). */
-    const struct gossip_config config = {
-        .allocator = &merkle_allocator_libc,
-        .cluster_name = "test",
-        .node_name = "a",
-        .address = "a:1",
-        .interval_ms = 1000,
-        .freshness_limit_ms = 5000,
-        .origin = {{1}},
-        .fresh_node_id = {{2}},
-        .fresh_cluster_id = {{3}},
-    };
     struct catalog_entry *entry = made(solo_clock(5), 1);
     const struct catalog_load load = {.state = {.node_id = {{2}}, .high_water = solo_clock(4)},
                                       .entries = &entry,
@@ -333,17 +335,6 @@ END_TEST
 
 START_TEST(lost_rows_of_kept_are_told) {
     /* Decision 0033: rows of what was kept that are damaged or gone are told at each start. */
-    const struct gossip_config config = {
-        .allocator = &merkle_allocator_libc,
-        .cluster_name = "test",
-        .node_name = "a",
-        .address = "a:1",
-        .interval_ms = 1000,
-        .freshness_limit_ms = 5000,
-        .origin = {{1}},
-        .fresh_node_id = {{2}},
-        .fresh_cluster_id = {{3}},
-    };
     const struct catalog_load load = {.fresh = true, .kept_lost_count = 2};
     struct gossip *engine;
     ck_assert_int_eq(gossip_new(&config, &load, &engine), 0);
