@@ -210,8 +210,8 @@ T ?=
 unit: $(OUT)/unit ## runs the unit tests; T=NAME only one suite (T=tree) or test case (T=merkle_insert)
 	@$(OUT)/unit $(T)
 
-check: $(if $(T),unit) ## runs every check (or T=NAME: only that unit test); what CI runs
-	$(if $(T),,@BUILD=$(BUILD) scripts/check.sh)
+check: $(if $(T),unit) ## installs what is missing, runs every check (or T=NAME: only that unit test); what CI runs
+	$(if $(T),,@scripts/deps.sh && BUILD=$(BUILD) scripts/check.sh)
 
 demo: ## three nodes agree, one misses a change and heals, one joins late
 	@scripts/deps.sh build
