@@ -318,7 +318,6 @@ def variant(held, mode):
             imported(victim, nodes)
         same_exports(nodes)
         count, older, dropped = book.counts, *looks.old_first
-        count, older, dropped = book.counts, *looks.old_first
         return (f"horizon {'held' if held else 'moved'}{', ' + mode if mode else ''}: {NODES} nodes, {count['made']} made, "
                 f"{count['changed']} changed, {count['dropped']} dropped, {kept_drops} drops still kept; "
                 f"id {'new' if renewed else 'as before'}, origin new; {how_long}, {repaired} entries repaired; "

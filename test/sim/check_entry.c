@@ -64,18 +64,11 @@ static bool is_excused(struct sim *sim, const struct sim_node *node,
  * (decision 0036), and when it has healed all its rows are looked at. */
 static bool stood_on_old_page(const struct sim_node *node, const struct catalog_entry *before,
                               const struct catalog_version *version) {
-    struct catalog_version versions[VERSIONS_MAX];
-    size_t count = before == NULL || !node->disk.state.healing
-                       ? 0
-                       : catalog_entry_versions(before, versions, VERSIONS_MAX);
-    for (size_t i = 0; i < count && i < VERSIONS_MAX; i++) {
-        if (versions[i].clock == version->clock &&
-            catalog_id_equal(&versions[i].origin, &version->origin)) {
-            PROBE("sim.row_of_old_page_written_again");
-            return true;
-        }
+    if (!node->disk.state.healing || !sim_entry_stands(before, version)) {
+        return false;
     }
-    return false;
+    PROBE("sim.row_of_old_page_written_again");
+    return true;
 }
 
 /* A version that was dropped, and whose drop the horizon of this disk has passed, lives again. That the drop's row is gone

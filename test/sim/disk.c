@@ -34,6 +34,19 @@ struct catalog_entry *sim_disk_find(const struct sim_disk *disk, const struct ca
     return found ? disk->entries[place] : NULL;
 }
 
+bool sim_entry_stands(const struct catalog_entry *entry, const struct catalog_version *version) {
+    enum { VERSIONS_MAX = 64 };
+    struct catalog_version versions[VERSIONS_MAX];
+    size_t count = entry == NULL ? 0 : catalog_entry_versions(entry, versions, VERSIONS_MAX);
+    for (size_t i = 0; i < count && i < VERSIONS_MAX; i++) {
+        if (versions[i].clock == version->clock &&
+            catalog_id_equal(&versions[i].origin, &version->origin)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool sim_disk_holds(const struct sim *sim, const struct sim_disk *disk,
                     struct catalog_entry *entry) {
     struct catalog_key key = catalog_entry_key(entry);

@@ -126,14 +126,9 @@ static bool goes_with_a_drop(const struct catalog_entry *stored,
     size_t count = catalog_entry_versions(stored, versions, VERSIONS_MAX);
     bool drop = false;
     for (size_t i = 0; i < count && i < VERSIONS_MAX; i++) {
-        if (versions[i].state == CATALOG_DROPPED) {
-            drop = true;
-        } else if (versions[i].clock == version->clock &&
-                   catalog_id_equal(&versions[i].origin, &version->origin)) {
-            return false;
-        }
+        drop = drop || versions[i].state == CATALOG_DROPPED;
     }
-    return drop;
+    return drop && (version->state == CATALOG_DROPPED || !sim_entry_stands(stored, version));
 }
 
 /* Another disk that counts has it. What one that began anew has kept is handed over for certain only where it was written. */

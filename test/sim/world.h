@@ -319,6 +319,8 @@ void sim_disk_copy(struct sim_disk *to, const struct sim_disk *from);
 void sim_disk_from_load(struct sim_disk *disk, const struct catalog_load *load);
 /* Damages rows: they are set aside as the store does it (DESIGN 4.8). */
 void sim_disk_damage(struct sim *sim, struct sim_node *node, size_t rows);
+/* Whether just this version stands in the entry (NULL: none does). */
+bool sim_entry_stands(const struct catalog_entry *entry, const struct catalog_version *version);
 /* Whether this disk holds each version of the entry, or what superseded it; a drop may have been removed since (causal.h). */
 bool sim_disk_holds(const struct sim *sim, const struct sim_disk *disk,
                     struct catalog_entry *entry);
